@@ -1,0 +1,1 @@
+//! Complete small programs that embed `isems-core`: see the folder `examples`.

@@ -1,0 +1,148 @@
+//! The account that is kept of each transport: what it brought, and how it and its sources fare.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::Serialize;
+use tracing::{debug, info, warn};
+
+use crate::{Receipt, RejectCounts, unix_now};
+
+/// How a transport fares: a snapshot, as [`Monitor::transports`](crate::Monitor::transports) gives it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TransportStatus {
+    /// The transport's name.
+    pub name: String,
+    /// What it does.
+    pub state: TransportState,
+    /// Lines and messages that arrived: stored + duplicates + rejected.
+    pub received: u64,
+    /// Measurements that are new.
+    pub stored: u64,
+    /// Measurements that were stored before.
+    pub duplicates: u64,
+    /// Lines that were rejected, by reason.
+    pub rejected: RejectCounts,
+    /// When something was last delivered, Unix seconds, UTC.
+    pub last_success: Option<i64>,
+    /// What failed last.
+    pub last_error: Option<LastError>,
+    /// The sources that the transport speaks to, by their address, as far as it reports them.
+    pub sources: BTreeMap<String, SourceStatus>,
+}
+
+/// What a transport does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransportState {
+    /// It has not been started yet.
+    Starting,
+    /// It runs.
+    Running,
+    /// It failed and waits to be called again.
+    Waiting,
+    /// Its source has ended.
+    Ended,
+}
+
+/// Something that failed, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastError {
+    /// When, Unix seconds, UTC.
+    pub at: i64,
+    /// What.
+    pub message: String,
+}
+
+/// How a source of a transport fares: a polled node, a broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceStatus {
+    /// Whether it answered when it was last spoken to.
+    pub up: bool,
+    /// Since when that is so, Unix seconds, UTC.
+    pub since: i64,
+    /// Why it is down.
+    pub error: Option<String>,
+}
+
+/// The live account behind the snapshots. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Account(Arc<Mutex<TransportStatus>>);
+
+impl Account {
+    pub(crate) fn new(name: &str) -> Self {
+        Self(Arc::new(Mutex::new(TransportStatus {
+            name: name.into(),
+            state: TransportState::Starting,
+            received: 0,
+            stored: 0,
+            duplicates: 0,
+            rejected: RejectCounts::default(),
+            last_success: None,
+            last_error: None,
+            sources: BTreeMap::new(),
+        })))
+    }
+
+    pub(crate) fn snapshot(&self) -> TransportStatus {
+        self.lock().clone()
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.lock().received
+    }
+
+    pub(crate) fn set_state(&self, state: TransportState) {
+        self.lock().state = state;
+    }
+
+    pub(crate) fn add(&self, receipt: &Receipt) {
+        let mut status = self.lock();
+        status.received += receipt.received;
+        status.stored += receipt.stored;
+        status.duplicates += receipt.duplicates;
+        status.rejected.merge(&receipt.rejected);
+        status.last_success = Some(unix_now());
+    }
+
+    /// Notes a failure. Whether it is another one than the last.
+    pub(crate) fn fail(&self, message: String) -> bool {
+        let mut status = self.lock();
+        let is_new = status.last_error.as_ref().is_none_or(|last| last.message != message);
+        status.last_error = Some(LastError { at: unix_now(), message });
+        is_new
+    }
+
+    /// Notes how a source fares, and logs it when that changed.
+    pub(crate) fn set_source(&self, source: &str, error: Option<&dyn fmt::Display>) {
+        let mut status = self.lock();
+        let now = unix_now();
+        let before = status.sources.get(source);
+        let changed = before.is_none_or(|before| before.up != error.is_none());
+        let since = before.filter(|_| !changed).map_or(now, |before| before.since);
+        let is_new = before.is_none();
+        let error = error.map(ToString::to_string);
+        let transport = &status.name;
+        match &error {
+            Some(error) if changed => warn!(transport, source, error, "source is down"),
+            Some(error) => debug!(transport, source, error, "source is still down"),
+            None if changed && is_new => info!(transport, source, "source is up"),
+            None if changed => info!(transport, source, "source is up again"),
+            None => {}
+        }
+        if let Some(error) = &error {
+            status.last_error = Some(LastError { at: now, message: format!("{source}: {error}") });
+        }
+        status.sources.insert(source.into(), SourceStatus { up: error.is_none(), since, error });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TransportStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,151 @@
+//! The collector: owns transports, runs and supervises them.
+
+use std::{any::Any, fmt, future::Future, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio::{task::JoinSet, time};
+use tracing::{debug, error, info, warn};
+
+use crate::{Backoff, BoxError, Inbox, Repository, Transport, TransportState, TransportStatus, account::Account};
+
+/// Runs transports, each on a task of its own, and calls those that fail again.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use isems_core::{Collector, RedbRepository, Transport};
+/// # async fn example(my_transport: impl Transport + 'static) -> Result<(), Box<dyn std::error::Error>> {
+/// let repository = Arc::new(RedbRepository::open("isems.redb")?);
+/// let collector = Collector::new(repository).transport(my_transport);
+/// let monitor = collector.monitor();
+/// collector.run(std::future::pending()).await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Collector {
+    repository: Arc<dyn Repository>,
+    transports: Vec<(Box<dyn Transport>, Inbox)>,
+    backoff: Backoff,
+}
+
+/// Tells how a collector's transports fare, also while it runs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Monitor(Arc<[Account]>);
+
+impl Monitor {
+    /// A snapshot of every transport, in the order in which they were added.
+    pub fn transports(&self) -> Vec<TransportStatus> {
+        self.0.iter().map(Account::snapshot).collect()
+    }
+}
+
+impl Collector {
+    /// A collector without transports.
+    pub fn new(repository: Arc<dyn Repository>) -> Self {
+        Self { repository, transports: Vec::new(), backoff: Backoff::default() }
+    }
+
+    /// Adds a transport.
+    #[must_use]
+    pub fn transport(self, transport: impl Transport + 'static) -> Self {
+        self.boxed_transport(Box::new(transport))
+    }
+
+    /// Adds a transport whose type is not known.
+    #[must_use]
+    pub fn boxed_transport(mut self, transport: Box<dyn Transport>) -> Self {
+        let inbox = Inbox::new(transport.name(), self.repository.clone());
+        self.transports.push((transport, inbox));
+        self
+    }
+
+    /// Waits otherwise than from one second to a minute between the runs of a transport that fails.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// A handle that tells how the transports fare.
+    pub fn monitor(&self) -> Monitor {
+        Monitor(self.transports.iter().map(|(_, inbox)| inbox.account().clone()).collect())
+    }
+
+    /// Runs the transports until `stop` is ready or all of them have ended. A transport that still runs is dropped at its
+    /// next `await`; when this returns, none runs any more.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut tasks = JoinSet::new();
+        for (transport, inbox) in self.transports {
+            tasks.spawn(supervise(transport, inbox, self.backoff.clone()));
+        }
+        tokio::select! {
+            () = stop => {}
+            () = async { while tasks.join_next().await.is_some() {} } => {}
+        }
+        tasks.shutdown().await;
+    }
+}
+
+async fn supervise(mut transport: Box<dyn Transport>, inbox: Inbox, mut backoff: Backoff) {
+    let name = transport.name().to_owned();
+    let account = inbox.account().clone();
+    loop {
+        account.set_state(TransportState::Running);
+        let received_before = account.received();
+        let started = time::Instant::now();
+        // A transport that panicked may be called again: whatever it left behind is its own, behind `&mut self`.
+        let result = AssertUnwindSafe(async { transport.run(&inbox).await }).catch_unwind().await;
+        let error = match result {
+            Ok(Ok(())) => {
+                account.set_state(TransportState::Ended);
+                info!(transport = name, "transport has ended");
+                return;
+            }
+            Ok(Err(error)) => chain(&error),
+            Err(panic) => {
+                let error = format!("panicked: {}", panic_message(&*panic));
+                error!(transport = name, error, "transport panicked");
+                error
+            }
+        };
+        account.set_state(TransportState::Waiting);
+        if account.received() > received_before || started.elapsed() > LONG_RUN {
+            backoff.reset();
+        }
+        let wait = backoff.next_wait();
+        if account.fail(error.clone()) {
+            warn!(transport = name, error, retry_in_ms = wait.as_millis(), "transport failed");
+        } else {
+            debug!(transport = name, error, retry_in_ms = wait.as_millis(), "transport failed again");
+        }
+        time::sleep(wait).await;
+    }
+}
+
+/// A run of this length was no failed start, even if its source had nothing to say.
+const LONG_RUN: time::Duration = time::Duration::from_mins(1);
+
+/// An error with its causes, in one line.
+fn chain(error: &BoxError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.transports.iter().map(|(transport, _)| transport.name()).collect();
+        formatter.debug_struct("Collector").field("transports", &names).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! csvlog: one measurement a line, 18 or 19 fields separated by `;`.
+
+use std::{str, sync::Arc};
+
+use super::{Decoded, LineFault, RejectedLine, value, without_byte_order_mark};
+use crate::{Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
+
+const FIELDS_WITHOUT_STATUS: usize = 18;
+const FIELDS: usize = 19;
+
+pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
+    let mut lines = LineDecoder { payload, node: None, revision: None, firmware: None };
+    let mut decoded = Decoded::default();
+    let mut unset_clock = Vec::new();
+    let mut newest_is_unset = false;
+    let mut rest = without_byte_order_mark(payload.bytes);
+    let mut number = 0;
+    while !rest.is_empty() {
+        number += 1;
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let (line, ended) = match end {
+            Some(end) => (&rest[..end], true),
+            None => (rest, false),
+        };
+        rest = end.map_or(&[], |end| &rest[end + 1..]);
+        let (line, ended) = line.strip_suffix(b"\r").map_or((line, ended), |line| (line, true));
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        if !ended && !payload.whole && !is_whole(line) {
+            decoded.incomplete_bytes = line.len();
+            break;
+        }
+        match lines.decode(line) {
+            Ok(measurement) => {
+                newest_is_unset = measurement.timestamp < Measurement::CLOCK_UNSET_BEFORE;
+                if newest_is_unset {
+                    unset_clock.push((decoded.measurements.len(), CLOCK_UNSET.rejected(number, line)));
+                }
+                decoded.measurements.push(measurement);
+            }
+            Err(fault) => decoded.rejects.push(fault.rejected(number, line)),
+        }
+    }
+    settle_unset_clocks(&mut decoded, unset_clock, newest_is_unset, payload.received_at);
+    decoded
+}
+
+const CLOCK_UNSET: LineFault = LineFault { reason: RejectReason::ClockUnset, field: Some("timestamp") };
+
+/// Of the lines whose clock was not set only the newest of the payload can be dated: by its arrival.
+fn settle_unset_clocks(
+    decoded: &mut Decoded,
+    mut unset: Vec<(usize, RejectedLine)>,
+    newest_is_unset: bool,
+    received_at: i64,
+) {
+    if unset.is_empty() {
+        return;
+    }
+    if newest_is_unset {
+        unset.pop();
+        if let Some(newest) = decoded.measurements.last_mut() {
+            newest.timestamp = received_at;
+            newest.time_source = TimeSource::Arrival;
+        }
+    }
+    let mut unset = unset.into_iter().peekable();
+    let mut index = 0;
+    decoded.measurements.retain(|_| {
+        let rejected = unset.next_if(|(at, _)| *at == index).map(|(_, line)| decoded.rejects.push(line));
+        index += 1;
+        rejected.is_none()
+    });
+    decoded.rejects.sort_by_key(|reject| reject.line);
+}
+
+/// Whether a line without its line end is complete by itself: 19 fields, and the last one three status digits.
+fn is_whole(line: &[u8]) -> bool {
+    let mut fields = line.split(|byte| *byte == b';');
+    let status = fields.nth(FIELDS - 1);
+    fields.next().is_none()
+        && status.and_then(|status| str::from_utf8(status).ok()).is_some_and(|status| status.parse::<Status>().is_ok())
+}
+
+/// Decodes lines one by one and shares the texts that neighbouring lines have in common.
+struct LineDecoder<'a> {
+    payload: &'a Payload<'a>,
+    node: Option<NodeId>,
+    revision: Option<Arc<str>>,
+    firmware: Option<Arc<str>>,
+}
+
+impl LineDecoder<'_> {
+    fn decode(&mut self, line: &[u8]) -> Result<Measurement, LineFault> {
+        let line = str::from_utf8(line).map_err(|_| LineFault::whole(RejectReason::EncodingInvalid))?;
+        let mut fields = [""; FIELDS];
+        let mut count = 0;
+        for field in line.split(';') {
+            *fields.get_mut(count).ok_or(LineFault::whole(RejectReason::FieldCount))? = field;
+            count += 1;
+        }
+        if count < FIELDS_WITHOUT_STATUS {
+            return Err(LineFault::whole(RejectReason::FieldCount));
+        }
+        let node = self.node(fields[0])?;
+        let timestamp = timestamp(fields[2])?;
+        if timestamp == 0 && fields[3..count].iter().all(|field| is_zero(field)) {
+            return Err(LineFault::whole(RejectReason::Placeholder));
+        }
+        let latest = self.payload.received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS).min(i64::from(u32::MAX));
+        if timestamp > latest {
+            return Err(LineFault { reason: RejectReason::ClockAhead, field: Some("timestamp") });
+        }
+        let mut measurement = Measurement::new(node, timestamp, self.payload.received_at);
+        measurement.isems_revision = value::text("isemsRevision", fields[1], &mut self.revision)?;
+        measurement.firmware_version = value::text("openMPPTFirmwareVersion", fields[3], &mut self.firmware)?;
+        measurement.time_to_shutdown = value::field_number(Field::TimeToShutdown, fields[4])?;
+        measurement.power_save_level = value::power_save_level(fields[5])?;
+        for (field, text) in Field::ALL.into_iter().skip(1).zip(&fields[6..FIELDS_WITHOUT_STATUS]) {
+            *measurement.number_mut(field) = value::field_number(field, text)?;
+        }
+        measurement.status = value::status(fields[FIELDS_WITHOUT_STATUS])?;
+        Ok(measurement)
+    }
+
+    fn node(&mut self, name: &str) -> Result<NodeId, LineFault> {
+        if let Some(node) = &self.payload.node {
+            if node.as_str() == name {
+                return Ok(node.clone());
+            }
+        } else if let Some(node) = &self.node
+            && node.as_str() == name
+        {
+            return Ok(node.clone());
+        }
+        let node =
+            NodeId::new(name).map_err(|_| LineFault { reason: RejectReason::NodeIdInvalid, field: Some("nodeId") })?;
+        if self.payload.node.is_some() {
+            return Err(LineFault { reason: RejectReason::NodeMismatch, field: Some("nodeId") });
+        }
+        self.node = Some(node.clone());
+        Ok(node)
+    }
+}
+
+fn is_zero(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(|number| number == 0.0)
+        || text.parse::<Status>().is_ok_and(|status| status.bits() == 0)
+}
+
+/// Whole Unix seconds; a fraction, as some Lua builds print it, is cut off.
+fn timestamp(text: &str) -> Result<i64, LineFault> {
+    let text = text.trim_ascii();
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+    match value::number(text) {
+        Ok(Some(seconds)) => Ok(seconds.floor() as i64),
+        _ => Err(LineFault { reason: RejectReason::TimestampInvalid, field: Some("timestamp") }),
+    }
+}

@@ -1,0 +1,88 @@
+//! The nodes' JSON: one object with the names of the csvlog fields; the node is the transport's, the time the arrival.
+
+use serde_json::{Map, Value};
+
+use super::{Decoded, LineFault, value, without_byte_order_mark};
+use crate::{Fault, Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
+
+pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
+    let bytes = without_byte_order_mark(payload.bytes).trim_ascii();
+    let mut decoded = Decoded::default();
+    if bytes.is_empty() {
+        return decoded;
+    }
+    let result = match &payload.node {
+        Some(node) => object(bytes).and_then(|object| measurement(node, payload.received_at, &object)),
+        None => Err(LineFault { reason: RejectReason::NodeIdInvalid, field: Some("nodeId") }),
+    };
+    match result {
+        Ok(measurement) => decoded.measurements.push(measurement),
+        Err(fault) => decoded.rejects.push(fault.rejected(1, bytes)),
+    }
+    decoded
+}
+
+fn object(bytes: &[u8]) -> Result<Map<String, Value>, LineFault> {
+    let text = str::from_utf8(bytes).map_err(|_| LineFault::whole(RejectReason::EncodingInvalid))?;
+    serde_json::from_str(text)
+        .or_else(|_| serde_json::from_str(&with_null_for_bare_words(text)))
+        .map_err(|_| LineFault::whole(RejectReason::JsonInvalid))
+}
+
+/// The nodes put their JSON together as text, so that a division by zero appears as a bare `nan` or `-inf`.
+fn with_null_for_bare_words(text: &str) -> String {
+    let mut repaired = String::with_capacity(text.len() + 16);
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        if !in_string && (character == '-' || character.is_ascii_alphabetic()) {
+            let end = rest[1..].find(|c: char| !c.is_ascii_alphanumeric()).map_or(rest.len(), |end| end + 1);
+            let word = &rest[..end];
+            let is_missing = word.trim_start_matches('-').starts_with(['n', 'i', 'N', 'I']);
+            repaired.push_str(if is_missing && matches!(value::number(word), Ok(None)) { "null" } else { word });
+            rest = &rest[end..];
+            continue;
+        }
+        in_string ^= character == '"' && !escaped;
+        escaped = in_string && character == '\\' && !escaped;
+        repaired.push(character);
+        rest = &rest[character.len_utf8()..];
+    }
+    repaired
+}
+
+fn measurement(node: &NodeId, received_at: i64, object: &Map<String, Value>) -> Result<Measurement, LineFault> {
+    let mut measurement = Measurement::new(node.clone(), received_at, received_at);
+    measurement.time_source = TimeSource::Arrival;
+    for field in Field::ALL {
+        *measurement.number_mut(field) = value::field_number(field, &text(object, field.name())?)?;
+    }
+    measurement.power_save_level = value::power_save_level(&text(object, "isPowerSaveMode")?)?;
+    measurement.status = status(object)?;
+    let has_value = measurement.power_save_level.is_some()
+        || measurement.status.is_some()
+        || Field::ALL.into_iter().any(|field| measurement.number(field).is_some());
+    if has_value { Ok(measurement) } else { Err(LineFault::whole(RejectReason::Empty)) }
+}
+
+/// A value as the text of a csvlog field, empty when it is missing. Numbers may come as text.
+fn text(object: &Map<String, Value>, name: &'static str) -> Result<String, Fault> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(_) => Err(Fault { reason: RejectReason::NumberInvalid, field: name }),
+    }
+}
+
+/// The status is hex, also where a node prints it without quotes: then leading zeros are missing.
+fn status(object: &Map<String, Value>) -> Result<Option<Status>, Fault> {
+    match object.get("status") {
+        Some(Value::Number(number)) => value::status(&format!("{number:0>3}")),
+        Some(Value::Array(_) | Value::Object(_) | Value::Bool(_)) => {
+            Err(Fault { reason: RejectReason::StatusInvalid, field: "status" })
+        }
+        _ => value::status(&text(object, "status")?),
+    }
+}

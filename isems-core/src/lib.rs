@@ -1,0 +1,79 @@
+//! The core of the Independent Solar Energy Mesh System (ISEMS) collector: what a node and a measurement are, how they come
+//! in, and where they are kept.
+//!
+//! ```text
+//! node --bytes--> Transport::run --Inbox::deliver--> decode --> Repository::store --> Receipt
+//! ```
+//!
+//! * A [`Transport`] brings [`Payload`]s in; writing one takes one method.
+//! * A [`Collector`] runs transports, each with an [`Inbox`] that decodes, stores and counts.
+//! * A [`Repository`] keeps [`Measurement`]s by [`Node`] and second; [`RedbRepository`] keeps them in a file.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use isems_core::{BoxError, Collector, Inbox, Payload, RedbRepository, Repository, Transport, async_trait};
+//!
+//! struct Greenhouse;
+//!
+//! #[async_trait]
+//! impl Transport for Greenhouse {
+//!     fn name(&self) -> &str {
+//!         "greenhouse"
+//!     }
+//!
+//!     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+//!         let line = b"Hut;1;1530364575;v1;711;0;18.6;18.6;14.073;100;100;28;11.67;14.086;7;20;52.5;13.4;300\n";
+//!         inbox.deliver(Payload::csvlog(line, "the greenhouse")).await?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let repository = Arc::new(RedbRepository::in_memory()?);
+//! Collector::new(repository.clone()).transport(Greenhouse).run(std::future::pending()).await;
+//! for node in repository.nodes().await? {
+//!     println!("{}: {:?} V", node.id, node.latest.battery_voltage);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Features: `testing` (conformance suites for both traits and a driver for transports) and `simulation` (a deterministic
+//! simulator of solar nodes). Neither is needed in production.
+
+mod account;
+mod backoff;
+mod collector;
+mod decode;
+mod inbox;
+mod measurement;
+mod node;
+mod payload;
+mod redb;
+mod reject;
+mod repository;
+#[cfg(feature = "simulation")]
+pub mod simulation;
+mod status;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod transport;
+
+pub use async_trait::async_trait;
+
+pub use crate::{
+    account::{LastError, SourceStatus, TransportState, TransportStatus},
+    backoff::Backoff,
+    collector::{Collector, Monitor},
+    decode::{Decoded, RejectedLine, decode},
+    inbox::{Inbox, Receipt},
+    measurement::{Fault, Field, Measurement, TimeSource},
+    node::{InvalidNodeId, Node, NodeId},
+    payload::{Format, Payload, unix_now},
+    redb::{RedbOptions, RedbRepository},
+    reject::{Reject, RejectCounts, RejectReason},
+    repository::{Batch, MeasurementQuery, Order, Repository, RepositoryError, Stored},
+    status::{InvalidStatus, Severity, Status, StatusFlag},
+    transport::{BoxError, Transport},
+};

@@ -1,0 +1,56 @@
+//! The trait of everything that brings measurements in.
+
+use async_trait::async_trait;
+
+use crate::Inbox;
+
+/// Any error, where a caller only reports it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A way by which measurements come in: it fetches or receives bytes and delivers them to its [`Inbox`].
+///
+/// A [`Collector`](crate::Collector) owns transports and runs each on a task of its own. One task owns a transport, so it
+/// needs no locks.
+///
+/// ```
+/// use isems_core::{BoxError, Inbox, Payload, Transport, async_trait};
+///
+/// struct Once(&'static str);
+///
+/// #[async_trait]
+/// impl Transport for Once {
+///     fn name(&self) -> &str {
+///         "once"
+///     }
+///
+///     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+///         let receipt = inbox.deliver(Payload::csvlog(self.0.as_bytes(), "a constant")).await?;
+///         println!("{} stored, {} rejected", receipt.stored, receipt.rejected.total());
+///         Ok(())
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Transport: Send {
+    /// A short name in lower case, the same for the transport's whole life: it stands in counters, logs and rejects, and
+    /// what the transport [remembers](Inbox::remember) is kept under it. Two transports of a collector have two names.
+    fn name(&self) -> &str;
+
+    /// Brings measurements in until the source ends or fails.
+    ///
+    /// * **`Ok`**: the source has ended. `run` is not called again.
+    /// * **`Err`**: the collector logs it once, waits and calls `run` again. The wait is one second, doubles up to a minute,
+    ///   varies at random by a quarter, and starts over after a delivery. So an implementation needs no retry loop of its
+    ///   own. A panic is treated like `Err`, and harms no other transport.
+    /// * **Being stopped**: the future is dropped at its next `await`. What must not be lost then is what the source was
+    ///   already told to forget: acknowledge to the source only after [`Inbox::deliver`] has returned `Ok`.
+    ///
+    /// [`Inbox::deliver`] returns when what it stored is on disk, so its `await` is both the acknowledgement and the
+    /// back-pressure. Several deliveries may be awaited at a time; those that overlap share one write to the disk. Delivering
+    /// the same measurements again is harmless: they count as duplicates.
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError>;
+}
+
+#[cfg(test)]
+#[expect(dead_code, reason = "it keeps the trait object-safe by compiling")]
+fn is_object_safe(_: &dyn Transport) {}

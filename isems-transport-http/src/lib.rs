@@ -1,0 +1,1 @@
+//! Polls the logs of solar mesh nodes over HTTP for isems-core.

@@ -1,0 +1,6 @@
+//! Behaviour through public interfaces: one binary, a module for each part.
+
+mod core;
+mod http;
+mod mqtt;
+mod server;

@@ -1,0 +1,1 @@
+//! The tests are in `integration`, the benchmarks in `benches`.
