@@ -164,8 +164,11 @@ impl Measurement {
         for (field, text) in
             [("isemsRevision", &self.isems_revision), ("openMPPTFirmwareVersion", &self.firmware_version)]
         {
+            // An empty text and `-` are how a line says that there is none.
             let fits = |text: &Arc<str>| {
-                text.len() <= Self::MAX_TEXT_BYTES && !text.chars().any(|c| c.is_control() || c == ';')
+                (1..=Self::MAX_TEXT_BYTES).contains(&text.len())
+                    && **text != *"-"
+                    && !text.chars().any(|c| c.is_control() || c == ';')
             };
             if !text.as_ref().is_none_or(fits) {
                 return Err(Fault { reason: RejectReason::TextInvalid, field });
