@@ -164,8 +164,11 @@ impl Measurement {
         for (field, text) in
             [("isemsRevision", &self.isems_revision), ("openMPPTFirmwareVersion", &self.firmware_version)]
         {
+            // An empty text and `-` are how a line says that there is none.
             let fits = |text: &Arc<str>| {
-                text.len() <= Self::MAX_TEXT_BYTES && !text.chars().any(|c| c.is_control() || c == ';')
+                (1..=Self::MAX_TEXT_BYTES).contains(&text.len())
+                    && **text != *"-"
+                    && !text.chars().any(|c| c.is_control() || c == ';')
             };
             if !text.as_ref().is_none_or(fits) {
                 return Err(Fault { reason: RejectReason::TextInvalid, field });
@@ -192,11 +195,14 @@ impl Measurement {
 impl fmt::Display for Measurement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn number(formatter: &mut fmt::Formatter<'_>, number: Option<f64>) -> fmt::Result {
-            number.map_or(formatter.write_str(";"), |number| write!(formatter, ";{number}"))
+            match number {
+                Some(number) => write!(formatter, ";{number}"),
+                None => formatter.write_str(";"),
+            }
         }
-        let text = |text: &Option<Arc<str>>| text.clone().unwrap_or_default();
-        write!(formatter, "{};{};{};", self.node_id, text(&self.isems_revision), self.timestamp)?;
-        write!(formatter, "{}", text(&self.firmware_version))?;
+        let revision = self.isems_revision.as_deref().unwrap_or_default();
+        let firmware = self.firmware_version.as_deref().unwrap_or_default();
+        write!(formatter, "{};{revision};{};{firmware}", self.node_id, self.timestamp)?;
         number(formatter, self.time_to_shutdown)?;
         number(formatter, self.power_save_level.map(f64::from))?;
         for field in Field::ALL.into_iter().skip(1) {

@@ -51,6 +51,17 @@ pub trait Transport: Send {
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError>;
 }
 
+#[async_trait]
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+        (**self).run(inbox).await
+    }
+}
+
 #[cfg(test)]
 #[expect(dead_code, reason = "it keeps the trait object-safe by compiling")]
 fn is_object_safe(_: &dyn Transport) {}

@@ -24,12 +24,12 @@ pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
         };
         rest = end.map_or(&[], |end| &rest[end + 1..]);
         let (line, ended) = line.strip_suffix(b"\r").map_or((line, ended), |line| (line, true));
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
         if !ended && !payload.whole && !is_whole(line) {
             decoded.incomplete_bytes = line.len();
             break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
         }
         match lines.decode(line) {
             Ok(measurement) => {
@@ -48,7 +48,7 @@ pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
 
 const CLOCK_UNSET: LineFault = LineFault { reason: RejectReason::ClockUnset, field: Some("timestamp") };
 
-/// Of the lines whose clock was not set only the newest of the payload can be dated: by its arrival.
+/// Of the lines whose clock was not set only the newest of the payload can be dated: by its arrival, where that is a date.
 fn settle_unset_clocks(
     decoded: &mut Decoded,
     mut unset: Vec<(usize, RejectedLine)>,
@@ -58,11 +58,11 @@ fn settle_unset_clocks(
     if unset.is_empty() {
         return;
     }
-    if newest_is_unset {
-        unset.pop();
-        if let Some(newest) = decoded.measurements.last_mut() {
-            newest.timestamp = received_at;
-            newest.time_source = TimeSource::Arrival;
+    if newest_is_unset && let Some(newest) = decoded.measurements.last_mut() {
+        newest.timestamp = received_at;
+        newest.time_source = TimeSource::Arrival;
+        if newest.validate().is_ok() {
+            unset.pop();
         }
     }
     let mut unset = unset.into_iter().peekable();

@@ -63,7 +63,12 @@ fn measurement(node: &NodeId, received_at: i64, object: &Map<String, Value>) -> 
     let has_value = measurement.power_save_level.is_some()
         || measurement.status.is_some()
         || Field::ALL.into_iter().any(|field| measurement.number(field).is_some());
-    if has_value { Ok(measurement) } else { Err(LineFault::whole(RejectReason::Empty)) }
+    if !has_value {
+        return Err(LineFault::whole(RejectReason::Empty));
+    }
+    // The arrival is the collector's clock, which can be wrong, too.
+    measurement.validate()?;
+    Ok(measurement)
 }
 
 /// A value as the text of a csvlog field, empty when it is missing. Numbers may come as text.
@@ -79,7 +84,7 @@ fn text(object: &Map<String, Value>, name: &'static str) -> Result<String, Fault
 /// The status is hex, also where a node prints it without quotes: then leading zeros are missing.
 fn status(object: &Map<String, Value>) -> Result<Option<Status>, Fault> {
     match object.get("status") {
-        Some(Value::Number(number)) => value::status(&format!("{number:0>3}")),
+        Some(Value::Number(number)) => value::status(&format!("{:0>3}", number.to_string())),
         Some(Value::Array(_) | Value::Object(_) | Value::Bool(_)) => {
             Err(Fault { reason: RejectReason::StatusInvalid, field: "status" })
         }

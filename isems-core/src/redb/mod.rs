@@ -160,7 +160,7 @@ fn prepare(database: &Database, path: &Path) -> Result<(), RepositoryError> {
     let not_ours = || RepositoryError::NotADatabase { path: PathBuf::from(path) };
     let format = (|| -> Result<Option<u32>, Error> {
         let transaction = database.begin_read()?;
-        if transaction.list_tables()?.next().is_none() {
+        if transaction.list_tables()?.next().is_none() && transaction.list_multimap_tables()?.next().is_none() {
             return Ok(Some(0));
         }
         let metadata = transaction.open_table(METADATA)?;
@@ -236,12 +236,6 @@ impl Repository for RedbRepository {
                 timestamp: measurement.timestamp,
                 fault,
             })?;
-        }
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner).len();
-        if let Some(first) = batch.measurements.first()
-            && nodes + batch.measurements.len() > Node::MAX_NUMBER as usize
-        {
-            return Err(RepositoryError::TooManyNodes { node: first.node_id.clone() });
         }
         let closed = || RepositoryError::Storage { action: "write", source: "the writer has ended".into() };
         let permit = self.queue.clone().acquire_owned().await.map_err(|_| closed())?;

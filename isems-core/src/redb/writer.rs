@@ -1,7 +1,7 @@
 //! Group commit: one thread writes, and what is stored at the same time shares a transaction.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     iter,
     sync::{
         Arc, PoisonError, RwLock,
@@ -31,10 +31,13 @@ const MEASUREMENTS_A_TRANSACTION: usize = 50_000;
 /// The reject log is cut to this many entries.
 const REJECTS_KEPT: u64 = 10_000;
 
+/// What a caller is told.
+type Outcome = Result<Stored, RepositoryError>;
+
 /// A batch on its way to the disk.
 pub(super) struct Job {
     pub(super) batch: Batch,
-    pub(super) reply: oneshot::Sender<Result<Stored, RepositoryError>>,
+    pub(super) reply: oneshot::Sender<Outcome>,
     /// A place in the queue, given back when the job is done.
     pub(super) permit: OwnedSemaphorePermit,
 }
@@ -55,7 +58,7 @@ impl Writer {
             let group = self.collect(first);
             let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
             match self.commit(&batches) {
-                Ok(outcomes) => reply(group, outcomes.into_iter().map(Ok)),
+                Ok(outcomes) => reply(group, outcomes.into_iter()),
                 Err(error) => {
                     let error = Arc::new(error);
                     reply(group, iter::repeat_with(|| Err(write_error(error.clone()))));
@@ -82,8 +85,9 @@ impl Writer {
         group
     }
 
-    /// One transaction for all batches. The index of nodes follows only when it is durable.
-    fn commit(&mut self, batches: &[&Batch]) -> Result<Vec<Stored>, Error> {
+    /// One transaction for all batches, without those that cannot be stored. The index of nodes follows only when it is
+    /// durable.
+    fn commit(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Error> {
         let mut transaction = self.database.begin_write()?;
         // After a crash the file opens at once, however large it is, for a second flush a commit.
         transaction.set_quick_repair(true);
@@ -92,15 +96,19 @@ impl Writer {
             let mut rows = transaction.open_table(ROWS)?;
             let outcomes = batches
                 .iter()
-                .map(|batch| store_measurements(&mut rows, &mut changed, &batch.measurements))
-                .collect::<Result<_, _>>()?;
+                .map(|batch| match changed.without_number(&batch.measurements) {
+                    Some(node) => Ok(Err(RepositoryError::TooManyNodes { node })),
+                    None => store_measurements(&mut rows, &mut changed, &batch.measurements).map(Ok),
+                })
+                .collect::<Result<Vec<_>, _>>()?;
             let mut nodes = transaction.open_table(NODES)?;
             for node in changed.nodes.values() {
                 nodes.insert(node.number, row::encode_node(node).as_slice())?;
             }
             let mut rejects = transaction.open_table(REJECTS)?;
             let mut metadata = transaction.open_table(METADATA)?;
-            for batch in batches {
+            let stored = batches.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+            for (batch, _) in stored {
                 append_rejects(&mut rejects, batch)?;
                 for (key, value) in &batch.metadata {
                     metadata.insert(metadata_key(key).as_str(), value.as_slice())?;
@@ -116,7 +124,7 @@ impl Writer {
     }
 }
 
-fn reply(group: Vec<Job>, outcomes: impl Iterator<Item = Result<Stored, RepositoryError>>) {
+fn reply(group: Vec<Job>, outcomes: impl Iterator<Item = Outcome>) {
     for (job, outcome) in group.into_iter().zip(outcomes) {
         // A caller that no longer waits has been dropped; what it stored stays stored.
         let _ = job.reply.send(outcome);
@@ -140,6 +148,19 @@ struct ChangedNodes<'a> {
 }
 
 impl ChangedNodes<'_> {
+    /// The first node for which there is no number left, if all of these were stored.
+    fn without_number(&self, measurements: &[Measurement]) -> Option<NodeId> {
+        let numbers_left = (Node::MAX_NUMBER + 1).saturating_sub(self.next_number) as usize;
+        if measurements.len() <= numbers_left {
+            return None;
+        }
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut new = BTreeSet::new();
+        let is_new = |id: &&NodeId| !self.nodes.contains_key(*id) && !index.contains_key(*id);
+        let mut ids = measurements.iter().map(|measurement| &measurement.node_id).filter(is_new);
+        ids.find(|id| new.insert(*id) && new.len() > numbers_left).cloned()
+    }
+
     /// The node of a measurement. One that is new gets a number, and counts no measurement yet.
     fn node_of(&mut self, measurement: &Measurement) -> &mut Node {
         let Self { index, next_number, nodes } = self;

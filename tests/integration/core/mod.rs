@@ -1,1 +1,67 @@
 //! Tests of the core part.
+
+mod collector;
+mod csvlog;
+mod decode_properties;
+mod inbox;
+mod json;
+mod redb;
+mod redb_files;
+mod simulation;
+mod suites;
+
+use isems_core::{
+    Decoded, Format, Measurement, MeasurementQuery, NodeId, Payload, RejectReason, Repository, decode,
+    testing::{SAMPLE_LINE_19, SAMPLE_TIME},
+};
+
+/// When the payloads of these tests arrive: a minute after the sample line was measured.
+const ARRIVAL: i64 = SAMPLE_TIME + 60;
+
+fn node_id(name: &str) -> NodeId {
+    name.parse().expect("the test's node id is valid")
+}
+
+/// A payload as a broker delivers it: whole.
+fn payload(bytes: &[u8]) -> Payload<'_> {
+    Payload { format: Format::Csvlog, node: None, source: "a test", received_at: ARRIVAL, whole: true, bytes }
+}
+
+/// Decodes lines as a broker delivers them.
+fn decode_whole(bytes: impl AsRef<[u8]>) -> Decoded {
+    decode(&payload(bytes.as_ref()))
+}
+
+/// Decodes lines as they are read from a log that is being written.
+fn decode_polled(bytes: impl AsRef<[u8]>) -> Decoded {
+    decode(&Payload { whole: false, ..payload(bytes.as_ref()) })
+}
+
+/// The sample line with the field at a place (from 1 on, as in the documentation of the format) replaced.
+fn line_with(place: usize, value: &str) -> String {
+    let mut fields: Vec<_> = SAMPLE_LINE_19.split(';').collect();
+    fields[place - 1] = value;
+    fields.join(";")
+}
+
+/// The sample line, measured at another time.
+fn line_at(timestamp: i64) -> String {
+    line_with(3, &timestamp.to_string())
+}
+
+/// The single measurement of a payload without rejects.
+#[track_caller]
+fn only_measurement(decoded: Decoded) -> Measurement {
+    assert_eq!(decoded.rejects, []);
+    let [measurement] = decoded.measurements.try_into().expect("there is one measurement");
+    measurement
+}
+
+/// Reasons and fields of the rejects.
+fn reasons(decoded: &Decoded) -> Vec<(RejectReason, Option<&'static str>)> {
+    decoded.rejects.iter().map(|reject| (reject.reason, reject.field)).collect()
+}
+
+async fn all_of(repository: &dyn Repository, node: &str) -> Vec<Measurement> {
+    repository.measurements(&MeasurementQuery::oldest_first(node_id(node))).await.expect("the repository can be read")
+}

@@ -1,0 +1,85 @@
+//! Running a transport until a test has seen what it wants.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::time;
+
+use crate::{Backoff, Collector, RedbRepository, Repository, Transport, TransportStatus};
+
+/// How long a transport may take until the condition holds. Generous, for machines under load.
+const DEADLINE: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// What a driven transport has done so far, or in the end.
+pub struct Driven {
+    /// Where it stores.
+    pub repository: Arc<dyn Repository>,
+    /// How it fares. A store is counted in it a little after it can be read.
+    pub status: TransportStatus,
+}
+
+/// Runs a transport in a [`Collector`] into a repository in memory until a condition holds, and drops it then. A failed
+/// transport is called again after milliseconds.
+///
+/// ```
+/// # use isems_core::{BoxError, Inbox, Payload, Transport, async_trait};
+/// # struct MyTransport;
+/// # #[async_trait]
+/// # impl Transport for MyTransport {
+/// #     fn name(&self) -> &str { "mine" }
+/// #     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+/// #         inbox.deliver(Payload::csvlog(isems_core::testing::SAMPLE_LINE_19.as_bytes(), "a constant")).await?;
+/// #         Ok(())
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use isems_core::testing::drive;
+/// let driven = drive(MyTransport, async |driven| driven.status.stored == 1).await;
+/// assert_eq!(driven.repository.nodes().await.unwrap().len(), 1);
+/// # }
+/// ```
+///
+/// # Panics
+/// When the condition does not hold within 30 seconds, or not when the transport has ended. The message tells the
+/// transport's status.
+pub async fn drive(transport: impl Transport + 'static, until: impl AsyncFn(&Driven) -> bool) -> Driven {
+    let repository = RedbRepository::in_memory().unwrap_or_else(|error| panic!("{error}"));
+    drive_into(Arc::new(repository), transport, until).await
+}
+
+/// [`drive`]s a transport into a repository of one's own.
+///
+/// # Panics
+/// Like [`drive`].
+pub async fn drive_into(
+    repository: Arc<dyn Repository>,
+    transport: impl Transport + 'static,
+    until: impl AsyncFn(&Driven) -> bool,
+) -> Driven {
+    let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
+    let collector = Collector::new(repository.clone()).backoff(backoff).transport(transport);
+    let monitor = collector.monitor();
+    let driven = || Driven { repository: repository.clone(), status: monitor.transports().swap_remove(0) };
+    let holds = async {
+        while !until(&driven()).await {
+            time::sleep(POLL_INTERVAL).await;
+        }
+    };
+    let mut held = false;
+    collector.run(async { held = time::timeout(DEADLINE, holds).await.is_ok() }).await;
+    let driven = driven();
+    assert!(
+        held || until(&driven).await,
+        "the condition does not hold within {} s, or not when the transport has ended: {:#?}",
+        DEADLINE.as_secs(),
+        driven.status
+    );
+    driven
+}
+
+impl fmt::Debug for Driven {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Driven").field("status", &self.status).finish_non_exhaustive()
+    }
+}

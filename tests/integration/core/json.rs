@@ -1,0 +1,204 @@
+//! Decoding the nodes' JSON.
+
+use isems_core::{
+    Decoded, Field, Format, Measurement, Payload, Reject, RejectReason, Status, TimeSource, decode,
+    testing::SAMPLE_JSON,
+};
+
+use super::{ARRIVAL, node_id, only_measurement, payload, reasons};
+
+fn decode_json(text: impl AsRef<[u8]>) -> Decoded {
+    let payload = payload(text.as_ref());
+    decode(&Payload { format: Format::Json, node: Some(node_id("Hut")), ..payload })
+}
+
+#[test]
+fn reads_every_field() {
+    let expected = Measurement {
+        time_source: TimeSource::Arrival,
+        time_to_shutdown: Some(3592.0),
+        power_save_level: Some(0),
+        open_circuit_voltage: Some(13.513),
+        mpp_voltage: Some(13.588),
+        battery_voltage: Some(12.999),
+        battery_charge_estimate: Some(95.0),
+        battery_health_estimate: Some(100.0),
+        battery_temperature: Some(27.84),
+        low_voltage_disconnect_voltage: Some(11.9),
+        temperature_corrected_voltage: Some(14.014),
+        rated_battery_capacity: Some(50.0),
+        rated_solar_module_capacity: Some(50.0),
+        latitude: Some(52.47388),
+        longitude: Some(13.39051),
+        status: Status::from_bits(0x100),
+        ..Measurement::new(node_id("Hut"), ARRIVAL, ARRIVAL)
+    };
+    for text in [SAMPLE_JSON.to_owned(), format!(" \n{SAMPLE_JSON}\r\n"), format!("\u{feff}{SAMPLE_JSON}")] {
+        assert_eq!(only_measurement(decode_json(text)), expected);
+    }
+}
+
+#[test]
+fn one_value_is_a_measurement() {
+    for field in Field::ALL {
+        let measurement = only_measurement(decode_json(format!("{{\"{}\":1.5}}", field.name())));
+        for other in Field::ALL {
+            assert_eq!(measurement.number(other), (other == field).then_some(1.5));
+        }
+    }
+    assert_eq!(only_measurement(decode_json(r#"{"isPowerSaveMode":3}"#)).power_save_level, Some(3));
+    assert_eq!(only_measurement(decode_json(r#"{"status":"001"}"#)).status, Status::from_bits(1));
+}
+
+#[test]
+fn values_come_in_many_forms() {
+    let cases = [
+        ("12.5", Some(12.5)),
+        ("\"12.5\"", Some(12.5)),
+        ("\" 12.5 \"", Some(12.5)),
+        ("12", Some(12.0)),
+        ("-12", Some(-12.0)),
+        ("1.25e1", Some(12.5)),
+        ("-1E-1", Some(-0.1)),
+        ("null", None),
+        ("\"\"", None),
+        ("\"-\"", None),
+        ("\"nan\"", None),
+        ("nan", None),
+        ("-nan", None),
+        ("NaN", None),
+        ("inf", None),
+        ("-inf", None),
+        ("Infinity", None),
+        (" nan ", None),
+    ];
+    for (text, voltage) in cases {
+        let json = format!(
+            "{{\"batteryVoltage\":{text},\"latitude\":{text},\"note\":\"it's \\\" nan, inf\",\"longitude\":1}}"
+        );
+        let measurement = only_measurement(decode_json(&json));
+        assert_eq!(measurement.battery_voltage, voltage, "{json}");
+        assert_eq!(measurement.latitude, voltage, "{json}");
+        assert_eq!(measurement.longitude, Some(1.0), "{json}");
+    }
+}
+
+#[test]
+fn the_status_is_hex_in_any_form() {
+    let cases = [
+        (r#""941""#, Some(0x941)),
+        (r#""0x941""#, Some(0x941)),
+        (r#""ABC""#, Some(0xabc)),
+        ("941", Some(0x941)),
+        ("100", Some(0x100)),
+        ("41", Some(0x041)),
+        ("1", Some(0x001)),
+        ("0", Some(0)),
+        ("null", None),
+        (r#""""#, None),
+        ("nan", None),
+    ];
+    for (text, bits) in cases {
+        let json = format!("{{\"status\":{text},\"latitude\":1}}");
+        assert_eq!(only_measurement(decode_json(&json)).status.map(Status::bits), bits, "{json}");
+    }
+}
+
+#[test]
+fn unknown_names_are_ignored() {
+    let json = SAMPLE_JSON.replacen(
+        '{',
+        r#"{"nodeId":"Barn","timestamp":5,"firmware":[1,{"latitude":99}],"batteryvoltage":"x","x":true,"":null,"#,
+        1,
+    );
+    assert_eq!(only_measurement(decode_json(json)), only_measurement(decode_json(SAMPLE_JSON)));
+}
+
+#[test]
+fn faults_are_named_with_their_field() {
+    let number = |text: &str| format!("{{\"longitude\":1,\"batteryVoltage\":{text}}}");
+    let status = |text: &str| format!("{{\"longitude\":1,\"status\":{text}}}");
+    let invalid = (RejectReason::NumberInvalid, Some("batteryVoltage"));
+    let invalid_status = (RejectReason::StatusInvalid, Some("status"));
+    let broken = (RejectReason::JsonInvalid, None);
+    let empty = (RejectReason::Empty, None);
+    let cases = [
+        (number("\"12,5\""), invalid),
+        (number("\"12.5 V\""), invalid),
+        (number("true"), invalid),
+        (number("[12.5]"), invalid),
+        (number("{\"value\":12.5}"), invalid),
+        (number("1e6"), (RejectReason::NumberOutOfRange, Some("batteryVoltage"))),
+        ("{\"latitude\":-91}".into(), (RejectReason::NumberOutOfRange, Some("latitude"))),
+        ("{\"isPowerSaveMode\":0.5}".into(), (RejectReason::NumberInvalid, Some("isPowerSaveMode"))),
+        ("{\"isPowerSaveMode\":300}".into(), (RejectReason::NumberOutOfRange, Some("isPowerSaveMode"))),
+        ("{\"isPowerSaveMode\":true}".into(), (RejectReason::NumberInvalid, Some("isPowerSaveMode"))),
+        (status("\"94\""), invalid_status),
+        (status("\"0x0941\""), invalid_status),
+        (status("9410"), invalid_status),
+        (status("-1"), invalid_status),
+        (status("1.5"), invalid_status),
+        (status("true"), invalid_status),
+        (status("[\"941\"]"), invalid_status),
+        (status("{}"), invalid_status),
+        (number("maybe"), broken),
+        (number("12.5}"), broken),
+        (number(""), broken),
+        ("[]".into(), broken),
+        ("[{\"latitude\":1}]".into(), broken),
+        ("12.5".into(), broken),
+        ("nan".into(), broken),
+        ("\"text\"".into(), broken),
+        ("null".into(), broken),
+        ("{".into(), broken),
+        (SAMPLE_JSON[..SAMPLE_JSON.len() - 1].into(), broken),
+        (format!("{SAMPLE_JSON}{SAMPLE_JSON}"), broken),
+        ("<html>".into(), broken),
+        ("{}".into(), empty),
+        ("{\"unknown\":1}".into(), empty),
+        ("{\"batteryVoltage\":nan,\"status\":\"\"}".into(), empty),
+    ];
+    for (json, reason) in cases {
+        let decoded = decode_json(&json);
+        assert_eq!(reasons(&decoded), [reason], "{json}");
+        assert_eq!(decoded.measurements, [], "{json}");
+        assert_eq!(decoded.rejects[0].line, 1);
+        assert_eq!(decoded.rejects[0].text, Reject::text_of(json.as_bytes()));
+    }
+}
+
+#[test]
+fn deeply_nested_values_are_rejected() {
+    let json = format!("{{\"x\":{}", "[".repeat(100_000));
+    assert_eq!(reasons(&decode_json(json)), [(RejectReason::JsonInvalid, None)]);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_rejected() {
+    let decoded = decode_json(b"{\"latitude\":1,\"x\":\"\xff\"}");
+    assert_eq!(reasons(&decoded), [(RejectReason::EncodingInvalid, None)]);
+    assert!(decoded.rejects[0].text.len() <= Reject::MAX_TEXT_BYTES);
+}
+
+#[test]
+fn nothing_is_no_object() {
+    for text in ["", "\n", " \r\n ", "\u{feff}"] {
+        assert_eq!(decode_json(text), Decoded::default(), "{text:?}");
+    }
+}
+
+#[test]
+fn the_transport_must_name_the_node() {
+    let decoded = decode(&Payload { format: Format::Json, ..payload(SAMPLE_JSON.as_bytes()) });
+    assert_eq!(reasons(&decoded), [(RejectReason::NodeIdInvalid, Some("nodeId"))]);
+}
+
+#[test]
+fn an_arrival_that_is_no_date_is_rejected() {
+    let arriving = |received_at| {
+        let payload = payload(SAMPLE_JSON.as_bytes());
+        decode(&Payload { format: Format::Json, node: Some(node_id("Hut")), received_at, ..payload })
+    };
+    assert_eq!(reasons(&arriving(1000)), [(RejectReason::ClockUnset, Some("timestamp"))]);
+    assert_eq!(reasons(&arriving(1 << 40)), [(RejectReason::ClockAhead, Some("timestamp"))]);
+}

@@ -1,0 +1,256 @@
+//! The redb repository in use: what it keeps, and how it commits.
+
+use std::{sync::Arc, time::Duration};
+
+use isems_core::{
+    Batch, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectReason, Repository,
+    RepositoryError,
+    simulation::Fleet,
+    testing::{SAMPLE_TIME, sample_measurement},
+};
+use redb::{Database, ReadableTable, TableDefinition};
+
+use super::{all_of, node_id};
+
+const FORMAT_KEY: &str = "format";
+
+fn batch(measurements: Vec<Measurement>) -> Batch {
+    Batch { measurements, ..Batch::default() }
+}
+
+fn reject(line: u32) -> Reject {
+    Reject {
+        received_at: SAMPLE_TIME,
+        transport: "test".into(),
+        source: "a test".into(),
+        node: Some("Hut".into()),
+        reason: RejectReason::NumberInvalid,
+        field: Some("latitude".into()),
+        line,
+        text: "rubbish".into(),
+    }
+}
+
+/// Everything that can be asked of a repository.
+async fn everything(repository: &dyn Repository) -> (Vec<Node>, Vec<Measurement>, Vec<Reject>, Option<Vec<u8>>) {
+    let nodes = repository.nodes().await.expect("it can be read");
+    let mut measurements = Vec::new();
+    for node in &nodes {
+        let query = MeasurementQuery::newest_first(node.id.clone());
+        measurements.extend(repository.measurements(&query).await.expect("it can be read"));
+    }
+    let rejects = repository.rejects(usize::MAX).await.expect("it can be read");
+    let metadata = repository.metadata(FORMAT_KEY).await.expect("it can be read");
+    (nodes.iter().map(|node| (**node).clone()).collect(), measurements, rejects, metadata)
+}
+
+#[tokio::test]
+async fn reopening_keeps_everything() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    let mut fleet = Fleet::new(1, 7, SAMPLE_TIME);
+    let mut before = None;
+    for round in 1..4_u32 {
+        let repository = RedbRepository::open(&path).expect("the file can be opened");
+        if let Some(before) = before {
+            assert_eq!(everything(&repository).await, before, "before round {round}");
+        }
+        let batch = Batch {
+            measurements: fleet.by_ref().take(100).collect(),
+            rejects: (1..=round).map(reject).collect(),
+            metadata: vec![(FORMAT_KEY.into(), vec![round as u8])],
+        };
+        repository.store(batch).await.expect("it is stored");
+        let now = everything(&repository).await;
+        assert_eq!(now.0.len(), 7);
+        assert_eq!(now.1.len(), 100 * round as usize);
+        assert_eq!(now.2.len() as u32, round * (round + 1) / 2);
+        let mut numbers: Vec<_> = now.0.iter().map(|node| node.number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
+        before = Some(now);
+    }
+}
+
+#[tokio::test]
+async fn nodes_that_come_after_reopening_get_numbers_of_their_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    for name in ["B", "A", "C"] {
+        let repository = RedbRepository::open(&path).expect("the file can be opened");
+        repository.store(batch(vec![sample_measurement(name, SAMPLE_TIME)])).await.expect("it is stored");
+    }
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    let nodes = repository.nodes().await.expect("it can be read");
+    let numbers: Vec<_> = nodes.iter().map(|node| (node.id.as_str(), node.number)).collect();
+    assert_eq!(numbers, [("A", 2), ("B", 1), ("C", 3)]);
+}
+
+#[tokio::test]
+async fn what_a_store_returned_for_is_on_disk() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    for minute in 0..20 {
+        let measurement = sample_measurement("Hut", SAMPLE_TIME + 60 * minute);
+        repository.store(batch(vec![measurement])).await.expect("it is stored");
+        let copy = folder.path().join("copy.redb");
+        std::fs::copy(&path, &copy).expect("the file can be copied");
+        let copy = RedbRepository::open(&copy).expect("a copy of an open file can be opened");
+        assert_eq!(everything(&copy).await, everything(&repository).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_of_many_tasks_are_all_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    let repository = Arc::new(RedbRepository::open(&path).expect("the file can be opened"));
+    let mut tasks = tokio::task::JoinSet::new();
+    // More than the repository's queue holds.
+    for minute in 0..3000 {
+        let repository = repository.clone();
+        tasks.spawn(async move {
+            let name = format!("Hut {}", minute % 5);
+            let measurement = sample_measurement(&name, SAMPLE_TIME + 60 * (minute / 5));
+            let outcome = repository.store(batch(vec![measurement.clone()])).await.expect("it is stored");
+            assert_eq!(outcome.stored, 1);
+            let query = MeasurementQuery {
+                from: measurement.timestamp,
+                to: measurement.timestamp + 1,
+                ..MeasurementQuery::oldest_first(measurement.node_id.clone())
+            };
+            assert_eq!(repository.measurements(&query).await.expect("it can be read"), [measurement]);
+        });
+    }
+    tasks.join_all().await;
+    drop(repository);
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    for node in repository.nodes().await.expect("it can be read") {
+        assert_eq!(node.measurements, 600);
+        assert_eq!(all_of(&repository, node.id.as_str()).await.len(), 600);
+    }
+}
+
+const AN_HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test]
+async fn a_commit_is_held_back_for_the_interval_and_finished_by_closing() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    let options = RedbOptions { commit_interval: AN_HOUR, ..RedbOptions::default() };
+    let repository = options.open(&path).expect("the file can be opened");
+    tokio::select! {
+        biased;
+        outcome = repository.store(batch(vec![sample_measurement("Hut", SAMPLE_TIME)])) => panic!("{outcome:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    assert_eq!(repository.nodes().await.expect("it can be read"), [], "it is not committed yet");
+    drop(repository);
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    assert_eq!(all_of(&repository, "Hut").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_full_queue_does_not_wait_for_the_interval() {
+    let options = RedbOptions { commit_interval: AN_HOUR, ..RedbOptions::default() };
+    let repository = Arc::new(options.in_memory().expect("memory suffices"));
+    let mut tasks = tokio::task::JoinSet::new();
+    for minute in 0..1024 {
+        let repository = repository.clone();
+        tasks
+            .spawn(async move { repository.store(batch(vec![sample_measurement("Hut", SAMPLE_TIME + minute)])).await });
+    }
+    while let Some(outcome) = tasks.join_next().await {
+        assert_eq!(outcome.expect("no store panics").expect("it is stored").stored, 1);
+    }
+    assert_eq!(all_of(&*repository, "Hut").await.len(), 1024);
+}
+
+#[tokio::test]
+async fn a_large_batch_does_not_wait_for_the_interval() {
+    let options = RedbOptions { commit_interval: AN_HOUR, ..RedbOptions::default() };
+    let repository = options.in_memory().expect("memory suffices");
+    let day = Fleet::new(1, 50, SAMPLE_TIME).take(60_000).collect();
+    assert_eq!(repository.store(batch(day)).await.expect("it is stored").stored, 60_000);
+}
+
+#[tokio::test]
+async fn a_store_whose_caller_is_gone_is_finished() {
+    let repository = RedbRepository::in_memory().expect("memory suffices");
+    for minute in 0..50 {
+        tokio::select! {
+            biased;
+            _ = repository.store(batch(vec![sample_measurement("Hut", SAMPLE_TIME + minute)])) => {}
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    repository.store(Batch::default()).await.expect("it is stored after the others");
+    assert_eq!(all_of(&repository, "Hut").await.len(), 50);
+}
+
+#[tokio::test]
+async fn the_reject_log_is_bounded_and_keeps_the_newest() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    let store = async |lines: std::ops::Range<u32>| {
+        let repository = RedbRepository::open(&path).expect("the file can be opened");
+        repository.store(Batch { rejects: lines.map(reject).collect(), ..Batch::default() }).await.expect("stored");
+        let rejects = repository.rejects(usize::MAX).await.expect("it can be read");
+        rejects.iter().map(|reject| reject.line).collect::<Vec<_>>()
+    };
+    assert_eq!(store(0..9_999).await.len(), 9_999);
+    assert_eq!(store(9_999..10_001).await, (1..10_001).rev().collect::<Vec<_>>());
+    assert_eq!(store(0..25_000).await, (15_000..25_000).rev().collect::<Vec<_>>());
+    assert_eq!(store(0..1).await.len(), 10_000);
+}
+
+/// Nodes are numbered up to a limit. What exceeds it fails, and nothing beside it does.
+#[tokio::test]
+async fn a_node_too_many_fails_its_own_batch_only() {
+    const NODES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("nodes");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    repository.store(batch(vec![sample_measurement("First", SAMPLE_TIME)])).await.expect("it is stored");
+    drop(repository);
+    give_the_only_node_the_number(&path, NODES, Node::MAX_NUMBER - 1);
+
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    let of = |name, minute: i64| sample_measurement(name, SAMPLE_TIME + 60 * minute);
+    let too_many = batch(vec![of("First", 1), of("A", 0), of("A", 1), of("B", 0)]);
+    let result = repository.store(Batch { rejects: vec![reject(1)], ..too_many }).await;
+    assert!(matches!(&result, Err(RepositoryError::TooManyNodes { node }) if node.as_str() == "B"), "{result:?}");
+    assert_eq!(repository.rejects(10).await.expect("it can be read"), []);
+    assert_eq!(repository.node(&node_id("A")).await.expect("it can be read"), None);
+
+    let fits = batch((1..100).flat_map(|minute| [of("First", minute), of("A", minute)]).collect());
+    let (fits, too_many) = tokio::join!(repository.store(fits), repository.store(batch(vec![of("B", 0)])));
+    assert_eq!(fits.expect("two nodes fit").stored, 198);
+    assert!(matches!(&too_many, Err(RepositoryError::TooManyNodes { node }) if node.as_str() == "B"), "{too_many:?}");
+    let last = repository.node(&node_id("A")).await.expect("it can be read").expect("it is stored");
+    assert_eq!(last.number, Node::MAX_NUMBER);
+    assert_eq!(all_of(&repository, "A").await.len(), 99, "the rows of the last number can be read");
+    assert!(too_many.expect_err("it failed").to_string().contains("2097151"));
+}
+
+fn give_the_only_node_the_number(path: &std::path::Path, nodes: TableDefinition<'_, u32, &[u8]>, number: u32) {
+    let database = Database::open(path).expect("the file is a redb file");
+    let transaction = database.begin_write().expect("it can be written");
+    {
+        let mut nodes = transaction.open_table(nodes).expect("it has the table");
+        let record = nodes.get(1).expect("it can be read").expect("there is a node").value().to_vec();
+        nodes.remove(1).expect("it can be written");
+        nodes.insert(number, record.as_slice()).expect("it can be written");
+    }
+    transaction.commit().expect("it can be written");
+}
+
+#[tokio::test]
+async fn a_batch_of_more_measurements_than_there_are_numbers_is_stored() {
+    let repository = RedbRepository::in_memory().expect("memory suffices");
+    let sparse = |time| Measurement::new(node_id("Hut"), SAMPLE_TIME + time % 10, SAMPLE_TIME);
+    let measurements = (0..=i64::from(Node::MAX_NUMBER)).map(sparse).collect();
+    let outcome = repository.store(batch(measurements)).await.expect("one node is not too many");
+    assert_eq!((outcome.stored, outcome.duplicates), (10, u64::from(Node::MAX_NUMBER) - 9));
+}
