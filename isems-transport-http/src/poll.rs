@@ -95,7 +95,7 @@ impl Poll<'_> {
         let Some(start) = state.range_start() else {
             let request = self.client.get(self.target.url().clone(), Encoding::Gzip);
             let answer = self.client.send(state.validators.write_to(request)).await?;
-            return self.log_unless_unchanged(answer).await;
+            return self.log_or_nothing(answer, &state.validators).await;
         };
         let request = self.client.get(self.target.url().clone(), Encoding::Identity);
         let request = request.header(RANGE, format!("bytes={start}-"));
@@ -107,11 +107,11 @@ impl Poll<'_> {
                 }
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {}
-            _ => return self.log_unless_unchanged(answer).await,
+            _ => return self.log_or_nothing(answer, &state.validators).await,
         }
         debug!(source = self.target.as_str(), "the log does not go on where it ended; fetching it as a whole");
         let answer = self.client.send(self.client.get(self.target.url().clone(), Encoding::Gzip)).await?;
-        self.log_unless_unchanged(answer).await
+        self.log_or_nothing(answer, &Validators::default()).await
     }
 
     /// What follows the overlap; `None` when the answer does not begin with it.
@@ -133,9 +133,10 @@ impl Poll<'_> {
         }
     }
 
-    async fn log_unless_unchanged(&self, answer: Answer) -> Result<News, PollError> {
+    /// The whole log, or nothing when it is still the one of the validators that were asked about.
+    async fn log_or_nothing(&self, answer: Answer, asked: &Validators) -> Result<News, PollError> {
         match answer.status() {
-            StatusCode::NOT_MODIFIED => return Ok(News::Nothing),
+            StatusCode::NOT_MODIFIED if *asked != Validators::default() => return Ok(News::Nothing),
             StatusCode::PARTIAL_CONTENT => return Err(answer.refusal()),
             status if !status.is_success() => return Err(answer.refusal()),
             _ => {}
