@@ -1,9 +1,10 @@
 //! Web servers that answer badly, one at a time: what is stored of it, and what is said about it.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
+use isems_core::Receipt;
 use isems_transport_http::HttpConfig;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use super::{
     Station, gzip, line, lines,
@@ -13,11 +14,11 @@ use super::{
 };
 
 /// What becomes of a poll of a server that always replies the same.
-async fn poll(reply: Reply) -> (Station, Result<isems_core::Receipt, String>) {
+async fn poll(reply: Reply) -> (Station, Result<Receipt, String>) {
     poll_with(reply, HttpConfig::default()).await
 }
 
-async fn poll_with(reply: Reply, config: HttpConfig) -> (Station, Result<isems_core::Receipt, String>) {
+async fn poll_with(reply: Reply, config: HttpConfig) -> (Station, Result<Receipt, String>) {
     let server = WebServer::start(move |_| reply.clone()).await;
     let station = Station::new();
     let result = station.poll_with(HttpConfig { targets: vec![target(&server.url(LOG))], ..config }).await;
@@ -71,14 +72,16 @@ async fn other_encodings_are_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_named() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("a bound listener").to_string();
-    drop(listener);
+async fn a_connection_that_fails_is_named() {
+    // Bound, so that nobody else gets the port, and not listening.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let address = socket.local_addr().expect("a bound socket").to_string();
     let error = Station::new().poll(&address).await.expect_err("nobody listens");
     assert!(error.starts_with("cannot connect: Connection refused"), "{error}");
-    let error = Station::new().poll("does-not-exist.invalid").await.expect_err("there is no such name");
-    assert!(error.starts_with("cannot connect: "), "{error}");
+    let no_name = format!("{}.invalid", "x".repeat(64));
+    let error = Station::new().poll(&no_name).await.expect_err("there can be no such name");
+    assert!(error.starts_with("cannot connect: failed to lookup address"), "{error}");
 }
 
 #[tokio::test]
