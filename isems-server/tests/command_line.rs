@@ -233,14 +233,14 @@ fn polls_every_node_once() {
     let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = run(folder.path(), &["poll"], &[("ISEMS_ROUTER_IPS", &good.to_string())]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), format!("{good}: 5 stored, 0 duplicate, 1 rejected\nInserted 5\n"));
+    assert_eq!(text(&output.stdout), format!("http://{good}/ISEMS/ffopenmppt.log: 5 stored, 0 duplicate, 1 rejected\nInserted 5\n"));
     let nodes = format!("{good},{missing},{refused}");
     let output = run(folder.path(), &["poll", "--router-ips", &nodes], &[]);
     assert_eq!(output.status.code(), Some(1));
     let report = text(&output.stdout);
     let mut lines: Vec<&str> = report.lines().collect();
     assert_eq!(lines.pop(), Some("Inserted 0"));
-    let line = |address: SocketAddr| *lines.iter().find(|line| line.starts_with(&address.to_string())).unwrap();
+    let line = |address: SocketAddr| *lines.iter().find(|line| line.starts_with(&format!("http://{address}/"))).unwrap();
     assert!(line(good).ends_with("0 stored, 5 duplicate, 1 rejected"), "{report}");
     assert!(line(missing).contains("404"), "{report}");
     assert!(line(refused).contains("refused"), "{report}");
