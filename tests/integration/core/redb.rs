@@ -245,12 +245,3 @@ fn give_the_only_node_the_number(path: &std::path::Path, nodes: TableDefinition<
     }
     transaction.commit().expect("it can be written");
 }
-
-#[tokio::test]
-async fn a_batch_of_more_measurements_than_there_are_numbers_is_stored() {
-    let repository = RedbRepository::in_memory().expect("memory suffices");
-    let sparse = |time| Measurement::new(node_id("Hut"), SAMPLE_TIME + time % 10, SAMPLE_TIME);
-    let measurements = (0..=i64::from(Node::MAX_NUMBER)).map(sparse).collect();
-    let outcome = repository.store(batch(measurements)).await.expect("one node is not too many");
-    assert_eq!((outcome.stored, outcome.duplicates), (10, u64::from(Node::MAX_NUMBER) - 9));
-}
