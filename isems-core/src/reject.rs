@@ -40,11 +40,13 @@ pub enum RejectReason {
     Conflict,
     /// The message is larger than the transport accepts.
     TooLarge,
+    /// The topic does not tell the format: its last level is none that is known.
+    TopicUnknown,
 }
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::FieldCount,
         Self::EncodingInvalid,
         Self::NodeIdInvalid,
@@ -61,6 +63,7 @@ impl RejectReason {
         Self::Empty,
         Self::Conflict,
         Self::TooLarge,
+        Self::TopicUnknown,
     ];
 
     /// The stable code, as in logs, counters and answers.
@@ -82,6 +85,7 @@ impl RejectReason {
             Self::Empty => "empty",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
+            Self::TopicUnknown => "topic_unknown",
         }
     }
 }

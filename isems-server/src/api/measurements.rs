@@ -1,0 +1,256 @@
+//! The endpoints of the original collector, as its users' scripts and web app know them.
+
+use std::sync::Arc;
+
+use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, unix_now};
+use poem::http::StatusCode;
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::Serialize;
+use tracing::error;
+
+use super::{
+    Tag,
+    problem::{Problem, ProblemJson},
+    rendered::Rendered,
+};
+use crate::berlin::Berlin;
+
+/// How many measurements `/measurements/{nodeId}/latest` gives: a day of one a minute.
+const NEWEST: usize = 1440;
+
+/// About how long a measurement is in JSON.
+const RECORD_BYTES: usize = 560;
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// Measurements.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub(crate) struct Measurements {
+    /// The measurements, in the order that the operation says.
+    measurements: Vec<Record>,
+}
+
+impl Example for Measurements {
+    fn example() -> Self {
+        Self { measurements: vec![Record::example()] }
+    }
+}
+
+/// What a node measured at one moment. A value that the node did not report is null.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename = "Measurement", rename_all = "camelCase", example)]
+pub(crate) struct Record {
+    /// Charge that the node derives from the battery's voltage, percent. The load is cut at about 36, not at 0.
+    #[oai(nullable)]
+    battery_charge_estimate: Option<f64>,
+    /// Health of the battery, percent. 100 can mean that it was not measured since the last reboot.
+    #[oai(nullable)]
+    battery_health_estimate: Option<f64>,
+    /// Battery temperature, degrees Celsius. 25 when the sensor is missing (status bit 0x020).
+    #[oai(nullable)]
+    battery_temperature: Option<f64>,
+    /// Battery voltage, V. 0 when the node has lost its solar controller.
+    #[oai(nullable)]
+    battery_voltage: Option<f64>,
+    /// Unique number of the measurement, the same for ever; below 2^53.
+    id: u64,
+    /// Whether the node saves power, at any level.
+    is_power_save_mode: bool,
+    /// Revision of the packet format.
+    #[oai(nullable)]
+    isems_revision: Option<String>,
+    /// Latitude, degrees north. 52.52 is the shipped default, 0 is unset.
+    #[oai(nullable)]
+    latitude: Option<f64>,
+    /// Longitude, degrees east. 13.4 is the shipped default, 0 is unset.
+    #[oai(nullable)]
+    longitude: Option<f64>,
+    /// The voltage below which the load is cut, V.
+    #[oai(nullable)]
+    low_voltage_disconnect_voltage: Option<f64>,
+    /// Panel voltage at the tracked maximum power point, V. 0 or below the battery's voltage at night.
+    #[oai(nullable)]
+    mpp_voltage: Option<f64>,
+    /// The node's name, as its owner typed it.
+    node_id: String,
+    /// Panel voltage without load, V.
+    #[oai(nullable)]
+    open_circuit_voltage: Option<f64>,
+    /// The firmware's name.
+    #[serde(rename = "openMPPTFirmwareVersion")]
+    #[oai(rename = "openMPPTFirmwareVersion", nullable)]
+    firmware_version: Option<String>,
+    /// Rated capacity of the battery as its owner typed it in, Ah.
+    #[oai(nullable)]
+    rate_battery_capacity: Option<f64>,
+    /// Rated power of the panel as its owner typed it in, W.
+    #[oai(nullable)]
+    rated_solar_module_capacity: Option<f64>,
+    /// Status word of twelve bits in hex, most significant bit first: 0x800 charging, 0x400 discharging, 0x200 fully
+    /// charged, 0x100 healthy, 0x080 battery low, 0x040 capacity too small, 0x020 temperature sensor missing, 0x010 solar
+    /// controller lost, 0x008 battery overheating, 0x004 battery cold, 0x002 firmware upgrade not allowed. 0x000 when the
+    /// node reports none.
+    #[oai(validator(pattern = "^0x[0-9a-f]{3}$"))]
+    status: String,
+    /// Charge end voltage at this temperature, V.
+    #[oai(nullable)]
+    temperature_corrected_voltage: Option<f64>,
+    /// The watchdog's countdown to the next scheduled power cycle, nominally minutes. Not how long the battery lasts.
+    #[oai(nullable)]
+    time_to_shutdown: Option<f64>,
+    /// When it was measured: wall clock of Europe/Berlin, without an offset, so that an hour each autumn is ambiguous.
+    timestamp: String,
+}
+
+impl Example for Record {
+    fn example() -> Self {
+        Self {
+            battery_charge_estimate: Some(100.0),
+            battery_health_estimate: Some(100.0),
+            battery_temperature: Some(28.0),
+            battery_voltage: Some(14.073),
+            id: 5_825_331_871,
+            is_power_save_mode: false,
+            isems_revision: Some("1".into()),
+            latitude: Some(52.507_309),
+            longitude: Some(13.458_635),
+            low_voltage_disconnect_voltage: Some(11.67),
+            mpp_voltage: Some(18.614),
+            node_id: "Elektra-Dach".into(),
+            open_circuit_voltage: Some(18.614),
+            firmware_version: Some("ATmega8_A_1".into()),
+            rate_battery_capacity: Some(7.0),
+            rated_solar_module_capacity: Some(20.0),
+            status: "0x300".into(),
+            temperature_corrected_voltage: Some(14.086),
+            time_to_shutdown: Some(711.0),
+            timestamp: "2018-06-30T15:16:15".into(),
+        }
+    }
+}
+
+impl Record {
+    fn new(number: u32, measurement: &Measurement, berlin: &Berlin) -> Self {
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(Into::into);
+        Self {
+            battery_charge_estimate: measurement.battery_charge_estimate,
+            battery_health_estimate: measurement.battery_health_estimate,
+            battery_temperature: measurement.battery_temperature,
+            battery_voltage: measurement.battery_voltage,
+            id: u64::from(number) << 32 | measurement.timestamp as u64,
+            is_power_save_mode: measurement.power_save_level.is_some_and(|level| level > 0),
+            isems_revision: text(&measurement.isems_revision),
+            latitude: measurement.latitude,
+            longitude: measurement.longitude,
+            low_voltage_disconnect_voltage: measurement.low_voltage_disconnect_voltage,
+            mpp_voltage: measurement.mpp_voltage,
+            node_id: measurement.node_id.to_string(),
+            open_circuit_voltage: measurement.open_circuit_voltage,
+            firmware_version: text(&measurement.firmware_version),
+            rate_battery_capacity: measurement.rated_battery_capacity,
+            rated_solar_module_capacity: measurement.rated_solar_module_capacity,
+            status: measurement.status.unwrap_or_default().to_string(),
+            temperature_corrected_voltage: measurement.temperature_corrected_voltage,
+            time_to_shutdown: measurement.time_to_shutdown,
+            timestamp: berlin.wall_clock(measurement.timestamp).to_string(),
+        }
+    }
+}
+
+/// Measurements, or why there are none.
+#[derive(ApiResponse)]
+pub(crate) enum MeasurementsResponse {
+    /// The measurements.
+    #[oai(status = 200)]
+    Found(Rendered<Measurements>),
+    /// The database cannot be read.
+    #[oai(status = 500)]
+    Failed(ProblemJson),
+}
+
+impl MeasurementsResponse {
+    fn new(measurements: Vec<Record>) -> Self {
+        let capacity = 32 + measurements.len() * RECORD_BYTES;
+        Self::Found(Rendered::new(&Measurements { measurements }, capacity))
+    }
+
+    fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
+        error!(error, "cannot answer a request");
+        let detail = "the database cannot be read; the log of isems-server says why";
+        Self::Failed(ProblemJson(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)))
+    }
+}
+
+/// The endpoints of the original collector.
+pub(crate) struct MeasurementsApi {
+    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) hide_inactive_after_days: u32,
+    pub(crate) berlin: Berlin,
+}
+
+#[OpenApi(tag = "Tag::Measurements")]
+impl MeasurementsApi {
+    /// The newest measurement of every node
+    ///
+    /// Nodes are in order of the bytes of their names. A node whose newest measurement is as old as
+    /// `HIDE_INACTIVE_AFTER_DAYS` (30 unless set otherwise) is left out, unless all are asked for.
+    #[oai(path = "/measurements/latest", method = "get", operation_id = "latestMeasurements")]
+    async fn latest(
+        &self,
+        /// `true` for nodes that have been silent for long as well. Any other value means no.
+        #[oai(default)]
+        Query(all): Query<Vec<String>>,
+    ) -> MeasurementsResponse {
+        let nodes = match self.repository.nodes().await {
+            Ok(nodes) => nodes,
+            Err(error) => return MeasurementsResponse::failed(&error),
+        };
+        let all = all.first().is_some_and(|all| all == "true");
+        let oldest = unix_now() - i64::from(self.hide_inactive_after_days) * SECONDS_A_DAY;
+        let shown = nodes.iter().filter(|node| all || node.latest.timestamp > oldest);
+        MeasurementsResponse::new(shown.map(|node| Record::new(node.number, &node.latest, &self.berlin)).collect())
+    }
+
+    /// The newest measurements of a node
+    ///
+    /// The newest 1440, a day of one a minute, newest first. A node that is not known has none.
+    #[oai(path = "/measurements/:nodeId/latest", method = "get", operation_id = "latestMeasurementsOfNode")]
+    async fn latest_of_node(
+        &self,
+        /// The node's name, percent-encoded. Case matters.
+        #[oai(name = "nodeId", example = "example_node_name")]
+        Path(node): Path<String>,
+    ) -> MeasurementsResponse {
+        match self.newest_of(&node).await {
+            Ok(None) => MeasurementsResponse::new(Vec::new()),
+            Ok(Some((node, measurements))) => {
+                let records =
+                    measurements.iter().map(|measurement| Record::new(node.number, measurement, &self.berlin));
+                MeasurementsResponse::new(records.collect())
+            }
+            Err(error) => MeasurementsResponse::failed(&error),
+        }
+    }
+}
+
+impl MeasurementsApi {
+    async fn newest_of(
+        &self,
+        name: &str,
+    ) -> Result<Option<(Arc<Node>, Vec<Measurement>)>, isems_core::RepositoryError> {
+        let Ok(id) = NodeId::new(name) else { return Ok(None) };
+        let Some(node) = self.repository.node(&id).await? else { return Ok(None) };
+        let query = MeasurementQuery { limit: NEWEST, ..MeasurementQuery::newest_first(id) };
+        Ok(Some((node, self.repository.measurements(&query).await?)))
+    }
+}
+
+fn example_node_name() -> String {
+    "Elektra-Dach".into()
+}

@@ -1,0 +1,136 @@
+//! The HTTP service: the operations, the document that describes them, and what surrounds them.
+
+mod compression;
+mod health;
+mod measurements;
+mod problem;
+mod rendered;
+
+use std::{fmt, sync::Arc};
+
+use isems_core::{Monitor, Repository};
+use poem::{
+    Endpoint, EndpointExt, Response, Route,
+    endpoint::make_sync,
+    get,
+    http::{Method, header},
+    middleware::{CatchPanic, Cors, SetHeader},
+};
+use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject, Tags};
+
+use self::{
+    compression::Gzip,
+    health::HealthApi,
+    measurements::MeasurementsApi,
+    problem::{ProblemOfPanic, problem_of},
+};
+use crate::berlin::Berlin;
+
+/// Groups of operations in the document.
+#[derive(Tags)]
+enum Tag {
+    /// What the nodes measured, as the original collector gave it.
+    Measurements,
+    /// Whether the server lives and works.
+    Health,
+}
+
+/// The root, for people who type nothing but the address.
+struct RootApi;
+
+#[OpenApi]
+impl RootApi {
+    /// Leads to the documentation.
+    #[oai(path = "/", method = "get", hidden)]
+    async fn root(&self) -> RootResponse {
+        RootResponse::Documentation("/docs".into())
+    }
+}
+
+#[derive(ApiResponse)]
+enum RootResponse {
+    /// The documentation is elsewhere.
+    #[oai(status = 307)]
+    Documentation(#[oai(header = "Location")] String),
+}
+
+/// What the service needs.
+#[derive(Clone)]
+pub struct Service {
+    /// Where the measurements are.
+    pub repository: Arc<dyn Repository>,
+    /// How the transports fare.
+    pub monitor: Monitor,
+    /// A node whose newest measurement is older is left out of `/measurements/latest`.
+    pub hide_inactive_after_days: u32,
+    /// Origins whose web pages may read the service; `*` is any.
+    pub cors_origins: Vec<String>,
+}
+
+impl Service {
+    /// The operations with their document.
+    fn operations(&self) -> OpenApiService<(MeasurementsApi, HealthApi, RootApi), ()> {
+        let measurements = MeasurementsApi {
+            repository: self.repository.clone(),
+            hide_inactive_after_days: self.hide_inactive_after_days,
+            berlin: Berlin::new(),
+        };
+        let health = HealthApi { repository: self.repository.clone(), monitor: self.monitor.clone() };
+        OpenApiService::new((measurements, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
+            .description(
+                "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
+                 an Independent Solar Energy Mesh System report them.\n\nEvery path below `/measurements` is served below \
+                 `/api/measurements` too.",
+            )
+            .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
+            .server(ServerObject::new("/").description("This server"))
+    }
+
+    /// The OpenAPI document, as JSON.
+    pub fn document(&self) -> String {
+        self.operations().spec()
+    }
+
+    /// Everything that is served over HTTP.
+    pub fn endpoint(&self) -> impl Endpoint<Output = Response> + use<> {
+        let operations = self.operations();
+        let document = operations.spec();
+        let swagger_ui = operations.swagger_ui_html();
+        let routes = Route::new()
+            .at("/docs", get(make_sync(move |_| html(swagger_ui.clone()))))
+            .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
+            .nest("/api", self.operations())
+            .nest("/", operations);
+        routes
+            .with(CatchPanic::new().with_handler(ProblemOfPanic))
+            .catch_all_error(problem_of)
+            .with(self.cors())
+            .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+            .catch_all_error(problem_of)
+            .with(Gzip)
+    }
+
+    fn any_origin(&self) -> bool {
+        self.cors_origins.iter().any(|origin| origin == "*")
+    }
+
+    /// Web pages of the allowed origins may read, and do nothing else.
+    fn cors(&self) -> Cors {
+        let cors = Cors::new().allow_methods([Method::GET, Method::HEAD]);
+        if self.any_origin() { cors } else { cors.allow_origins(self.cors_origins.iter().map(String::as_str)) }
+    }
+}
+
+fn html(page: String) -> Response {
+    Response::builder().content_type("text/html; charset=utf-8").body(page)
+}
+
+fn json(document: String) -> Response {
+    Response::builder().content_type("application/json").body(document)
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Service").field("cors_origins", &self.cors_origins).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! Errors as clients see them: problem details (RFC 9457).
+
+use std::any::Any;
+
+use poem::{IntoResponse, Response, http::StatusCode, middleware::PanicHandler};
+use poem_openapi::{
+    Object,
+    payload::Payload,
+    registry::{MetaSchemaRef, Registry},
+    types::{Example, Type},
+};
+use serde::Serialize;
+
+/// What went wrong, and what to do about it.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub(crate) struct Problem {
+    /// The kind of problem; `about:blank` says that the status tells it.
+    #[serde(rename = "type")]
+    #[oai(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong here, and what to do about it.
+    detail: String,
+}
+
+impl Example for Problem {
+    fn example() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the database; its log says why")
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank".into(),
+            title: status.canonical_reason().unwrap_or("Error").into(),
+            status: status.as_u16(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// A [`Problem`] with its content type.
+pub(crate) struct ProblemJson(pub(crate) Problem);
+
+impl Payload for ProblemJson {
+    const CONTENT_TYPE: &'static str = "application/problem+json";
+
+    fn schema_ref() -> MetaSchemaRef {
+        Problem::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        Problem::register(registry);
+    }
+}
+
+impl IntoResponse for ProblemJson {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        Response::builder().status(status).content_type(Self::CONTENT_TYPE).body(body)
+    }
+}
+
+/// Turns whatever the framework refuses into a problem.
+pub(crate) async fn problem_of(error: poem::Error) -> Response {
+    let status = error.status();
+    let detail = match status {
+        StatusCode::NOT_FOUND => "there is nothing at this path; /docs shows what there is".into(),
+        StatusCode::METHOD_NOT_ALLOWED => "this path has other methods; /docs shows which".into(),
+        StatusCode::FORBIDDEN => {
+            "web pages of this origin may not read here; the setting ISEMS_CORS_ORIGINS names those \
+                                  that may"
+                .into()
+        }
+        _ => error.to_string(),
+    };
+    let mut response = ProblemJson(Problem::new(status, detail)).into_response();
+    if let Some(allow) = error.into_response().headers_mut().remove(poem::http::header::ALLOW) {
+        response.headers_mut().insert(poem::http::header::ALLOW, allow);
+    }
+    response
+}
+
+/// Tells a client that a handler panicked. The panic itself is in the log.
+#[derive(Clone)]
+pub(crate) struct ProblemOfPanic;
+
+impl PanicHandler for ProblemOfPanic {
+    type Response = ProblemJson;
+
+    fn get_response(&self, _: Box<dyn Any + Send>) -> ProblemJson {
+        let detail = "isems-server failed at this request; its log says more";
+        ProblemJson(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail))
+    }
+}

@@ -1,0 +1,45 @@
+//! Answers that are rendered as bytes at once, without a tree of JSON values in between.
+
+use std::marker::PhantomData;
+
+use poem::{IntoResponse, Response};
+use poem_openapi::{
+    payload::Payload,
+    registry::{MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+/// JSON of the type `T` in the document, written by serde.
+pub(crate) struct Rendered<T> {
+    body: Vec<u8>,
+    schema: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize> Rendered<T> {
+    /// Writes a value. `capacity` is about how many bytes it takes.
+    pub(crate) fn new(value: &T, capacity: usize) -> Self {
+        let mut body = Vec::with_capacity(capacity);
+        serde_json::to_writer(&mut body, value)
+            .expect("writing to memory fails only for maps with keys that are no text");
+        Self { body, schema: PhantomData }
+    }
+}
+
+impl<T: Type> Payload for Rendered<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Send> IntoResponse for Rendered<T> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type("application/json").body(self.body)
+    }
+}

@@ -1,0 +1,52 @@
+//! `isems-server poll`: every node once.
+
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+
+use isems_core::{BoxError, Inbox, RedbOptions};
+use isems_transport_http::{HttpConfig, HttpTransport};
+
+use crate::settings::{InvalidSetting, PollArguments};
+
+/// Polls every configured node once and writes a line for each, then `Inserted N`. Whether all nodes answered.
+pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<bool, BoxError> {
+    let targets = arguments.targets()?;
+    if targets.is_empty() {
+        return Err(
+            InvalidSetting("there is no node to poll: name some with --router-ips or ISEMS_ROUTER_IPS".into()).into()
+        );
+    }
+    let repository = Arc::new(RedbOptions::default().open(arguments.database())?);
+    let transport = HttpTransport::new(HttpConfig { targets, ..HttpConfig::default() })?;
+    let inbox = Inbox::new("http", repository);
+    let mut all_answered = true;
+    let mut inserted = 0;
+    let mut written = Ok(());
+    transport
+        .poll_all(&inbox, |target, result| {
+            let line = match result {
+                Ok(receipt) => {
+                    inserted += receipt.stored;
+                    let rejected = receipt.rejected.total();
+                    format!(
+                        "{target}: {} stored, {} duplicate, {rejected} rejected",
+                        receipt.stored, receipt.duplicates
+                    )
+                }
+                Err(error) => {
+                    all_answered = false;
+                    format!("{target}: error: {error}")
+                }
+            };
+            let result = writeln!(output, "{line}");
+            if written.is_ok() {
+                written = result;
+            }
+        })
+        .await;
+    written?;
+    writeln!(output, "Inserted {inserted}")?;
+    output.flush().map_err(|error: io::Error| error.into()).map(|()| all_answered)
+}

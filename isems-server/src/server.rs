@@ -1,0 +1,169 @@
+//! `isems-server serve`: collector and HTTP service in one process.
+
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, unix_now};
+use isems_transport_http::{HttpConfig, HttpTransport, Target};
+use isems_transport_mqtt::{MqttConfig, MqttTransport};
+use poem::listener::TcpAcceptor;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::watch};
+use tracing::{info, warn};
+
+use crate::{
+    api::Service,
+    fleet::{Fleet, RunningFleet},
+    settings::{PollArguments, ServeArguments, ServiceArguments},
+};
+
+/// How long requests under way may take to end when the server stops.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How much of the database is kept in memory.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// How often the simulated nodes are polled.
+const DEMO_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How much history the simulated nodes begin with: two days.
+const DEMO_HISTORY_SECONDS: i64 = 2 * 86_400;
+
+/// A server that has opened its database and its port, and waits to be run.
+pub struct Server {
+    service: Service,
+    collector: Collector,
+    listener: TcpListener,
+    fleet: Option<RunningFleet>,
+    /// Held while the server exists: a demo's database goes with it.
+    _temporary: Option<TempDir>,
+}
+
+impl Server {
+    /// Opens the database, makes the transports, and binds the port. What is wrong with a setting is found here.
+    pub async fn open(arguments: &ServeArguments) -> Result<Self, BoxError> {
+        let ServeArguments { demo, collect, service } = arguments;
+        let listener = TcpListener::bind(service.listen).await.map_err(|error| {
+            format!(
+                "cannot listen on {}: {error}; choose another address with --listen or ISEMS_LISTEN",
+                service.listen
+            )
+        })?;
+        let (path, temporary) = database(collect, demo.is_some())?;
+        let options = RedbOptions { commit_interval: service.commit_interval, cache_bytes: CACHE_BYTES };
+        let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
+        info!(path = %path.display(), nodes = repository.nodes().await?.len(), "database is open");
+        let mut collector = Collector::new(repository.clone());
+        let mut fleet = None;
+        if let Some(nodes) = demo {
+            let running = simulated_fleet(*nodes).await?;
+            let targets = running.targets().iter().map(|target| target.parse()).collect::<Result<_, _>>()?;
+            collector = collector.transport(http(targets, DEMO_INTERVAL)?);
+            fleet = Some(running);
+        } else {
+            collector = with_transports(collector, collect, service)?;
+        }
+        let service = Service {
+            repository,
+            monitor: collector.monitor(),
+            hide_inactive_after_days: service.hide_inactive_after_days,
+            cors_origins: service.cors_origins.clone(),
+        };
+        Ok(Self { service, collector, listener, fleet, _temporary: temporary })
+    }
+
+    /// The address that the port is bound to.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Collects and serves until `stop` is ready. Then no request is taken any more, those under way get three seconds, the
+    /// transports are dropped, and the database is closed.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), BoxError> {
+        let Self { service, collector, listener, fleet, _temporary } = self;
+        let (stopping, stopped) = watch::channel(false);
+        let when_stopped = || {
+            let mut stopped = stopped.clone();
+            async move {
+                // An error means that the sender is gone, which is a stop as well.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            }
+        };
+        let address = listener.local_addr()?;
+        info!("serving on http://{address}/ (documentation: http://{address}/docs)");
+        let http = poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).run_with_graceful_shutdown(
+            service.endpoint(),
+            when_stopped(),
+            Some(GRACE),
+        );
+        let fleet = async {
+            match fleet {
+                Some(fleet) => fleet.run(when_stopped()).await,
+                None => Ok(()),
+            }
+        };
+        let stop = async {
+            stop.await;
+            info!("stopping");
+            stopping.send_replace(true);
+        };
+        let (http, fleet, (), ()) = tokio::join!(http, fleet, collector.run(when_stopped()), stop);
+        http?;
+        fleet?;
+        info!("stopped");
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Server").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+/// The path of the database. A demo's is in a temporary folder, unless one is named.
+fn database(arguments: &PollArguments, demo: bool) -> Result<(PathBuf, Option<TempDir>), BoxError> {
+    if demo && arguments.database_url.is_none() {
+        let folder = tempfile::Builder::new().prefix("isems-demo-").tempdir()?;
+        return Ok((folder.path().join("demo.redb"), Some(folder)));
+    }
+    Ok((arguments.database().into(), None))
+}
+
+async fn simulated_fleet(nodes: u32) -> Result<RunningFleet, BoxError> {
+    let fleet =
+        Fleet::new(1, nodes, unix_now() - DEMO_HISTORY_SECONDS).bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    info!(nodes, "polling simulated nodes; configured nodes and brokers are left alone");
+    Ok(fleet)
+}
+
+fn http(targets: Vec<Target>, interval: Duration) -> Result<HttpTransport, BoxError> {
+    Ok(HttpTransport::new(HttpConfig { targets, interval, ..HttpConfig::default() })?)
+}
+
+/// The transports that the settings ask for.
+fn with_transports(
+    mut collector: Collector,
+    collect: &PollArguments,
+    service: &ServiceArguments,
+) -> Result<Collector, BoxError> {
+    let targets = collect.targets()?;
+    let broker = service.broker()?;
+    if targets.is_empty() && broker.is_none() {
+        warn!("there is nothing to collect from: set ISEMS_ROUTER_IPS or MQTT_SERVER, or try --demo");
+    }
+    if !targets.is_empty() {
+        info!(nodes = targets.len(), interval_s = service.poll_interval.as_secs(), "polling nodes");
+        collector = collector.transport(http(targets, service.poll_interval)?);
+    }
+    if let Some(broker) = broker {
+        let config = MqttConfig {
+            broker,
+            client_id: service.mqtt_client_id.clone(),
+            topics: service.mqtt_topics.clone(),
+            ca_file: service.mqtt_ca_file.clone(),
+            ..MqttConfig::default()
+        };
+        collector = collector.transport(MqttTransport::new(config)?);
+    }
+    Ok(collector)
+}

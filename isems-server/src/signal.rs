@@ -1,0 +1,19 @@
+//! The signals that end a server.
+
+use std::io;
+
+use tokio::signal;
+
+/// Ready when the process is asked to end: SIGINT (Ctrl-C) or, on Unix, SIGTERM.
+pub async fn stop() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            result = signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    signal::ctrl_c().await
+}

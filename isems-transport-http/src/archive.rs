@@ -1,0 +1,55 @@
+//! The archive that a router makes of a log before it starts a new one.
+
+use isems_core::{Receipt, RepositoryError};
+use reqwest::{StatusCode, Url};
+use tracing::debug;
+
+use crate::{
+    PollError,
+    body::Body,
+    client::Encoding,
+    poll::{Poll, add},
+};
+
+/// How many polls try to fetch an archive that cannot be fetched, or that the router is still writing.
+pub(crate) const TRIES: u8 = 8;
+
+impl Poll<'_> {
+    /// Fetches an archive and stores its whole lines. Whether there is nothing more to fetch.
+    pub(crate) async fn fetch_archive(&self, url: Url, receipt: &mut Receipt) -> Result<bool, RepositoryError> {
+        let source = self.target.as_str();
+        match self.archive(url).await {
+            Ok(None) => {
+                debug!(source, "there is no archive of the log before");
+                Ok(true)
+            }
+            Ok(Some((archive, received_at))) => {
+                debug!(source, bytes = archive.received, flaw = ?archive.flaw, "fetched the archive of the log before");
+                add(receipt, &self.deliver(&archive.bytes, received_at).await?);
+                Ok(archive.flaw.is_none())
+            }
+            Err(error) => {
+                debug!(source, %error, "cannot fetch the archive of the log before");
+                Ok(false)
+            }
+        }
+    }
+
+    /// The decompressed archive and when it arrived; `None` when there is none.
+    async fn archive(&self, url: Url) -> Result<Option<(Body, i64)>, PollError> {
+        let answer = self.client.send(self.client.get(url, Encoding::Identity)).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
+            status if !status.is_success() => return Err(answer.refusal()),
+            _ => {}
+        }
+        let received_at = answer.received_at;
+        // The file is compressed. Some servers call that its encoding, others compress it once more.
+        let limit = self.client.max_body_bytes();
+        let mut archive = answer.body().await.gunzip(limit);
+        if archive.is_gzip() {
+            archive = archive.gunzip(limit);
+        }
+        Ok(Some((archive, received_at)))
+    }
+}

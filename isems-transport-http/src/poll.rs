@@ -1,0 +1,176 @@
+//! One poll of one log.
+
+use isems_core::{Inbox, Payload, Receipt, RepositoryError};
+use reqwest::{
+    StatusCode,
+    header::{ETAG, LAST_MODIFIED, RANGE},
+};
+use tracing::debug;
+
+use crate::{
+    PollError, Target, archive,
+    body::Body,
+    client::{Answer, Client, Encoding},
+    log_state::{LogState, Validators},
+};
+
+/// A poll of a log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Poll<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) target: &'a Target,
+    pub(crate) inbox: &'a Inbox,
+}
+
+/// What a request for the log brought.
+enum News {
+    /// It is as it was.
+    Nothing,
+    /// It grew: the overlap and what follows it.
+    Grown(Content),
+    /// All of it.
+    Log(Content),
+}
+
+/// A log, or the end of one.
+struct Content {
+    body: Body,
+    received_at: i64,
+    ranges: bool,
+    validators: Validators,
+}
+
+impl Poll<'_> {
+    /// Fetches what is new, stores it, and remembers how far the log was read.
+    pub(crate) async fn run(self) -> Result<Receipt, PollError> {
+        let before = LogState::recall(self.inbox, self.target).await?;
+        let mut state = before.clone();
+        let result = self.update(&mut state).await;
+        if state != before {
+            state.remember(self.inbox, self.target).await?;
+        }
+        result
+    }
+
+    /// Advances the state over what was stored, and over nothing else.
+    async fn update(&self, state: &mut LogState) -> Result<Receipt, PollError> {
+        let news = self.news(state).await?;
+        let archive_url = self.target.archive_url();
+        if let News::Log(Content { body, .. }) = &news
+            && !state.is_continued_by(&body.bytes, body.flaw.is_none())
+        {
+            let archive_tries = if archive_url.is_some() { archive::TRIES } else { 0 };
+            *state = LogState { archive_tries, ..LogState::default() };
+        }
+        let mut receipt = Receipt::default();
+        if state.archive_tries > 0
+            && let Some(url) = archive_url
+        {
+            let settled = self.fetch_archive(url, &mut receipt).await?;
+            state.archive_tries = if settled { 0 } else { state.archive_tries - 1 };
+        }
+        let (content, start, known) = match news {
+            News::Nothing => return Ok(receipt),
+            News::Grown(content) => (content, state.consumed - state.overlap.len(), state.overlap.len()),
+            News::Log(content) => (content, 0, 0),
+        };
+        let Content { body, received_at, ranges, validators } = content;
+        add(&mut receipt, &self.deliver(&body.bytes[known..], received_at).await?);
+        let whole_lines = &body.bytes[..body.bytes.len() - receipt.incomplete_bytes];
+        let consumed = start + whole_lines.len();
+        // What broke off before the end that is known says nothing against it.
+        if body.flaw.is_none() || consumed > state.consumed {
+            let validators = if body.flaw.is_none() { validators } else { Validators::default() };
+            state.advance(consumed, whole_lines);
+            state.ranges = ranges;
+            state.validators = validators;
+        }
+        match body.flaw {
+            None => Ok(receipt),
+            Some(cause) => Err(PollError::Incomplete { cause, bytes: body.received, receipt }),
+        }
+    }
+
+    async fn news(&self, state: &LogState) -> Result<News, PollError> {
+        let Some(start) = state.range_start() else {
+            let request = self.client.get(self.target.url().clone(), Encoding::Gzip);
+            let answer = self.client.send(state.validators.write_to(request)).await?;
+            return self.log_or_nothing(answer, &state.validators).await;
+        };
+        let request = self.client.get(self.target.url().clone(), Encoding::Identity);
+        let request = request.header(RANGE, format!("bytes={start}-"));
+        let answer = self.client.send(state.validators.write_to(request)).await?;
+        match answer.status() {
+            StatusCode::PARTIAL_CONTENT => {
+                if let Some(grown) = self.grown(answer, state, start).await? {
+                    return Ok(News::Grown(grown));
+                }
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE => {}
+            _ => return self.log_or_nothing(answer, &state.validators).await,
+        }
+        debug!(source = self.target.as_str(), "the log does not go on where it ended; fetching it as a whole");
+        let answer = self.client.send(self.client.get(self.target.url().clone(), Encoding::Gzip)).await?;
+        self.log_or_nothing(answer, &Validators::default()).await
+    }
+
+    /// What follows the overlap; `None` when the answer does not begin with it.
+    async fn grown(&self, answer: Answer, state: &LogState, start: usize) -> Result<Option<Content>, PollError> {
+        let Some(range) = answer.range().filter(|range| range.start == start) else { return Ok(None) };
+        if answer.encoding()? != Encoding::Identity {
+            return Ok(None);
+        }
+        let validators = if range.to_the_end { validators(&answer) } else { Validators::default() };
+        let received_at = answer.received_at;
+        let body = answer.body().await;
+        let overlap = state.overlap.as_bytes();
+        match body.flaw {
+            _ if body.bytes.starts_with(overlap) => Ok(Some(Content { body, received_at, ranges: true, validators })),
+            Some(cause) if overlap.starts_with(&body.bytes) => {
+                Err(PollError::Incomplete { cause, bytes: body.received, receipt: Receipt::default() })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The whole log, or nothing when it is still the one of the validators that were asked about.
+    async fn log_or_nothing(&self, answer: Answer, asked: &Validators) -> Result<News, PollError> {
+        match answer.status() {
+            StatusCode::NOT_MODIFIED if *asked != Validators::default() => return Ok(News::Nothing),
+            StatusCode::PARTIAL_CONTENT => return Err(answer.refusal()),
+            status if !status.is_success() => return Err(answer.refusal()),
+            _ => {}
+        }
+        let encoding = answer.encoding()?;
+        let ranges = encoding == Encoding::Identity && answer.accepts_ranges();
+        let validators = validators(&answer);
+        let received_at = answer.received_at;
+        let body = answer.body().await;
+        let body = match encoding {
+            Encoding::Identity => body,
+            Encoding::Gzip if body.bytes.is_empty() => body,
+            Encoding::Gzip => body.gunzip(self.client.max_body_bytes()),
+        };
+        Ok(News::Log(Content { body, received_at, ranges, validators }))
+    }
+
+    /// Stores whole lines. A last line without its end is left for the next poll unless it is whole by itself.
+    pub(crate) async fn deliver(&self, bytes: &[u8], received_at: i64) -> Result<Receipt, RepositoryError> {
+        let payload = Payload { whole: false, received_at, ..Payload::csvlog(bytes, self.target.as_str()) };
+        self.inbox.deliver(payload).await
+    }
+}
+
+fn validators(answer: &Answer) -> Validators {
+    let text = |name| answer.header(name).map(str::to_owned);
+    Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
+}
+
+/// Adds what became of a further payload.
+pub(crate) fn add(total: &mut Receipt, receipt: &Receipt) {
+    total.received += receipt.received;
+    total.stored += receipt.stored;
+    total.duplicates += receipt.duplicates;
+    total.rejected.merge(&receipt.rejected);
+    total.incomplete_bytes = receipt.incomplete_bytes;
+}

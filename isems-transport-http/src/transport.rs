@@ -1,0 +1,118 @@
+//! The transport: when which target is polled.
+
+use std::{
+    collections::HashSet,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use isems_core::{Backoff, BoxError, Inbox, Receipt, Transport, async_trait};
+use tokio::{sync::Semaphore, time};
+use tracing::debug;
+
+use crate::{ConfigError, HttpConfig, PollError, Target, client::Client, poll::Poll};
+
+/// After a first failure a target is tried again this soon, or after the interval when that is shorter.
+const FIRST_RETRY: Duration = Duration::from_secs(30);
+
+/// A target that keeps failing is tried at least this often, or on the interval when that is longer.
+const LAST_RETRY: Duration = Duration::from_mins(15);
+
+/// Polls the logs of its targets.
+#[derive(Debug)]
+pub struct HttpTransport {
+    client: Client,
+    targets: Vec<Target>,
+    interval: Duration,
+    slow_after: Duration,
+    /// A permit is a target that is being polled and is not slow yet.
+    slots: Semaphore,
+}
+
+impl HttpTransport {
+    /// The transport's name.
+    pub const NAME: &str = "http";
+
+    /// A transport that polls nothing yet.
+    pub fn new(config: HttpConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let client = Client::new(&config)?;
+        let mut seen = HashSet::new();
+        let targets = config.targets.into_iter().filter(|target| seen.insert(target.to_string())).collect();
+        let slots = Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS));
+        Ok(Self { client, targets, interval: config.interval, slow_after: config.slow_after, slots })
+    }
+
+    /// What is polled, in the order of the configuration, each once.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// Polls every target once and returns when all are done. `on_report` is called for each as it is done, with what
+    /// became of its lines or why it failed.
+    pub async fn poll_all(&self, inbox: &Inbox, mut on_report: impl FnMut(&Target, &Result<Receipt, PollError>)) {
+        let poll = |target| async move { (target, self.poll(target, inbox).await) };
+        let mut polls: FuturesUnordered<_> = self.targets.iter().map(poll).collect();
+        while let Some((target, result)) = polls.next().await {
+            on_report(target, &result);
+        }
+    }
+
+    /// Polls a target on the interval, for ever.
+    async fn follow(&self, target: &Target, inbox: &Inbox) {
+        let mut backoff = Backoff::new(self.interval.min(FIRST_RETRY), self.interval.max(LAST_RETRY));
+        loop {
+            let started = Instant::now();
+            let wait = if self.poll(target, inbox).await.is_ok() {
+                backoff.reset();
+                self.interval.saturating_sub(started.elapsed())
+            } else {
+                backoff.next_wait()
+            };
+            time::sleep(wait).await;
+        }
+    }
+
+    /// Polls a target once, as soon as there is a slot, and reports how it fares.
+    async fn poll(&self, target: &Target, inbox: &Inbox) -> Result<Receipt, PollError> {
+        // The semaphore is never closed.
+        let slot = self.slots.acquire().await;
+        let started = Instant::now();
+        let mut poll = pin!(Poll { client: &self.client, target, inbox }.run());
+        let result = if let Ok(result) = time::timeout(self.slow_after, &mut poll).await {
+            result
+        } else {
+            drop(slot);
+            poll.await
+        };
+        let (source, duration_ms) = (target.as_str(), started.elapsed().as_millis());
+        match &result {
+            Ok(Receipt { received, stored, .. }) => {
+                debug!(source, duration_ms, received, stored, "polled");
+                inbox.source_up(source);
+            }
+            Err(error) => {
+                debug!(source, duration_ms, %error, "poll failed");
+                inbox.source_down(source, error);
+            }
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    /// Polls every target at once and then on the interval. It ends at once when there is none, and not at all otherwise:
+    /// the error of a target is a matter of that target.
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+        let this = &*self;
+        let mut loops: FuturesUnordered<_> = this.targets.iter().map(|target| this.follow(target, inbox)).collect();
+        while loops.next().await.is_some() {}
+        Ok(())
+    }
+}

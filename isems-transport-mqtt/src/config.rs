@@ -1,0 +1,142 @@
+//! The configuration of the transport.
+
+use std::path::PathBuf;
+
+use isems_core::BoxError;
+use serde::{Deserialize, Serialize};
+
+use crate::{Broker, topic::check_filter};
+
+/// What an [`MqttTransport`](crate::MqttTransport) is made of. Everything has a default.
+///
+/// ```
+/// use isems_transport_mqtt::MqttConfig;
+/// let config = MqttConfig { broker: "mqtt://mesh.example".parse()?, ..MqttConfig::default() };
+/// # Ok::<(), isems_transport_mqtt::InvalidBroker>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttConfig {
+    /// The broker. Default: `mqtt://localhost:1883`.
+    pub broker: Broker,
+    /// The client id, which the broker keeps the session under: 1 to 65,535 bytes without control characters. No other
+    /// client of the broker may use it. Default: one that is made up once and kept in the repository.
+    pub client_id: Option<String>,
+    /// Topic filters, with `+` and `#` as in MQTT. The last level of a topic is its format and the one before it the node,
+    /// see [`Topic`](crate::Topic). Default: `/isems/+/csvlog`, `/isems/+/data.json` and `isems/+/+/+/data.json`.
+    pub topics: Vec<String>,
+    /// A PEM file with the certificates of the authorities to trust, for a broker with TLS. It is read when the transport
+    /// is made. Default: the authorities that the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// The largest message that is read, in bytes of payload, 1 to [`MqttConfig::PACKET_BYTES_LIMIT`]. A larger one is
+    /// rejected as `too_large`. Default: 1 MiB.
+    pub max_packet_bytes: usize,
+    /// How many messages are stored at a time, 1 to 65,535; no more are read until one of them is stored. Default: 256.
+    pub max_in_flight: usize,
+    /// How long the connection may be silent before the broker is asked for a sign of life, in seconds, 1 to 65,535. A
+    /// broker that does not answer for as long again is given up. Default: 30.
+    pub keep_alive_seconds: u16,
+}
+
+impl MqttConfig {
+    /// The upper limit of [`max_packet_bytes`](Self::max_packet_bytes): 255 MiB, a little less than MQTT allows.
+    pub const PACKET_BYTES_LIMIT: usize = 255 << 20;
+
+    /// Checks what does not need a look at the system.
+    pub(crate) fn check(&self) -> Result<(), InvalidMqttConfig> {
+        if self.topics.is_empty() {
+            return Err(InvalidMqttConfig::NoTopics);
+        }
+        for filter in &self.topics {
+            check_filter(filter)
+                .map_err(|problem| InvalidMqttConfig::TopicFilter { filter: filter.clone(), problem })?;
+        }
+        if let Some(id) = &self.client_id
+            && (id.is_empty() || id.len() > usize::from(u16::MAX) || id.chars().any(char::is_control))
+        {
+            return Err(InvalidMqttConfig::ClientId { client_id: id.clone() });
+        }
+        if let Some(path) = &self.ca_file
+            && !self.broker.is_encrypted()
+        {
+            return Err(InvalidMqttConfig::CaFileUnused { path: path.clone(), broker: self.broker.clone() });
+        }
+        let in_range = |name, value, limit| match value {
+            0 => Err(InvalidMqttConfig::OutOfRange { name, value, limit }),
+            value if value > limit => Err(InvalidMqttConfig::OutOfRange { name, value, limit }),
+            _ => Ok(()),
+        };
+        in_range("max_packet_bytes", self.max_packet_bytes, Self::PACKET_BYTES_LIMIT)?;
+        in_range("max_in_flight", self.max_in_flight, u16::MAX.into())?;
+        in_range("keep_alive_seconds", self.keep_alive_seconds.into(), u16::MAX.into())
+    }
+}
+
+impl Default for MqttConfig {
+    fn default() -> Self {
+        Self {
+            broker: Broker::default(),
+            client_id: None,
+            topics: ["/isems/+/csvlog", "/isems/+/data.json", "isems/+/+/+/data.json"].map(Into::into).into(),
+            ca_file: None,
+            max_packet_bytes: 1 << 20,
+            max_in_flight: 256,
+            keep_alive_seconds: 30,
+        }
+    }
+}
+
+/// Why an [`MqttConfig`] makes no transport.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidMqttConfig {
+    /// There is nothing to subscribe to.
+    #[error("topics is empty: name at least one topic filter, such as /isems/+/csvlog")]
+    NoTopics,
+    /// A topic filter cannot be used.
+    #[error("invalid topic filter {filter:?}: {problem}")]
+    TopicFilter {
+        /// The filter.
+        filter: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// The client id cannot be used.
+    #[error("invalid client_id {client_id:?}: expected 1 to 65535 bytes without control characters")]
+    ClientId {
+        /// The client id.
+        client_id: String,
+    },
+    /// A number is out of its range.
+    #[error("invalid {name} {value}: expected 1 to {limit}")]
+    OutOfRange {
+        /// The name of the field.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// The largest value that it can have.
+        limit: usize,
+    },
+    /// There is a file of authorities for a connection without TLS.
+    #[error("ca_file {path:?} is of no use for broker {broker}: write mqtts:// or leave ca_file out")]
+    CaFileUnused {
+        /// The file.
+        path: PathBuf,
+        /// The broker.
+        broker: Broker,
+    },
+    /// The file of authorities cannot be used.
+    #[error("cannot read certificates from ca_file {path:?}: {source}")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: BoxError,
+    },
+    /// The system trusts no authorities, or they cannot be read.
+    #[error("no certificates of authorities are installed on this system: install them or set ca_file")]
+    NoSystemRoots,
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS")]
+    Tls(#[source] rustls::Error),
+}

@@ -1,0 +1,108 @@
+//! What can go wrong with a session, in words for the operator of a collector.
+
+use std::io;
+
+use isems_core::RepositoryError;
+use rumqttc::{ConnectReturnCode, ConnectionError, StateError, TlsError, mqttbytes};
+use rustls::CertificateError;
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    #[error("{}", explain(.0))]
+    Connection(Box<ConnectionError>),
+    #[error("the broker refuses the subscription to {filter:?}: check what this user may read")]
+    FilterRefused { filter: String },
+    #[error("the broker answers a subscription to {filters} topic filters with {answers} return codes")]
+    AnswerMismatch { filters: usize, answers: usize },
+    #[error("the broker does not answer the subscription")]
+    SubscriptionUnanswered,
+    #[error("the broker sends more unacknowledged messages than MQTT allows")]
+    TooManyUnacknowledged,
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+impl SessionError {
+    /// Whether the broker would send the same again whenever the session is resumed.
+    pub(crate) fn is_permanent(&self) -> bool {
+        let Self::Connection(error) = self else { return false };
+        matches!(
+            **error,
+            ConnectionError::MqttState(
+                StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(_)) | StateError::Unsolicited(_)
+            )
+        )
+    }
+}
+
+impl From<ConnectionError> for SessionError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Connection(Box::new(error))
+    }
+}
+
+fn explain(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(code) => explain_refusal(*code).into(),
+        ConnectionError::NetworkTimeout => "the broker does not answer in time".into(),
+        ConnectionError::FlushTimeout => "the broker does not take what is sent to it in time".into(),
+        ConnectionError::Io(error) => explain_io(error),
+        ConnectionError::Tls(TlsError::Io(error)) => explain_tls(error),
+        ConnectionError::MqttState(error) => explain_state(error),
+        ConnectionError::NotConnAck(_) => "the broker answers the login with something else".into(),
+        other => other.to_string(),
+    }
+}
+
+fn explain_refusal(code: ConnectReturnCode) -> &'static str {
+    match code {
+        ConnectReturnCode::BadUserNamePassword => "the broker refuses the user or password",
+        ConnectReturnCode::NotAuthorized => "the broker does not let this client in: check user and password",
+        ConnectReturnCode::BadClientId => "the broker refuses the client id: set another client_id",
+        ConnectReturnCode::ServiceUnavailable => "the broker is not available at the moment",
+        ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
+        ConnectReturnCode::Success => "the broker accepts the connection unasked",
+    }
+}
+
+fn explain_io(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused: no broker listens there".into(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => closed(),
+        // Failed look-ups of names have no kind of their own.
+        _ if error.raw_os_error().is_none() && error.to_string().contains("lookup") => {
+            format!("unknown host: {error}")
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn explain_tls(error: &io::Error) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "no trusted authority has signed the broker's certificate: set ca_file to the one that has".into()
+        }
+        Some(rustls::Error::InvalidMessage(_)) => "the broker does not speak TLS at this port".into(),
+        Some(error) => format!("TLS failed: {error}"),
+        None => format!("TLS failed: {}", explain_io(error)),
+    }
+}
+
+fn explain_state(error: &StateError) -> String {
+    match error {
+        StateError::ConnectionAborted => closed(),
+        StateError::AwaitPingResp => "the broker does not answer any more".into(),
+        StateError::Io(error) | StateError::Deserialization(mqttbytes::Error::Io(error)) => explain_io(error),
+        StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(bytes)) => {
+            format!("the broker sends a message of {bytes} bytes, which is too large to be read")
+        }
+        StateError::Deserialization(error) => format!("the broker sends what is no MQTT: {error}"),
+        other => format!("the broker breaks the rules of MQTT: {other}"),
+    }
+}
+
+fn closed() -> String {
+    "the broker closed the connection (as it does when another client uses the same client id)".into()
+}

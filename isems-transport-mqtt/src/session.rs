@@ -1,0 +1,134 @@
+//! One connection to the broker: subscribe, store what comes, acknowledge it.
+
+use std::{convert::Infallible, pin::pin, time::Duration};
+
+use futures_util::{
+    StreamExt,
+    stream::{self, FuturesOrdered},
+};
+use isems_core::{Format, Inbox, Payload, RejectReason, RepositoryError};
+use rumqttc::{
+    AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS, SubAck, SubscribeFilter, SubscribeReasonCode,
+};
+use tokio::{select, time};
+use tracing::warn;
+
+use crate::{MqttConfig, Topic, error::SessionError};
+
+/// How many seconds the broker has to accept a connection, and to take what is written to it.
+const CONNECT_SECONDS: u64 = 10;
+
+/// How long the broker has to answer the subscription. It may send what it has queued before.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How many bytes of messages are stored at a time. One message alone may be larger.
+const IN_FLIGHT_BYTES: usize = 32 << 20;
+
+/// Room for the subscription and as many acknowledgements as MQTT has packet ids. The event loop prefers reading to
+/// writing, so acknowledgements can queue up behind messages that are stored already.
+const REQUESTS: usize = u16::MAX as usize + 16;
+
+/// Runs a session until it fails. Dropping it closes the connection.
+pub(crate) async fn run(
+    options: MqttOptions,
+    config: &MqttConfig,
+    inbox: &Inbox,
+    source: &str,
+) -> Result<Infallible, SessionError> {
+    let (client, event_loop) = connect(options);
+    // A poll that has begun is never cancelled, only left waiting.
+    let events = stream::unfold(event_loop, async |mut event_loop| Some((event_loop.poll().await, event_loop)));
+    let mut events = pin!(events);
+    let mut subscribe_deadline = pin!(time::sleep(SUBSCRIBE_TIMEOUT));
+    let mut is_subscribed = false;
+    let mut deliveries = FuturesOrdered::new();
+    let mut bytes_in_flight = 0;
+    loop {
+        let has_room = deliveries.len() < config.max_in_flight && bytes_in_flight < IN_FLIGHT_BYTES;
+        select! {
+            biased;
+            Some(delivered) = deliveries.next() => {
+                let publish: Publish = delivered?;
+                bytes_in_flight -= publish.payload.len();
+                client.try_ack(&publish).map_err(|_| SessionError::TooManyUnacknowledged)?;
+            }
+            Some(event) = events.next(), if has_room => match event? {
+                Event::Incoming(Packet::ConnAck(_)) => subscribe(&client, &config.topics)?,
+                Event::Incoming(Packet::SubAck(answer)) => {
+                    check_answer(&answer, &config.topics, source)?;
+                    is_subscribed = true;
+                    inbox.source_up(source);
+                }
+                Event::Incoming(Packet::Publish(publish)) => {
+                    bytes_in_flight += publish.payload.len();
+                    deliveries.push_back(deliver(inbox, publish, config.max_packet_bytes));
+                }
+                _ => {}
+            },
+            () = &mut subscribe_deadline, if !is_subscribed => return Err(SessionError::SubscriptionUnanswered),
+        }
+    }
+}
+
+/// Makes the broker forget the session and all that it has queued for it.
+pub(crate) async fn discard(mut options: MqttOptions) -> Result<(), SessionError> {
+    options.set_clean_session(true);
+    let (client, mut event_loop) = connect(options);
+    event_loop.poll().await?;
+    // The queue is empty, so the request is taken.
+    let _ = client.try_disconnect();
+    event_loop.poll().await?;
+    Ok(())
+}
+
+fn connect(options: MqttOptions) -> (AsyncClient, EventLoop) {
+    let (client, mut event_loop) = AsyncClient::new(options, REQUESTS);
+    event_loop.network_options.set_connection_timeout(CONNECT_SECONDS).set_tcp_nodelay(true);
+    (client, event_loop)
+}
+
+fn subscribe(client: &AsyncClient, topics: &[String]) -> Result<(), SessionError> {
+    let filters = topics.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
+    client.try_subscribe_many(filters).map_err(|_| SessionError::TooManyUnacknowledged)
+}
+
+fn check_answer(answer: &SubAck, topics: &[String], source: &str) -> Result<(), SessionError> {
+    if answer.return_codes.len() != topics.len() {
+        return Err(SessionError::AnswerMismatch { filters: topics.len(), answers: answer.return_codes.len() });
+    }
+    for (filter, code) in topics.iter().zip(&answer.return_codes) {
+        match code {
+            SubscribeReasonCode::Failure => return Err(SessionError::FilterRefused { filter: filter.clone() }),
+            SubscribeReasonCode::Success(QoS::AtMostOnce) => {
+                warn!(source, filter, "the broker grants QoS 0 only: messages can be lost");
+            }
+            SubscribeReasonCode::Success(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Stores a message or rejects it, and gives it back to be acknowledged.
+async fn deliver(inbox: &Inbox, publish: Publish, max_bytes: usize) -> Result<Publish, RepositoryError> {
+    // The empty message that clears a retained one says nothing.
+    if publish.payload.is_empty() {
+        return Ok(publish);
+    }
+    let mut payload = Payload::csvlog(&publish.payload, &publish.topic);
+    let fault = match Topic::parse(&publish.topic) {
+        Err(reason) => Some(reason),
+        Ok(topic) => {
+            payload.node = Some(topic.node);
+            payload.format = topic.format;
+            // The time of a JSON object is its arrival, and a retained one arrived who knows when.
+            let has_no_time = publish.retain && topic.format == Format::Json;
+            has_no_time.then_some(RejectReason::TimestampInvalid)
+        }
+    };
+    let fault = if payload.bytes.len() > max_bytes { Some(RejectReason::TooLarge) } else { fault };
+    match fault {
+        Some(reason) => inbox.reject(&payload, reason).await?,
+        None => inbox.deliver(payload).await?,
+    };
+    Ok(publish)
+}

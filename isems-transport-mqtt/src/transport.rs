@@ -1,0 +1,113 @@
+//! The transport: sessions with the broker, one after another.
+
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use isems_core::{BoxError, Inbox, RepositoryError, Transport};
+use rumqttc::{MqttOptions, TlsConfiguration};
+use rustls::ClientConfig;
+use tracing::error;
+
+use crate::{InvalidMqttConfig, MqttConfig, error::SessionError, session, tls};
+
+/// A packet up to this size is read whatever `max_packet_bytes` is, so that what is too large can be rejected.
+const READ_BYTES: usize = 16 << 20;
+
+/// What a packet has beside its payload, at most: the topic with its length, and the packet id.
+const HEADER_BYTES: usize = u16::MAX as usize + 4;
+
+/// What the repository keeps the client id under.
+const CLIENT_ID: &str = "client_id";
+
+/// Subscribes to the measurements that nodes publish at a broker. See the [crate] for how it works.
+pub struct MqttTransport {
+    name: String,
+    config: MqttConfig,
+    tls: Option<Arc<ClientConfig>>,
+    must_discard_session: bool,
+}
+
+impl MqttTransport {
+    /// Checks the configuration and reads the certificates it names. The transport's name is `mqtt`.
+    pub fn new(config: MqttConfig) -> Result<Self, InvalidMqttConfig> {
+        config.check()?;
+        let tls =
+            if config.broker.is_encrypted() { Some(tls::client_config(config.ca_file.as_deref())?) } else { None };
+        Ok(Self { name: "mqtt".into(), config, tls, must_discard_session: false })
+    }
+
+    /// Gives it another name: a collector that subscribes at two brokers has two transports with two names.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    async fn client_id(&self, inbox: &Inbox) -> Result<String, RepositoryError> {
+        if let Some(id) = &self.config.client_id {
+            return Ok(id.clone());
+        }
+        let kept = inbox.recall(CLIENT_ID).await?;
+        if let Some(id) = kept.and_then(|id| String::from_utf8(id).ok()).filter(|id| !id.is_empty()) {
+            return Ok(id);
+        }
+        let id = format!("isems-{:016x}", fastrand::u64(..));
+        inbox.remember(CLIENT_ID, id.clone().into_bytes()).await?;
+        Ok(id)
+    }
+
+    fn options(&self, client_id: String) -> MqttOptions {
+        let MqttConfig { broker, max_packet_bytes, keep_alive_seconds, .. } = &self.config;
+        let mut options = MqttOptions::new(client_id, broker.host(), broker.port());
+        options
+            .set_clean_session(false)
+            .set_manual_acks(true)
+            .set_keep_alive(Duration::from_secs((*keep_alive_seconds).into()))
+            .set_max_packet_size((*max_packet_bytes).max(READ_BYTES) + HEADER_BYTES, MqttConfig::PACKET_BYTES_LIMIT);
+        if let Some(login) = broker.login() {
+            options.set_credentials(&login.user, &login.password);
+        }
+        if let Some(tls) = &self.tls {
+            options.set_transport(rumqttc::Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
+        }
+        options
+    }
+
+    async fn run_session(&mut self, inbox: &Inbox, source: &str) -> Result<Infallible, SessionError> {
+        let options = self.options(self.client_id(inbox).await?);
+        if self.must_discard_session {
+            session::discard(options.clone()).await?;
+            self.must_discard_session = false;
+        }
+        session::run(options, &self.config, inbox, source).await
+    }
+}
+
+#[async_trait]
+impl Transport for MqttTransport {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+        let source = self.config.broker.to_string();
+        let Err(error) = self.run_session(inbox, &source).await;
+        if let SessionError::Repository(error) = error {
+            return Err(error.into());
+        }
+        if error.is_permanent() {
+            error!(source, %error, "the broker's session is discarded, with all that is queued in it");
+            self.must_discard_session = true;
+        }
+        inbox.source_down(&source, &error);
+        // In the same words as the source's state, so that it is logged once.
+        Err(format!("{source}: {error}").into())
+    }
+}
+
+impl fmt::Debug for MqttTransport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = formatter.debug_struct("MqttTransport");
+        fields.field("name", &self.name).field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! Web servers that answer badly, one at a time: what is stored of it, and what is said about it.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use isems_core::Receipt;
+use isems_transport_http::HttpConfig;
+use tokio::net::TcpSocket;
+
+use super::{
+    Station, gzip, line, lines,
+    router::LOG,
+    target, until,
+    web_server::{Reply, WebServer, head},
+};
+
+/// What becomes of a poll of a server that always replies the same.
+async fn poll(reply: Reply) -> (Station, Result<Receipt, String>) {
+    poll_with(reply, HttpConfig::default()).await
+}
+
+async fn poll_with(reply: Reply, config: HttpConfig) -> (Station, Result<Receipt, String>) {
+    let server = WebServer::start(move |_| reply.clone()).await;
+    let station = Station::new();
+    let result = station.poll_with(HttpConfig { targets: vec![target(&server.url(LOG))], ..config }).await;
+    (station, result)
+}
+
+async fn assert_refused(reply: Reply, expected: &str) {
+    let (station, result) = poll(reply).await;
+    let error = result.expect_err(expected);
+    assert!(error.contains(expected), "{error}");
+    assert_eq!(station.inbox.status().received, 0);
+    let sources = station.inbox.status().sources;
+    assert_eq!(sources.values().next().and_then(|source| source.error.clone()), Some(error));
+}
+
+#[tokio::test]
+async fn an_error_page_is_no_log() {
+    let page = lines("Dach", 0..3);
+    assert_refused(Reply::http("404 Not Found", &[], &page), "answered with status 404 Not Found").await;
+    assert_refused(Reply::http("500 Oops", &[], &page), "answered with status 500 Internal Server Error").await;
+    assert_refused(Reply::http("599 Oops", &[], &page), "answered with status 599").await;
+    assert_refused(Reply::http("304 Not Modified", &[], ""), "answered with status 304 Not Modified").await;
+    assert_refused(Reply::http("206 Partial Content", &[], &page), "answered with status 206 Partial Content").await;
+    assert_refused(Reply::http("300 Multiple Choices", &[], &page), "answered with status 300").await;
+}
+
+#[tokio::test]
+async fn redirections_elsewhere_are_not_followed() {
+    let location = [("Location", "http://user:s3cret@elsewhere.example/log")];
+    let page = lines("Dach", 0..3);
+    let reply = Reply::http("302 Found", &location, &page);
+    assert_refused(reply, "redirected to another host, \"elsewhere.example\"; ").await;
+    let reply = Reply::http("302 Found", &[("Location", LOG)], &page);
+    assert_refused(reply, "redirected more than 5 times").await;
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_no_log() {
+    for bytes in ["", "SSH-2.0-dropbear\r\n", "HTTP/1.1 200 O", "<html>\r\n\r\n", "\0\0\0\0\0\0\0\0"] {
+        assert_refused(Reply::Close(bytes.into()), "no usable HTTP answer: ").await;
+    }
+    assert_refused(Reply::Close(lines("Dach", 0..3).into()), "no usable HTTP answer: ").await;
+    let endless = Reply::Endless(b"HTTP/1.1 200 OK\r\nX: ".into(), vec![b'x'; 1 << 16]);
+    assert_refused(endless, "no usable HTTP answer: ").await;
+}
+
+#[tokio::test]
+async fn other_encodings_are_refused() {
+    let reply = Reply::http("200 OK", &[("Content-Encoding", "br")], lines("Dach", 0..3));
+    assert_refused(reply, "content encoding \"br\" is not supported").await;
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_is_named() {
+    // Bound, so that nobody else gets the port, and not listening.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let address = socket.local_addr().expect("a bound socket").to_string();
+    let error = Station::new().poll(&address).await.expect_err("nobody listens");
+    assert!(error.starts_with("cannot connect: Connection refused"), "{error}");
+    let no_name = format!("{}.invalid", "x".repeat(64));
+    let error = Station::new().poll(&no_name).await.expect_err("there can be no such name");
+    assert!(error.starts_with("cannot connect: failed to lookup address"), "{error}");
+}
+
+#[tokio::test]
+async fn https_is_not_spoken_with_servers_that_do_not() {
+    let server = WebServer::start(|_| Reply::http("200 OK", &[], lines("Dach", 0..3))).await;
+    let address = format!("https://admin:s3cret@{}/csv.log", server.address);
+    let error = Station::new().poll(&address).await.expect_err("no TLS");
+    assert!(error.starts_with("cannot connect: ") && !error.contains("s3cret"), "{error}");
+    assert!(server.take().iter().all(|exchange| exchange.request.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_answer_is_given_up() {
+    let config = HttpConfig { total_timeout: Duration::from_millis(200), ..HttpConfig::default() };
+    for reply in [Reply::Hang(Vec::new()), Reply::Hang(b"HTTP/1.1 200 OK\r\nContent-".into())] {
+        let (_, result) = poll_with(reply, config.clone()).await;
+        assert_eq!(result.expect_err("no answer"), "no answer within 200ms");
+    }
+}
+
+#[tokio::test]
+async fn the_whole_lines_of_a_body_that_does_not_end_in_time_are_stored() {
+    let bytes = head("HTTP/1.1", "200 OK", &[("Content-Length", "1000000")], lines("Dach", 0..3));
+    for reply in [Reply::Hang(bytes.clone()), Reply::Trickle(bytes)] {
+        // On a machine under load the time can be over before the first bytes are there.
+        until("the body is given up", || async {
+            let config = HttpConfig { total_timeout: Duration::from_secs(1), ..HttpConfig::default() };
+            let (station, result) = poll_with(reply.clone(), config).await;
+            let error = result.expect_err("no end");
+            error.starts_with("answer not complete within 1s, given up after ")
+                && error.ends_with(" bytes; stored what they hold: 3 lines, 3 of them new")
+                && station.minutes("Dach").await == [0, 1, 2]
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn the_whole_lines_of_a_body_that_is_cut_short_are_stored() {
+    let log = lines("Dach", 0..10);
+    let cut = &log[..line("Dach", 0).len() * 7 + 50];
+    let reply = Reply::Close(head("HTTP/1.1", "200 OK", &[("Content-Length", "1070")], cut));
+    let (station, result) = poll(reply).await;
+    let expected = format!("answer broke off after {} bytes; stored what they hold: 7 lines, 7 of them new", cut.len());
+    assert_eq!(result.expect_err("a body that is cut short"), expected);
+    station.assert_minutes("Dach", 0..7).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_short_is_continued_by_the_next_poll() {
+    for ranges in [true, false] {
+        let log = lines("Dach", 0..10);
+        let polls = std::sync::atomic::AtomicUsize::new(0);
+        let server = WebServer::start(move |request| {
+            assert_eq!(request.header("if-none-match"), None, "half a log has no validator");
+            let poll = polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let range = request.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+            let start = range.and_then(|range| range.parse::<usize>().ok());
+            assert_eq!(start.is_some(), ranges && poll > 0);
+            let start = start.unwrap_or(0);
+            let content_range = format!("bytes {start}-{}/{}", log.len() - 1, log.len());
+            let length = (log.len() - start).to_string();
+            let mut headers = vec![("ETag", "\"same\""), ("Content-Length", &length)];
+            if ranges {
+                headers.extend([("Accept-Ranges", "bytes"), ("Content-Range", &content_range)]);
+            }
+            let status = if start > 0 { "206 Partial Content" } else { "200 OK" };
+            let end = [3, 2, 6, 10][poll] * line("Dach", 0).len() + 30;
+            Reply::Close(head("HTTP/1.1", status, &headers, &log[start..end.clamp(start, log.len())]))
+        })
+        .await;
+        let station = Station::new();
+        for (known, is_whole) in [(3, false), (3, false), (6, false), (10, true)] {
+            assert_eq!(station.poll(&server.url(LOG)).await.is_ok(), is_whole);
+            station.assert_minutes("Dach", 0..known).await;
+        }
+        assert_eq!(server.take().len(), 4, "a body that is cut short is no new log");
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_is_too_short_loses_nothing_that_arrives_later() {
+    let log = lines("Dach", 0..3);
+    let length = (log.len() - 20).to_string();
+    let (station, result) = poll(Reply::Close(head("HTTP/1.1", "200 OK", &[("Content-Length", &length)], log))).await;
+    let receipt = result.expect("what the server calls whole");
+    assert_eq!((receipt.stored, receipt.rejected.total()), (2, 0));
+    assert_eq!(receipt.incomplete_bytes, line("Dach", 0).len() - 20);
+    assert_eq!(station.minutes("Dach").await, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up_at_the_limit() {
+    let config = HttpConfig { max_body_bytes: 100_000, ..HttpConfig::default() };
+    for more in [line("Dach", 3).into_bytes(), vec![b'x'; 1000], vec![0; 1 << 16]] {
+        let start = head("HTTP/1.1", "200 OK", &[], lines("Dach", 0..3));
+        let (station, result) = poll_with(Reply::Endless(start, more), config.clone()).await;
+        let error = result.expect_err("no end");
+        let expected = "answer larger than 100000 bytes, given up after 100000 bytes; stored what they hold: ";
+        assert!(error.starts_with(expected), "{error}");
+        assert!(station.minutes("Dach").await.starts_with(&[0, 1, 2]));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_announces_too_much_is_given_up_at_the_limit() {
+    let config = HttpConfig { max_body_bytes: 100_000, ..HttpConfig::default() };
+    for length in ["1000000", "9223372036854775807"] {
+        let body = lines("Dach", 0..20_000);
+        let start = head("HTTP/1.1", "200 OK", &[("Content-Length", length)], &body[..1_000_000]);
+        let (_, result) = poll_with(Reply::Close(start), config.clone()).await;
+        let error = result.expect_err("too much");
+        assert!(error.starts_with("answer larger than 100000 bytes"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_that_is_huge_is_given_up_at_the_limit() {
+    let config = HttpConfig { max_body_bytes: 100_000, ..HttpConfig::default() };
+    let bomb = gzip(lines("Dach", 0..3) + &"\0".repeat(50 << 20));
+    assert!(bomb.len() < 100_000);
+    let reply = Reply::http("200 OK", &[("Content-Encoding", "gzip")], &bomb);
+    let (station, result) = poll_with(reply, config).await;
+    let error = result.expect_err("too much");
+    let arrived = bomb.len();
+    let expected = format!("answer larger than 100000 bytes, given up after {arrived} bytes; ");
+    assert!(error.starts_with(&expected), "{error}");
+    assert_eq!(station.minutes("Dach").await, [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn the_whole_lines_of_a_damaged_compressed_body_are_stored() {
+    let whole = gzip(lines("Dach", 0..2000));
+    let half = &whole[..whole.len() / 2];
+    let reply = Reply::http("200 OK", &[("Content-Encoding", "gzip")], half);
+    let (station, result) = poll(reply).await;
+    let error = result.expect_err("half a body");
+    assert!(error.starts_with("compressed answer damaged after "), "{error}");
+    let known = station.minutes("Dach").await;
+    assert!(!known.is_empty());
+    station.assert_minutes("Dach", 0..known.len() as i64).await;
+    let reply = Reply::http("200 OK", &[("Content-Encoding", "gzip")], lines("Dach", 0..3));
+    let error = poll(reply).await.1.expect_err("not compressed at all");
+    assert!(error.starts_with("compressed answer damaged after "), "{error}");
+}

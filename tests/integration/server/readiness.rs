@@ -1,0 +1,91 @@
+//! Health and readiness.
+
+use std::sync::Arc;
+
+use isems_core::{
+    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, Reject, Repository,
+    RepositoryError, Stored, Transport, async_trait,
+};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::TestService;
+
+/// A repository on a disk that is full.
+struct FullDisk(RedbRepository);
+
+#[async_trait]
+impl Repository for FullDisk {
+    async fn store(&self, _: Batch) -> Result<Stored, RepositoryError> {
+        Err(RepositoryError::Storage { action: "write", source: "no space left on device".into() })
+    }
+
+    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        self.0.nodes().await
+    }
+
+    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
+        self.0.node(id).await
+    }
+
+    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
+        self.0.measurements(query).await
+    }
+
+    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
+        self.0.rejects(limit).await
+    }
+
+    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
+        self.0.metadata(key).await
+    }
+}
+
+/// A transport whose only source is away.
+struct Away;
+
+#[async_trait]
+impl Transport for Away {
+    fn name(&self) -> &'static str {
+        "away"
+    }
+
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+        inbox.source_down("broker.example:1883", &"connection refused");
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_away_does_not_make_the_server_unready() {
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let service = TestService::with(repository, |service| service, Some(Box::new(Away))).await;
+    assert_eq!(service.json("/healthz").await["status"], "ok");
+    let readiness = loop {
+        let readiness = service.json("/readyz").await;
+        if readiness["transports"][0]["sources"][0].is_object() {
+            break readiness;
+        }
+    };
+    assert_eq!(readiness["ready"], true);
+    assert_eq!(readiness["database"]["writable"], true);
+    let transport = &readiness["transports"][0];
+    assert_eq!(transport["name"], "away");
+    assert_eq!(transport["state"], "running");
+    assert_eq!(transport["sources"][0]["name"], "broker.example:1883");
+    assert_eq!(transport["sources"][0]["up"], false);
+    assert_eq!(transport["sources"][0]["error"], "connection refused");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_makes_it_unready_and_reads_go_on() {
+    let repository = FullDisk(RedbRepository::in_memory().unwrap());
+    let service = TestService::with(Arc::new(repository), |service| service, None).await;
+    let response = service.get("/readyz").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let readiness: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+    assert_eq!(readiness["ready"], false);
+    assert!(readiness["database"]["error"].as_str().unwrap().contains("no space left on device"));
+    assert_eq!(service.json("/healthz").await["status"], "ok");
+    assert!(service.node_ids("/measurements/latest").await.is_empty());
+}
