@@ -8,8 +8,8 @@ use crate::Measurement;
 
 /// The name of a node, as its owner typed it: spaces, dots and umlauts happen.
 ///
-/// One to [`NodeId::MAX_BYTES`] bytes of UTF-8, not only white space, without control characters and without `;` (which
-/// separates the fields of a csvlog line). Case matters, nothing is trimmed. Ordered by the bytes of its UTF-8.
+/// One to [`NodeId::MAX_BYTES`] bytes of UTF-8, not only white space, without control characters, without U+FEFF (which
+/// nobody can see) and without `;` (which separates the fields of a csvlog line). Case matters, nothing is trimmed. Ordered by the bytes of its UTF-8.
 /// Cloning shares the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -29,6 +29,8 @@ impl NodeId {
             "it is only white space"
         } else if name.contains(';') {
             "it contains `;`"
+        } else if name.contains('\u{feff}') {
+            "it contains a byte order mark"
         } else if name.chars().any(char::is_control) {
             "it contains a control character"
         } else {

@@ -13,7 +13,7 @@ pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
     let mut decoded = Decoded::default();
     let mut unset_clock = Vec::new();
     let mut newest_is_unset = false;
-    let mut rest = without_byte_order_mark(payload.bytes);
+    let mut rest = payload.bytes;
     let mut number = 0;
     while !rest.is_empty() {
         number += 1;
@@ -24,6 +24,8 @@ pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
         };
         rest = end.map_or(&[], |end| &rest[end + 1..]);
         let (line, ended) = line.strip_suffix(b"\r").map_or((line, ended), |line| (line, true));
+        // Logs that were joined have one where each began.
+        let line = without_byte_order_mark(line);
         if !ended && !payload.whole && !is_whole(line) {
             decoded.incomplete_bytes = line.len();
             break;

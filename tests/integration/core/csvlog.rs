@@ -59,6 +59,7 @@ fn lines_end_in_any_way() {
         format!("\n\n{first}\n \t\n\r\n{second}\n\n\n"),
         format!("\u{feff}{first}\n{second}\n"),
         format!("\u{feff}\r\n{first}\n{second}\n"),
+        format!("\u{feff}{first}\n\u{feff}{second}\n\u{feff}\n"),
     ];
     for text in payloads {
         for decoded in [decode_whole(&text), decode_polled(&text)] {
@@ -148,6 +149,7 @@ fn faults_are_named_with_their_field() {
         (1, "", RejectReason::NodeIdInvalid, "nodeId"),
         (1, "  ", RejectReason::NodeIdInvalid, "nodeId"),
         (1, "a\tb", RejectReason::NodeIdInvalid, "nodeId"),
+        (1, "a\u{feff}b", RejectReason::NodeIdInvalid, "nodeId"),
         (1, &long, RejectReason::NodeIdInvalid, "nodeId"),
         (2, &long, RejectReason::TextInvalid, "isemsRevision"),
         (3, "", RejectReason::TimestampInvalid, "timestamp"),

@@ -71,7 +71,6 @@ fn any_time() -> impl Strategy<Value = i64> {
 
 /// Measurements as decoding yields them.
 fn measurement() -> impl Strategy<Value = Measurement> {
-    // A byte order mark in front of a payload is none of its text.
     let name = "[^;\\p{Cc}\u{feff}]{1,32}".prop_filter_map("not a node id", |name| NodeId::new(&name).ok());
     let text = || option::of("[^;\\p{Cc}]{1,32}".prop_filter("stands for a missing text", |text| text != "-"));
     let time = Measurement::CLOCK_UNSET_BEFORE..=ARRIVAL + Measurement::CLOCK_AHEAD_SECONDS;
@@ -93,6 +92,8 @@ fn measurement() -> impl Strategy<Value = Measurement> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_decoded_is_valid_and_counted(
         bytes in anything(),
@@ -109,8 +110,9 @@ proptest! {
         prop_assert!(!whole || decoded.incomplete_bytes == 0);
         if is_csvlog {
             let complete = &bytes[..bytes.len() - decoded.incomplete_bytes];
-            let complete = complete.strip_prefix(b"\xef\xbb\xbf").unwrap_or(complete);
-            let lines = complete.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+            let lines = complete.split(|byte| *byte == b'\n');
+            let lines = lines.map(|line| line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line));
+            let lines = lines.filter(|line| !line.trim_ascii().is_empty());
             prop_assert_eq!(decoded.received(), lines.count() as u64);
         } else {
             prop_assert!(decoded.received() <= 1);

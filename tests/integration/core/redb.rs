@@ -171,8 +171,9 @@ async fn a_full_queue_does_not_wait_for_the_interval() {
 async fn a_large_batch_does_not_wait_for_the_interval() {
     let options = RedbOptions { commit_interval: AN_HOUR, ..RedbOptions::default() };
     let repository = options.in_memory().expect("memory suffices");
-    let day = Fleet::new(1, 50, SAMPLE_TIME).take(60_000).collect();
-    assert_eq!(repository.store(batch(day)).await.expect("it is stored").stored, 60_000);
+    let sparse = |second| Measurement::new(node_id("Hut"), SAMPLE_TIME + second, SAMPLE_TIME + second);
+    let outcome = repository.store(batch((0..50_000).map(sparse).collect())).await.expect("it is stored");
+    assert_eq!(outcome.stored, 50_000);
 }
 
 #[tokio::test]
@@ -201,7 +202,7 @@ async fn the_reject_log_is_bounded_and_keeps_the_newest() {
     };
     assert_eq!(store(0..9_999).await.len(), 9_999);
     assert_eq!(store(9_999..10_001).await, (1..10_001).rev().collect::<Vec<_>>());
-    assert_eq!(store(0..25_000).await, (15_000..25_000).rev().collect::<Vec<_>>());
+    assert_eq!(store(0..12_000).await, (2_000..12_000).rev().collect::<Vec<_>>());
     assert_eq!(store(0..1).await.len(), 10_000);
 }
 
@@ -244,13 +245,4 @@ fn give_the_only_node_the_number(path: &std::path::Path, nodes: TableDefinition<
         nodes.insert(number, record.as_slice()).expect("it can be written");
     }
     transaction.commit().expect("it can be written");
-}
-
-#[tokio::test]
-async fn a_batch_of_more_measurements_than_there_are_numbers_is_stored() {
-    let repository = RedbRepository::in_memory().expect("memory suffices");
-    let sparse = |time| Measurement::new(node_id("Hut"), SAMPLE_TIME + time % 10, SAMPLE_TIME);
-    let measurements = (0..=i64::from(Node::MAX_NUMBER)).map(sparse).collect();
-    let outcome = repository.store(batch(measurements)).await.expect("one node is not too many");
-    assert_eq!((outcome.stored, outcome.duplicates), (10, u64::from(Node::MAX_NUMBER) - 9));
 }
