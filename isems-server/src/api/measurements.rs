@@ -213,14 +213,14 @@ impl MeasurementsApi {
     async fn latest(
         &self,
         /// `true` for nodes that have been silent for long as well. Any other value means no.
-        #[oai(default)]
-        Query(all): Query<Vec<String>>,
+        #[oai(example = "example_of_all")]
+        Query(all): Query<Option<String>>,
     ) -> MeasurementsResponse {
         let nodes = match self.repository.nodes().await {
             Ok(nodes) => nodes,
             Err(error) => return MeasurementsResponse::failed(&error),
         };
-        let all = all.first().is_some_and(|all| all == "true");
+        let all = all.as_deref() == Some("true");
         let oldest = unix_now() - i64::from(self.hide_inactive_after_days) * SECONDS_A_DAY;
         let shown: Vec<_> = nodes.iter().filter(|node| all || node.latest.timestamp > oldest).collect();
         MeasurementsResponse::new(shown.iter().map(|node| Record::new(node.number, &node.latest, &self.berlin)))
@@ -257,6 +257,10 @@ impl MeasurementsApi {
         let query = MeasurementQuery { limit: NEWEST, ..MeasurementQuery::newest_first(id) };
         Ok(Some((node, self.repository.measurements(&query).await?)))
     }
+}
+
+fn example_of_all() -> Option<String> {
+    Some("true".into())
 }
 
 fn example_node_name() -> String {

@@ -2,6 +2,7 @@
 
 mod broken;
 mod configuration;
+mod conformance;
 mod dialects;
 mod fleet;
 mod polling;
