@@ -35,6 +35,10 @@ pub struct Receipt {
 }
 
 impl Inbox {
+    /// How many bad lines of one payload are kept in the reject log; the others are only counted, so that a payload that is
+    /// nothing but nonsense does not push everything else aside.
+    pub const REJECTS_LOGGED: usize = 1_000;
+
     /// The inbox of a transport of this name. A [`Collector`](crate::Collector) makes one for each of its transports; make
     /// one yourself to deliver without a collector.
     pub fn new(transport: &str, repository: Arc<dyn Repository>) -> Self {
@@ -43,14 +47,16 @@ impl Inbox {
 
     /// Decodes a payload and stores it. Returns when everything is on disk.
     ///
-    /// Bad lines are no error: they are counted in the receipt and kept in the reject log. An error means that nothing of the
-    /// payload is known to be stored; deliver it again later.
+    /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of them are kept in the
+    /// reject log. An error means that nothing of the payload is known to be stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
-        let decoded = decode(&payload);
-        let received = decoded.received();
-        let Decoded { measurements, rejects, incomplete_bytes } = decoded;
+        let Decoded { measurements, rejects, incomplete_bytes } = decode(&payload);
+        let receipt =
+            Receipt { incomplete_bytes, ..counted(&measurements, rejects.iter().map(|reject| reject.reason)) };
+        let too_many = rejects.len().saturating_sub(Self::REJECTS_LOGGED);
         let rejects = rejects
             .into_iter()
+            .skip(too_many)
             .map(|reject| Reject {
                 received_at: payload.received_at,
                 transport: self.transport.to_string(),
@@ -62,9 +68,7 @@ impl Inbox {
                 text: reject.text,
             })
             .collect();
-        let receipt = self.store(payload.source, measurements, rejects).await?;
-        debug_assert_eq!(received, receipt.received);
-        Ok(Receipt { incomplete_bytes, ..receipt })
+        self.store(payload.source, measurements, rejects, receipt).await
     }
 
     /// Stores measurements that the transport decoded itself. Those that are not [valid](Measurement::validate) are rejected.
@@ -82,7 +86,8 @@ impl Inbox {
             rejects.push(Reject { line, ..self.reject_of(source, measurement, fault.reason, Some(fault.field)) });
             false
         });
-        self.store(source, measurements, rejects).await
+        let receipt = counted(&measurements, rejects.iter().map(|reject| reject.reason));
+        self.store(source, measurements, rejects, receipt).await
     }
 
     /// Rejects a payload as a whole, unread: it is counted and kept in the reject log as one line.
@@ -97,7 +102,7 @@ impl Inbox {
             line: 1,
             text: Reject::text_of(payload.bytes),
         };
-        self.store(payload.source, Vec::new(), vec![reject]).await
+        self.store(payload.source, Vec::new(), vec![reject], counted(&[], [reason])).await
     }
 
     /// Keeps a value for the transport across restarts, such as how far a log was read.
@@ -135,11 +140,8 @@ impl Inbox {
         source: &str,
         measurements: Vec<Measurement>,
         rejects: Vec<Reject>,
+        mut receipt: Receipt,
     ) -> Result<Receipt, RepositoryError> {
-        let mut receipt = Receipt { received: (measurements.len() + rejects.len()) as u64, ..Receipt::default() };
-        for reject in &rejects {
-            receipt.rejected.add(reject.reason, 1);
-        }
         if receipt.received > 0 {
             let outcome = self.repository.store(Batch { measurements, rejects, metadata: Vec::new() }).await?;
             receipt.stored = outcome.stored;
@@ -180,6 +182,13 @@ impl Inbox {
     fn metadata_key(&self, key: &str) -> String {
         format!("transport/{}/{key}", self.transport)
     }
+}
+
+/// The receipt of what is yet to be stored.
+fn counted(measurements: &[Measurement], rejects: impl IntoIterator<Item = RejectReason>) -> Receipt {
+    let mut rejected = RejectCounts::default();
+    rejects.into_iter().for_each(|reason| rejected.add(reason, 1));
+    Receipt { received: measurements.len() as u64 + rejected.total(), rejected, ..Receipt::default() }
 }
 
 /// The node that a rejected line belongs to: the transport's word goes before the line's.

@@ -81,8 +81,15 @@ pub struct PollArguments {
     #[arg(long, env = "ISEMS_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Nodes to poll, separated by commas: an address, host:port, or a URL such as http://node/csv.log
-    #[arg(long, env = "ISEMS_ROUTER_IPS", value_name = "NODES", value_delimiter = ',', hide_env_values = true)]
+    /// Nodes to poll.
+    #[arg(
+        help = "Nodes to poll, separated by commas: an address, host:port, or a URL such as http://node/csv.log",
+        long,
+        env = "ISEMS_ROUTER_IPS",
+        value_name = "NODES",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
     pub router_ips: Vec<Secret>,
 
     /// Database file: a path, or redb:PATH [default: isems.redb]

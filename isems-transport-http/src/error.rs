@@ -59,7 +59,7 @@ pub enum PollError {
         encoding: String,
     },
     /// The body did not arrive whole. Its whole lines were stored.
-    #[error("{cause} after {bytes} bytes; stored what they hold: {} lines, {} of them new", .receipt.received, .receipt.stored)]
+    #[error("{cause} after {bytes} bytes with {} lines, {} of them new and stored", .receipt.received, .receipt.stored)]
     Incomplete {
         /// What is wrong with it.
         cause: BodyFlaw,

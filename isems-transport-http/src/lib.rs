@@ -26,11 +26,13 @@
 //!
 //! Links are slow and airtime costs the nodes battery, so nothing travels twice when the node's web server can help it:
 //!
-//! * An unchanged log is answered by `304`: requests carry `If-None-Match` and `If-Modified-Since`.
+//! * An unchanged log is answered by `304`: requests carry `If-None-Match`, or `If-Modified-Since` where the server has told
+//!   no `ETag`. Not both: the web server of OpenWrt heeds a time besides the tag, and then takes a new log for an unchanged
+//!   one while the router's clock is behind.
 //! * Of a log that grew only the new bytes are fetched, where the server has told that it knows ranges. The range starts at
 //!   the last line that was read; when the answer does not begin with that line, the log is another one and is fetched as a
 //!   whole. `If-Range` is not sent: every appended line changes the validators, so a server that heeds it would send
-//!   everything, always. The line in common proves the same as `If-Range`, and proves it for servers without validators.
+//!   everything, always, and the web server of OpenWrt refuses it. The line in common proves the same as `If-Range`, and proves it for servers without validators.
 //! * Whole logs may come compressed.
 //!
 //! What is known of a log is kept in the repository, so it survives a restart.

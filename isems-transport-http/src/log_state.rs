@@ -81,13 +81,16 @@ impl LogState {
 
 impl Validators {
     /// Has the request answered only when the answer would be another one.
-    pub(crate) fn write_to(&self, mut request: RequestBuilder) -> RequestBuilder {
-        for (name, value) in [(IF_NONE_MATCH, &self.etag), (IF_MODIFIED_SINCE, &self.last_modified)] {
-            if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
-                request = request.header(name, value);
-            }
+    ///
+    /// The time is sent only where there is no tag. Routers' web servers heed it besides the tag, and take a log for unchanged
+    /// that is older than the known one, as it is when the router has been started again and its clock is not set yet.
+    pub(crate) fn write_to(&self, request: RequestBuilder) -> RequestBuilder {
+        let etag = self.etag.as_deref().map(|etag| (IF_NONE_MATCH, etag));
+        let condition = etag.or(self.last_modified.as_deref().map(|time| (IF_MODIFIED_SINCE, time)));
+        match condition.and_then(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?))) {
+            Some((name, value)) => request.header(name, value),
+            None => request,
         }
-        request
     }
 }
 

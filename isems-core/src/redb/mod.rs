@@ -36,6 +36,10 @@ use crate::{
     Batch, BoxError, Measurement, MeasurementQuery, Node, NodeId, Order, Reject, Repository, RepositoryError, Stored,
 };
 
+/// How many queries read at a time. More would wait for the disk and the processor all the same, each with its rows in
+/// memory.
+const READERS: usize = 4;
+
 /// A [`Repository`] in a redb file, or in memory.
 ///
 /// Opening takes the same time however much is stored. Only one process can have a file open. Dropping it finishes the
@@ -59,6 +63,7 @@ pub struct RedbRepository {
     database: Arc<Database>,
     nodes: Arc<NodeIndex>,
     queue: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
     /// `Some` until it is dropped: the writer ends when the last sender is gone.
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
@@ -127,6 +132,7 @@ impl RedbOptions {
             database,
             nodes,
             queue: Arc::new(Semaphore::new(QUEUE)),
+            readers: Arc::new(Semaphore::new(READERS)),
             jobs: Some(sender),
             writer: Some(writer),
         })
@@ -222,8 +228,12 @@ impl RedbRepository {
         query: impl FnOnce(&ReadTransaction) -> Result<T, BoxError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let database = self.database.clone();
-        let result = task::spawn_blocking(move || query(&database.begin_read()?)).await;
-        result.map_err(Into::into).flatten().map_err(|source| RepositoryError::Storage { action: "read", source })
+        let permit = self.readers.clone().acquire_owned().await;
+        let result = task::spawn_blocking(move || {
+            let _permit = permit?;
+            query(&database.begin_read()?)
+        });
+        result.await.map_err(Into::into).flatten().map_err(|source| RepositoryError::Storage { action: "read", source })
     }
 }
 

@@ -227,7 +227,8 @@ fn store_measurements(
 
 fn append_rejects(rejects: &mut Table<'_, u64, &'static [u8]>, batch: &Batch) -> Result<(), Error> {
     let mut number = rejects.last()?.map_or(0, |(number, _)| number.value());
-    for reject in &batch.rejects {
+    let too_many = batch.rejects.len().saturating_sub(REJECTS_KEPT as usize);
+    for reject in &batch.rejects[too_many..] {
         number += 1;
         let entry = serde_json::to_vec(reject).map_err(|error| Error::Io(error.into()))?;
         rejects.insert(number, entry.as_slice())?;

@@ -1,6 +1,6 @@
 //! The endpoints of the original collector, as its users' scripts and web app know them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, iter, sync::Arc};
 
 use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, unix_now};
 use poem::http::StatusCode;
@@ -9,7 +9,7 @@ use poem_openapi::{
     param::{Path, Query},
     types::Example,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tracing::error;
 
 use super::{
@@ -175,9 +175,18 @@ pub(crate) enum MeasurementsResponse {
 }
 
 impl MeasurementsResponse {
-    fn new(measurements: Vec<Record>) -> Self {
-        let capacity = 32 + measurements.len() * RECORD_BYTES;
-        Self::Found(Rendered::new(&Measurements { measurements }, capacity))
+    /// Renders records one by one, as they are made.
+    fn new(records: impl ExactSizeIterator<Item = Record> + Clone) -> Self {
+        struct Records<I>(I);
+
+        impl<I: Iterator<Item = Record> + Clone> Serialize for Records<I> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.0.clone())
+            }
+        }
+
+        let capacity = 32 + records.len() * RECORD_BYTES;
+        Self::Found(Rendered::new(&BTreeMap::from([("measurements", Records(records))]), capacity))
     }
 
     fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
@@ -213,8 +222,8 @@ impl MeasurementsApi {
         };
         let all = all.first().is_some_and(|all| all == "true");
         let oldest = unix_now() - i64::from(self.hide_inactive_after_days) * SECONDS_A_DAY;
-        let shown = nodes.iter().filter(|node| all || node.latest.timestamp > oldest);
-        MeasurementsResponse::new(shown.map(|node| Record::new(node.number, &node.latest, &self.berlin)).collect())
+        let shown: Vec<_> = nodes.iter().filter(|node| all || node.latest.timestamp > oldest).collect();
+        MeasurementsResponse::new(shown.iter().map(|node| Record::new(node.number, &node.latest, &self.berlin)))
     }
 
     /// The newest measurements of a node
@@ -228,11 +237,10 @@ impl MeasurementsApi {
         Path(node): Path<String>,
     ) -> MeasurementsResponse {
         match self.newest_of(&node).await {
-            Ok(None) => MeasurementsResponse::new(Vec::new()),
+            Ok(None) => MeasurementsResponse::new(iter::empty()),
             Ok(Some((node, measurements))) => {
-                let records =
-                    measurements.iter().map(|measurement| Record::new(node.number, measurement, &self.berlin));
-                MeasurementsResponse::new(records.collect())
+                let record = |measurement| Record::new(node.number, measurement, &self.berlin);
+                MeasurementsResponse::new(measurements.iter().map(record))
             }
             Err(error) => MeasurementsResponse::failed(&error),
         }

@@ -42,6 +42,7 @@ struct RootApi;
 impl RootApi {
     /// Leads to the documentation.
     #[oai(path = "/", method = "get", hidden)]
+    #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn root(&self) -> RootResponse {
         RootResponse::Documentation("/docs".into())
     }

@@ -16,9 +16,9 @@ pub(crate) struct Rendered<T> {
     schema: PhantomData<fn() -> T>,
 }
 
-impl<T: Serialize> Rendered<T> {
-    /// Writes a value. `capacity` is about how many bytes it takes.
-    pub(crate) fn new(value: &T, capacity: usize) -> Self {
+impl<T> Rendered<T> {
+    /// Writes a value that looks like a `T` in JSON. `capacity` is about how many bytes it takes.
+    pub(crate) fn new(value: &impl Serialize, capacity: usize) -> Self {
         let mut body = Vec::with_capacity(capacity);
         serde_json::to_writer(&mut body, value)
             .expect("writing to memory fails only for maps with keys that are no text");

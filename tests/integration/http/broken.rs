@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use isems_core::Receipt;
+use isems_core::{Inbox, Receipt, RejectReason, Repository};
 use isems_transport_http::HttpConfig;
 use tokio::net::TcpSocket;
 
@@ -112,7 +112,7 @@ async fn the_whole_lines_of_a_body_that_does_not_end_in_time_are_stored() {
             let (station, result) = poll_with(reply.clone(), config).await;
             let error = result.expect_err("no end");
             error.starts_with("answer not complete within 1s, given up after ")
-                && error.ends_with(" bytes; stored what they hold: 3 lines, 3 of them new")
+                && error.ends_with(" bytes with 3 lines, 3 of them new and stored")
                 && station.minutes("Dach").await == [0, 1, 2]
         })
         .await;
@@ -125,7 +125,7 @@ async fn the_whole_lines_of_a_body_that_is_cut_short_are_stored() {
     let cut = &log[..line("Dach", 0).len() * 7 + 50];
     let reply = Reply::Close(head("HTTP/1.1", "200 OK", &[("Content-Length", "1070")], cut));
     let (station, result) = poll(reply).await;
-    let expected = format!("answer broke off after {} bytes; stored what they hold: 7 lines, 7 of them new", cut.len());
+    let expected = format!("answer broke off after {} bytes with 7 lines, 7 of them new and stored", cut.len());
     assert_eq!(result.expect_err("a body that is cut short"), expected);
     station.assert_minutes("Dach", 0..7).await;
 }
@@ -180,7 +180,7 @@ async fn a_body_that_never_ends_is_given_up_at_the_limit() {
         let start = head("HTTP/1.1", "200 OK", &[], lines("Dach", 0..3));
         let (station, result) = poll_with(Reply::Endless(start, more), config.clone()).await;
         let error = result.expect_err("no end");
-        let expected = "answer larger than 100000 bytes, given up after 100000 bytes; stored what they hold: ";
+        let expected = "answer larger than 100000 bytes, given up after 100000 bytes with ";
         assert!(error.starts_with(expected), "{error}");
         assert!(station.minutes("Dach").await.starts_with(&[0, 1, 2]));
     }
@@ -207,7 +207,7 @@ async fn a_compressed_body_that_is_huge_is_given_up_at_the_limit() {
     let (station, result) = poll_with(reply, config).await;
     let error = result.expect_err("too much");
     let arrived = bomb.len();
-    let expected = format!("answer larger than 100000 bytes, given up after {arrived} bytes; ");
+    let expected = format!("answer larger than 100000 bytes, given up after {arrived} bytes with 3 lines, ");
     assert!(error.starts_with(&expected), "{error}");
     assert_eq!(station.minutes("Dach").await, [0, 1, 2]);
 }
@@ -226,4 +226,16 @@ async fn the_whole_lines_of_a_damaged_compressed_body_are_stored() {
     let reply = Reply::http("200 OK", &[("Content-Encoding", "gzip")], lines("Dach", 0..3));
     let error = poll(reply).await.1.expect_err("not compressed at all");
     assert!(error.starts_with("compressed answer damaged after "), "{error}");
+}
+
+#[tokio::test]
+async fn a_flood_of_nonsense_is_counted_and_a_part_of_it_kept() {
+    let flood = "nonsense\n".repeat(5000) + &line("Dach", 0);
+    let (station, result) = poll(Reply::http("200 OK", &[], flood)).await;
+    let receipt = result.expect("a log of a kind");
+    assert_eq!((receipt.received, receipt.stored), (5001, 1));
+    assert_eq!(receipt.rejected.of(RejectReason::FieldCount), 5000);
+    let rejects = station.repository.rejects(usize::MAX).await.expect("a repository that can be read");
+    assert_eq!(rejects.len(), Inbox::REJECTS_LOGGED);
+    assert_eq!(rejects[0].line, 5000);
 }

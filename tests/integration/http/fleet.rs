@@ -2,6 +2,7 @@
 
 use std::{
     future,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -139,6 +140,17 @@ async fn a_node_that_fails_is_tried_again_until_it_answers() {
     assert_eq!(station.minutes("Dach").await, [0, 1, 2]);
 }
 
+/// A query that was under way keeps the file open until it is done; a poll would for much longer.
+async fn open_when_closed(path: &Path) -> RedbRepository {
+    let mut repository = None;
+    until("the file is closed", || {
+        repository = RedbRepository::open(path).ok();
+        future::ready(repository.is_some())
+    })
+    .await;
+    repository.expect("what was waited for")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_goes_on_when_the_transport_is_dropped() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -150,15 +162,14 @@ async fn nothing_goes_on_when_the_transport_is_dropped() {
     for round in 0..20 {
         let config = HttpConfig { targets: targets.clone(), ..HttpConfig::default() };
         let transport = HttpTransport::new(config).expect("a valid configuration");
-        // The file can be opened again only if nothing holds the repository of the round before.
-        let repository = Arc::new(RedbRepository::open(&path).expect("a file that nothing has open"));
+        let repository = Arc::new(open_when_closed(&path).await);
         let stop = until("some requests are under way", || {
             future::ready(router.server.requests() + servers[0].requests() > round)
         });
         Collector::new(repository.clone()).transport(transport).run(stop).await;
         assert_eq!(Arc::strong_count(&repository), 1);
     }
-    let station = Station::open(&path);
+    let station = Station::of(open_when_closed(&path).await);
     station.poll(&router.address()).await.expect("a log");
     station.assert_minutes("Dach", 0..3000).await;
 }

@@ -70,6 +70,17 @@ async fn an_empty_new_log_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_log_that_looks_older_than_the_known_one_is_fetched() {
+    for abilities in [Abilities::default(), RANGES] {
+        let router = Router::start(abilities, &lines("Dach", 0..100)).await;
+        let station = Station::new();
+        station.poll(&router.address()).await.expect("a log");
+        router.restart(&lines("Dach", 110..115));
+        assert_eq!(station.poll(&router.address()).await.expect("a new log").stored, 5);
+    }
+}
+
+#[tokio::test]
 async fn without_an_archive_the_new_log_is_enough() {
     let (router, station) = rotated(RANGES, Archive::Missing).await;
     assert_eq!(station.poll(&router.address()).await.expect("a new log").stored, 5);

@@ -37,6 +37,8 @@ struct Files {
     log: Vec<u8>,
     /// How often the log was changed.
     changes: usize,
+    /// The minute of the last change, by the router's clock.
+    clock: usize,
     archive: Archive,
 }
 
@@ -48,7 +50,7 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) async fn start(abilities: Abilities, log: &str) -> Self {
-        let files = Files { log: log.into(), changes: 0, archive: Archive::Missing };
+        let files = Files { log: log.into(), changes: 0, clock: 30, archive: Archive::Missing };
         let files = Arc::new(Mutex::new(files));
         let shared = files.clone();
         let server = WebServer::start(move |request| respond(request, abilities, &lock(&shared))).await;
@@ -64,12 +66,19 @@ impl Router {
         let mut files = lock(&self.files);
         files.log.extend_from_slice(text.as_bytes());
         files.changes += 1;
+        files.clock += 1;
     }
 
     /// Starts a new log.
     pub(crate) fn rotate(&self, archive: Archive, log: &str) {
         let mut files = lock(&self.files);
-        *files = Files { log: log.into(), changes: files.changes + 1, archive };
+        *files = Files { log: log.into(), changes: files.changes + 1, clock: files.clock + 1, archive };
+    }
+
+    /// Starts a new log as after a power failure: without an archive, and with a clock that is not set.
+    pub(crate) fn restart(&self, log: &str) {
+        self.rotate(Archive::Missing, log);
+        lock(&self.files).clock = 0;
     }
 
     pub(crate) fn set_archive(&self, archive: Archive) {
@@ -109,12 +118,10 @@ fn log(request: &Request, abilities: Abilities, files: &Files) -> Reply {
         return Reply::http("412 Precondition Failed", &[], "");
     }
     let etag = format!("\"{}\"", files.changes);
-    let last_modified = format!("Tue, 14 Nov 2023 22:{:02}:00 GMT", files.changes);
-    let unchanged = match (request.header("if-none-match"), request.header("if-modified-since")) {
-        (Some(known), _) => known == etag,
-        (None, Some(known)) => known == last_modified,
-        (None, None) => false,
-    };
+    let last_modified = format!("Tue, 14 Nov 2023 22:{:02}:00 GMT", files.clock);
+    // Each condition counts by itself, and a log that is older than the known one passes for unchanged.
+    let unchanged = request.header("if-none-match").is_some_and(|known| known == etag)
+        || request.header("if-modified-since").is_some_and(|known| known >= last_modified.as_str());
     let mut headers = vec![("Last-Modified", last_modified.as_str()), ("Content-Type", "text/plain")];
     if !abilities.no_etag {
         headers.push(("ETag", &etag));

@@ -1,1 +1,106 @@
-//! Tests of the mqtt part.
+//! Tests of the MQTT transport.
+
+mod acknowledgement;
+mod address;
+mod certificates;
+mod config;
+mod gate;
+mod messages;
+mod mosquitto;
+mod oversize;
+mod peer;
+mod session;
+mod tls;
+mod topic;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use isems_core::{Backoff, Collector, MeasurementQuery, Monitor, Repository, TransportStatus};
+use isems_transport_mqtt::{MqttConfig, MqttTransport};
+use tokio::{sync::oneshot, task::JoinHandle, time};
+
+/// How long a test waits for what must happen.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a test waits for what must not happen.
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// A csvlog line of a second after 2023-11-14.
+fn line(node: &str, second: i64) -> String {
+    format!("{node};1;{};v1;711;0;18.6;18.6;14.073;100;100;28;11.67;14.086;7;20;52.5;13.4;300", 1_700_000_000 + second)
+}
+
+/// The lines of some seconds, joined as nodes do it.
+fn lines(node: &str, seconds: impl IntoIterator<Item = i64>) -> String {
+    seconds.into_iter().map(|second| line(node, second)).collect::<Vec<_>>().join("\n")
+}
+
+/// A collector that runs a transport in the background, and tries again soon.
+struct Running {
+    monitor: Monitor,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    fn start(repository: Arc<dyn Repository>, config: MqttConfig) -> Self {
+        let transport = MqttTransport::new(config).expect("the configuration is valid");
+        let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
+        let collector = Collector::new(repository).backoff(backoff).transport(transport);
+        let monitor = collector.monitor();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(collector.run(async { drop(stopped.await) }));
+        Self { monitor, stop: Some(stop), task }
+    }
+
+    fn status(&self) -> TransportStatus {
+        self.monitor.transports().remove(0)
+    }
+
+    /// Waits for a status, and gives it back.
+    async fn until(&self, what: impl Fn(&TransportStatus) -> bool) -> TransportStatus {
+        eventually(|| async { Some(self.status()).filter(|status| what(status)) }, || format!("{:?}", self.status()))
+            .await
+    }
+
+    async fn until_up(&self) {
+        self.until(|status| status.sources.values().any(|source| source.up)).await;
+    }
+
+    async fn stop(mut self) {
+        drop(self.stop.take());
+        time::timeout(DEADLINE, &mut self.task).await.expect("it stops").expect("it does not panic");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Waits until there is a value, or tells what there is instead.
+async fn eventually<T, F: Future<Output = Option<T>>, D: fmt::Display>(
+    mut value: impl FnMut() -> F,
+    instead: impl FnOnce() -> D,
+) -> T {
+    let wait = async {
+        loop {
+            if let Some(value) = value().await {
+                break value;
+            }
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    match time::timeout(DEADLINE, wait).await {
+        Ok(value) => value,
+        Err(_) => panic!("it did not happen within {DEADLINE:?}: {}", instead()),
+    }
+}
+
+/// The seconds of a node's measurements, as [`line`] counts them.
+async fn seconds(repository: &dyn Repository, node: &str) -> Vec<i64> {
+    let query = MeasurementQuery::oldest_first(node.parse().expect("a node id"));
+    let measurements = repository.measurements(&query).await.expect("the repository can be read");
+    measurements.iter().map(|measurement| measurement.timestamp - 1_700_000_000).collect()
+}

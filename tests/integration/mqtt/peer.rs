@@ -1,0 +1,157 @@
+//! A broker that does what the test says, packet by packet.
+
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use isems_transport_mqtt::MqttConfig;
+use rumqttc::{
+    ConnAck, Connect, ConnectReturnCode, Packet, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode, mqttbytes::Error,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
+    time,
+};
+
+use super::{DEADLINE, SILENCE};
+
+/// Waits for connections at a port of its own.
+pub(super) struct Broker {
+    listener: TcpListener,
+}
+
+impl Broker {
+    pub(super) async fn start() -> Self {
+        Self::at("127.0.0.1:0".parse().expect("an address")).await
+    }
+
+    pub(super) async fn at(address: SocketAddr) -> Self {
+        Self { listener: TcpListener::bind(address).await.expect("the port is free") }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("it listens")
+    }
+
+    /// A configuration that connects to it.
+    pub(super) fn config(&self) -> MqttConfig {
+        let broker = format!("mqtt://{}", self.address()).parse().expect("a broker");
+        MqttConfig { broker, ..MqttConfig::default() }
+    }
+
+    /// The next connection, as bytes.
+    pub(super) async fn accept_tcp(&self) -> tokio::net::TcpStream {
+        time::timeout(DEADLINE, self.listener.accept()).await.expect("a connection in time").expect("a connection").0
+    }
+
+    /// The next connection, its CONNECT read and not answered.
+    pub(super) async fn accept(&self) -> Peer {
+        Peer::greet(self.accept_tcp().await).await
+    }
+
+    /// The next connection, let in and subscribed.
+    pub(super) async fn accept_session(&self) -> Peer {
+        let mut peer = self.accept().await;
+        peer.let_in().await;
+        peer
+    }
+}
+
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// The broker's end of a connection.
+pub(super) struct Peer {
+    stream: Box<dyn Stream>,
+    received: BytesMut,
+    pub(super) connect: Connect,
+}
+
+impl Peer {
+    pub(super) async fn greet(stream: impl Stream + 'static) -> Self {
+        let mut peer = Self { stream: Box::new(stream), received: BytesMut::new(), connect: Connect::new("") };
+        match peer.read().await {
+            Packet::Connect(connect) => peer.connect = connect,
+            other => panic!("expected CONNECT, got {other:?}"),
+        }
+        peer
+    }
+
+    /// Accepts the connection and the subscription, which it gives back.
+    pub(super) async fn let_in(&mut self) -> Subscribe {
+        self.answer_connect(ConnectReturnCode::Success).await;
+        let subscribe = self.read_subscribe().await;
+        let granted = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce); subscribe.filters.len()];
+        self.send(Packet::SubAck(SubAck::new(subscribe.pkid, granted))).await;
+        subscribe
+    }
+
+    pub(super) async fn answer_connect(&mut self, code: ConnectReturnCode) {
+        self.send(Packet::ConnAck(ConnAck::new(code, false))).await;
+    }
+
+    pub(super) async fn read_subscribe(&mut self) -> Subscribe {
+        match self.read().await {
+            Packet::Subscribe(subscribe) => subscribe,
+            other => panic!("expected SUBSCRIBE, got {other:?}"),
+        }
+    }
+
+    pub(super) async fn send(&mut self, packet: Packet) {
+        let mut bytes = BytesMut::new();
+        packet.write(&mut bytes, usize::MAX).expect("the packet can be written");
+        self.stream.write_all(&bytes).await.expect("the client takes it");
+    }
+
+    /// Sends what need not arrive: the client may have closed the connection.
+    pub(super) async fn send_in_vain(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
+    /// Publishes at QoS 1.
+    pub(super) async fn publish(&mut self, id: u16, topic: &str, payload: impl Into<Vec<u8>>) {
+        let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload);
+        publish.pkid = id;
+        self.send(Packet::Publish(publish)).await;
+    }
+
+    /// The next packet. Pings are answered on the way.
+    pub(super) async fn read(&mut self) -> Packet {
+        let packet = time::timeout(DEADLINE, self.next()).await.expect("a packet in time");
+        packet.expect("the client is still there")
+    }
+
+    pub(super) async fn expect_ack(&mut self, id: u16) {
+        match self.read().await {
+            Packet::PubAck(ack) if ack.pkid == id => {}
+            other => panic!("expected PUBACK of {id}, got {other:?}"),
+        }
+    }
+
+    /// Nothing comes for a while.
+    pub(super) async fn expect_silence(&mut self) {
+        if let Ok(packet) = time::timeout(SILENCE, self.next()).await {
+            panic!("expected nothing, got {packet:?}");
+        }
+    }
+
+    /// The client closes the connection without another word.
+    pub(super) async fn expect_close(&mut self) {
+        let packet = time::timeout(DEADLINE, self.next()).await.expect("an end in time");
+        assert!(packet.is_none(), "expected the end, got {packet:?}");
+    }
+
+    async fn next(&mut self) -> Option<Packet> {
+        loop {
+            match Packet::read(&mut self.received, usize::MAX) {
+                Ok(Packet::PingReq) => self.send(Packet::PingResp).await,
+                Ok(packet) => return Some(packet),
+                Err(Error::InsufficientBytes(_)) => match self.stream.read_buf(&mut self.received).await {
+                    Ok(0) | Err(_) => return None,
+                    Ok(_) => {}
+                },
+                Err(error) => panic!("the client sends no MQTT: {error}"),
+            }
+        }
+    }
+}
