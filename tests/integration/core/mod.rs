@@ -3,6 +3,7 @@
 mod collector;
 mod csvlog;
 mod decode_properties;
+mod fleet;
 mod inbox;
 mod json;
 mod redb;

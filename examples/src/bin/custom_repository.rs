@@ -1,0 +1,146 @@
+//! A custom repository: measurements in a `BTreeMap`. It shows that it keeps the contract by running the conformance suite on
+//! itself, and then collects a simulated day into it.
+//!
+//! `cargo run -p isems-examples --bin custom_repository`
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use isems_core::{
+    Batch, BoxError, Collector, Inbox, Measurement, MeasurementQuery, Node, NodeId, Order, Reject, Repository,
+    RepositoryError, Stored, Transport, async_trait, simulation::Fleet, testing,
+};
+
+/// Keeps everything in memory; what is stored is as durable as the process.
+#[derive(Default)]
+struct MapRepository(Mutex<Maps>);
+
+#[derive(Default)]
+struct Maps {
+    nodes: BTreeMap<NodeId, KeptNode>,
+    rejects: Vec<Reject>,
+    metadata: HashMap<String, Vec<u8>>,
+}
+
+struct KeptNode {
+    number: u32,
+    last_received_at: i64,
+    measurements: BTreeMap<i64, Measurement>,
+}
+
+impl KeptNode {
+    /// A node is kept from its first measurement on, so that there is an oldest and a newest one.
+    fn node(&self) -> Option<Arc<Node>> {
+        let ((first_timestamp, _), (_, latest)) =
+            self.measurements.first_key_value().zip(self.measurements.last_key_value())?;
+        Some(Arc::new(Node {
+            id: latest.node_id.clone(),
+            number: self.number,
+            measurements: self.measurements.len() as u64,
+            first_timestamp: *first_timestamp,
+            last_received_at: self.last_received_at,
+            latest: latest.clone(),
+        }))
+    }
+}
+
+impl MapRepository {
+    /// A panic elsewhere leaves whole batches: nothing in `store` can fail once it has begun to change the maps.
+    fn maps(&self) -> MutexGuard<'_, Maps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Repository for MapRepository {
+    async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError> {
+        for measurement in &batch.measurements {
+            measurement.validate().map_err(|fault| RepositoryError::Invalid {
+                node: measurement.node_id.clone(),
+                timestamp: measurement.timestamp,
+                fault,
+            })?;
+        }
+        let mut maps = self.maps();
+        let mut outcome = Stored::default();
+        for measurement in batch.measurements {
+            let number = maps.nodes.len() as u32 + 1;
+            let node = maps.nodes.entry(measurement.node_id.clone()).or_insert_with(|| KeptNode {
+                number,
+                last_received_at: measurement.received_at,
+                measurements: BTreeMap::new(),
+            });
+            match node.measurements.get(&measurement.timestamp) {
+                None => {
+                    outcome.stored += 1;
+                    node.last_received_at = node.last_received_at.max(measurement.received_at);
+                    node.measurements.insert(measurement.timestamp, measurement);
+                }
+                Some(first) if first.same_values(&measurement) => outcome.duplicates += 1,
+                Some(_) => outcome.conflicts.push(measurement),
+            }
+        }
+        maps.rejects.extend(batch.rejects);
+        maps.metadata.extend(batch.metadata);
+        Ok(outcome)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        Ok(self.maps().nodes.values().filter_map(KeptNode::node).collect())
+    }
+
+    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
+        Ok(self.maps().nodes.get(id).and_then(KeptNode::node))
+    }
+
+    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
+        let maps = self.maps();
+        let Some(node) = maps.nodes.get(&query.node).filter(|_| query.from < query.to) else { return Ok(Vec::new()) };
+        let range = node.measurements.range(query.from..query.to).map(|(_, measurement)| measurement.clone());
+        Ok(match query.order {
+            Order::OldestFirst => range.take(query.limit).collect(),
+            Order::NewestFirst => range.rev().take(query.limit).collect(),
+        })
+    }
+
+    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
+        Ok(self.maps().rejects.iter().rev().take(limit).cloned().collect())
+    }
+
+    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
+        Ok(self.maps().metadata.get(key).cloned())
+    }
+}
+
+/// Three simulated nodes over a day.
+struct Day(Fleet);
+
+#[async_trait]
+impl Transport for Day {
+    fn name(&self) -> &'static str {
+        "day"
+    }
+
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+        let measurements = self.0.by_ref().take(3 * 1440).collect();
+        inbox.deliver_measurements("the simulator", measurements).await?;
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    testing::repository::conformance(async || MapRepository::default()).await;
+    println!("the repository conforms");
+
+    let repository = Arc::new(MapRepository::default());
+    let day = Day(Fleet::new(1, 3, 1_767_139_200));
+    Collector::new(repository.clone()).transport(day).run(std::future::pending()).await;
+    for node in repository.nodes().await? {
+        let volts = node.latest.battery_voltage.unwrap_or_default();
+        println!("{}: {} measurements, the battery has {volts} V", node.id, node.measurements);
+    }
+    Ok(())
+}

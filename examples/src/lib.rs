@@ -1,1 +1,0 @@
-//! Complete small programs that embed `isems-core`: see the folder `examples`.
