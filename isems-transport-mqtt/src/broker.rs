@@ -143,7 +143,8 @@ fn without_secrets(text: &str) -> String {
         Some((_, address)) => ("***@", address),
         None => ("", rest),
     };
-    match address.rsplit_once(':') {
+    let parts = if address.starts_with('[') { address.rsplit_once(':') } else { address.split_once(':') };
+    match parts {
         Some((host, port)) if !port.chars().all(|c| c.is_ascii_digit() || c == ']') => {
             format!("{scheme}{login}{host}:***")
         }

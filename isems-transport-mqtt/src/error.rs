@@ -50,7 +50,7 @@ fn explain(error: &ConnectionError) -> String {
         ConnectionError::Io(error) => explain_io(error),
         ConnectionError::Tls(TlsError::Io(error)) => explain_tls(error),
         ConnectionError::MqttState(error) => explain_state(error),
-        ConnectionError::NotConnAck(_) => "the broker answers the login with something else".into(),
+        ConnectionError::NotConnAck(_) => "what answers there is no MQTT broker".into(),
         other => other.to_string(),
     }
 }
@@ -81,7 +81,7 @@ fn explain_io(error: &io::Error) -> String {
 fn explain_tls(error: &io::Error) -> String {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             "no trusted authority has signed the broker's certificate: set ca_file to the one that has".into()
         }
         Some(rustls::Error::InvalidMessage(_)) => "the broker does not speak TLS at this port".into(),

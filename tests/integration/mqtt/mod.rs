@@ -92,10 +92,8 @@ async fn eventually<T, F: Future<Output = Option<T>>, D: fmt::Display>(
             time::sleep(Duration::from_millis(5)).await;
         }
     };
-    match time::timeout(DEADLINE, wait).await {
-        Ok(value) => value,
-        Err(_) => panic!("it did not happen within {DEADLINE:?}: {}", instead()),
-    }
+    let outcome = time::timeout(DEADLINE, wait).await;
+    outcome.unwrap_or_else(|_| panic!("it did not happen within {DEADLINE:?}: {}", instead()))
 }
 
 /// The seconds of a node's measurements, as [`line`] counts them.

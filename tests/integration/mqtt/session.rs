@@ -195,10 +195,11 @@ async fn something_else_at_the_port_is_an_error() {
     let broker = Broker::start().await;
     let running = Running::start(memory(), broker.config());
     let mut peer = broker.accept().await;
-    peer.send_in_vain(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
+    let answer = format!("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n{}", "<p>".repeat(100));
+    peer.send_in_vain(answer.as_bytes()).await;
     let status = running.until(|status| status.last_error.is_some()).await;
     let message = status.last_error.expect("there is an error").message;
-    assert!(message.contains("no MQTT"), "{message}");
+    assert!(message.contains("no MQTT broker"), "{message}");
 }
 
 #[tokio::test]

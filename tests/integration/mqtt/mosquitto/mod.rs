@@ -1,0 +1,266 @@
+//! The transport at a Mosquitto. These tests need the packages mosquitto and mosquitto-clients.
+
+mod server;
+
+use std::{process::Command, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use isems_core::{RedbRepository, Repository, TransportStatus};
+use isems_transport_mqtt::MqttConfig;
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use tokio::time;
+
+use self::server::{Mosquitto, program};
+use super::{DEADLINE, Running, certificates::Certificates, line, lines, seconds};
+
+const TOPIC: &str = "/isems/Hut/csvlog";
+
+impl Mosquitto {
+    fn config(&self) -> MqttConfig {
+        let broker = format!("mqtt://127.0.0.1:{}", self.port()).parse().expect("a broker");
+        MqttConfig { broker, ..MqttConfig::default() }
+    }
+
+    async fn publish(&self, messages: impl IntoIterator<Item = (String, String)>) {
+        let messages = messages.into_iter().map(|(topic, payload)| (topic, payload, false)).collect();
+        self.publish_with_flag(messages).await;
+    }
+
+    async fn publish_retained(&self, topic: &str, payload: &str) {
+        self.publish_with_flag(vec![(topic.into(), payload.into(), true)]).await;
+    }
+
+    /// Publishes at QoS 1, and returns when the broker has acknowledged all.
+    async fn publish_with_flag(&self, messages: Vec<(String, String, bool)>) {
+        let mut options = MqttOptions::new(format!("node-{:x}", rand_id()), "127.0.0.1", self.port());
+        options.set_max_packet_size(1 << 24, 1 << 24);
+        let (client, mut event_loop) = AsyncClient::new(options, 10);
+        let count = messages.len();
+        let queue = async move {
+            for (topic, payload, retain) in messages {
+                client.publish(topic, QoS::AtLeastOnce, retain, payload).await.expect("the event loop runs");
+            }
+            client
+        };
+        let acknowledged = async {
+            let mut acknowledged = 0;
+            while acknowledged < count {
+                let event = event_loop.poll().await.expect("the broker is there");
+                acknowledged += usize::from(matches!(event, Event::Incoming(Packet::PubAck(_))));
+            }
+        };
+        let both = async { tokio::join!(queue, acknowledged) };
+        time::timeout(DEADLINE, both).await.expect("the broker acknowledges in time");
+    }
+}
+
+/// Different in every client of every test.
+fn rand_id() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+fn memory() -> Arc<RedbRepository> {
+    Arc::new(RedbRepository::in_memory().expect("memory"))
+}
+
+fn has_message(status: &TransportStatus, text: &str) -> bool {
+    status.last_error.as_ref().is_some_and(|error| error.message.contains(text))
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn messages_of_many_nodes_are_all_stored_once() {
+    const NODES: usize = 10;
+    const MESSAGES: i64 = 200;
+    let broker = Mosquitto::start("");
+    let repository = memory();
+    let running = Running::start(repository.clone(), broker.config());
+    running.until_up().await;
+    let publish_as = |node: String| {
+        let messages =
+            (0..MESSAGES).map(move |second| (format!("/isems/{node}/csvlog"), lines(&node, second..second + 5)));
+        broker.publish(messages)
+    };
+    join_all((0..NODES).map(|number| publish_as(format!("node-{number}")))).await;
+    let received = NODES as u64 * MESSAGES as u64 * 5;
+    let status = running.until(|status| status.received >= received).await;
+    assert_eq!((status.received, status.rejected.total()), (received, 0));
+    for number in 0..NODES {
+        let stored = seconds(&*repository, &format!("node-{number}")).await;
+        assert_eq!(stored, (0..MESSAGES + 4).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn objects_are_stored() {
+    let broker = Mosquitto::start("");
+    let repository = memory();
+    let running = Running::start(repository.clone(), broker.config());
+    running.until_up().await;
+    let object = r#"{"batteryVoltage":"12.9","status":"100"}"#;
+    let topics = ["/isems/Hut/data.json", "isems/testdrive/foobar/Barn/data.json"];
+    broker.publish(topics.map(|topic| (topic.into(), object.into()))).await;
+    running.until(|status| status.stored == 2).await;
+    let nodes = repository.nodes().await.expect("it can be read");
+    assert_eq!(nodes.iter().map(|node| node.id.as_str()).collect::<Vec<_>>(), ["Barn", "Hut"]);
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn messages_published_while_the_collector_is_away_arrive() {
+    let broker = Mosquitto::start("");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("isems.redb");
+    let publish = |from: i64| broker.publish((from..from + 100).map(|second| (TOPIC.into(), line("Hut", second))));
+    {
+        let running = Running::start(Arc::new(RedbRepository::open(&path).expect("it opens")), broker.config());
+        running.until_up().await;
+        publish(0).await;
+        running.until(|status| status.stored == 100).await;
+        running.stop().await;
+    }
+    publish(100).await;
+    let repository = Arc::new(RedbRepository::open(&path).expect("it opens"));
+    let running = Running::start(repository.clone(), broker.config());
+    running.until_up().await;
+    publish(200).await;
+    running.until(|status| status.stored >= 200).await;
+    assert_eq!(seconds(&*repository, "Hut").await, (0..300).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_broker_that_was_stopped_is_found_again() {
+    let mut broker = Mosquitto::start("");
+    let repository = memory();
+    let running = Running::start(repository.clone(), broker.config());
+    running.until_up().await;
+    broker.publish([(TOPIC.into(), line("Hut", 0))]).await;
+    running.until(|status| status.stored == 1).await;
+    broker.stop();
+    running.until(|status| has_message(status, "connection refused")).await;
+    broker.start_again();
+    // It has kept the subscriptions, so this arrives wherever the collector is by now.
+    broker.publish([(TOPIC.into(), line("Hut", 1))]).await;
+    running.until(|status| status.stored == 2).await;
+    running.until_up().await;
+    assert_eq!(seconds(&*repository, "Hut").await, [0, 1]);
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_user_with_the_right_password_is_let_in() {
+    let mut broker = Mosquitto::start("");
+    broker.stop();
+    let passwords = broker.folder().join("passwords");
+    let made = Command::new(program("mosquitto_passwd"))
+        .args(["-b", "-c"])
+        .arg(&passwords)
+        .args(["collector", "p@ss:w%rd"])
+        .status()
+        .expect("mosquitto_passwd can be run");
+    assert!(made.success());
+    broker.write(
+        "mosquitto.conf",
+        &format!("listener {} 127.0.0.1\nuser root\npassword_file {}\n", broker.port(), passwords.display()),
+    );
+    broker.start_again();
+    let with_login = |login: &str| MqttConfig {
+        broker: format!("mqtt://{login}@127.0.0.1:{}", broker.port()).parse().expect("a broker"),
+        ..MqttConfig::default()
+    };
+    let running = Running::start(memory(), with_login("collector:p%40ss%3Aw%25rd"));
+    running.until_up().await;
+    for login in ["collector:wrong", "nobody:p%40ss%3Aw%25rd"] {
+        let running = Running::start(memory(), with_login(login));
+        let status = running.until(|status| status.last_error.is_some()).await;
+        assert!(has_message(&status, "password"), "{status:?}");
+        assert!(!has_message(&status, "wrong"), "{status:?}");
+    }
+    let running = Running::start(memory(), broker.config());
+    running.until(|status| has_message(status, "check user and password")).await;
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_connection_with_tls_works() {
+    let mut broker = Mosquitto::start("");
+    broker.stop();
+    let certificates = Certificates::new();
+    broker.write("ca.pem", &certificates.authority);
+    broker.write("server.pem", &certificates.server);
+    broker.write("server.key", &certificates.key);
+    let folder = broker.folder().display();
+    let lines = format!(
+        "listener {} 127.0.0.1\nallow_anonymous true\nuser root\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n",
+        broker.port()
+    );
+    broker.write("mosquitto.conf", &lines);
+    broker.start_again();
+    let config = |ca_file| MqttConfig {
+        broker: format!("mqtts://127.0.0.1:{}", broker.port()).parse().expect("a broker"),
+        ca_file: Some(broker.folder().join(ca_file)),
+        ..MqttConfig::default()
+    };
+    let running = Running::start(memory(), config("ca.pem"));
+    running.until_up().await;
+    broker.write("other.pem", &Certificates::new().authority);
+    let running = Running::start(memory(), config("other.pem"));
+    running.until(|status| has_message(status, "set ca_file")).await;
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_message_of_half_a_megabyte_is_stored() {
+    let broker = Mosquitto::start("");
+    let repository = memory();
+    let running = Running::start(repository.clone(), broker.config());
+    running.until_up().await;
+    let text = lines("Hut", 0..6000);
+    assert!(text.len() > 500_000);
+    broker.publish([(TOPIC.into(), text)]).await;
+    running.until(|status| status.stored == 6000).await;
+    assert_eq!(seconds(&*repository, "Hut").await.len(), 6000);
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn retained_messages_arrive_until_they_are_cleared() {
+    let broker = Mosquitto::start("");
+    broker.publish_retained(TOPIC, &line("Hut", 0)).await;
+    let running = Running::start(memory(), broker.config());
+    running.until(|status| status.stored == 1).await;
+    broker.publish_retained(TOPIC, "").await;
+    broker.publish([(TOPIC.into(), line("Hut", 1))]).await;
+    let status = running.until(|status| status.stored == 2).await;
+    assert_eq!((status.received, status.rejected.total()), (2, 0));
+
+    let running = Running::start(memory(), broker.config());
+    running.until_up().await;
+    broker.publish([(TOPIC.into(), line("Hut", 2))]).await;
+    let status = running.until(|status| status.stored == 1).await;
+    assert_eq!(status.received, 1);
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_message_that_is_too_large_to_be_read_does_not_come_again() {
+    let broker = Mosquitto::start("");
+    let running = Running::start(memory(), broker.config());
+    running.until_up().await;
+    let mut options = MqttOptions::new("large", "127.0.0.1", broker.port());
+    options.set_max_packet_size(1 << 25, 1 << 25);
+    let (client, mut event_loop) = AsyncClient::new(options, 10);
+    client.try_publish(TOPIC, QoS::AtLeastOnce, false, vec![b'x'; 17 << 20]).expect("there is room");
+    let acknowledged = async { while !matches!(event_loop.poll().await, Ok(Event::Incoming(Packet::PubAck(_)))) {} };
+    time::timeout(DEADLINE, acknowledged).await.expect("the broker takes it");
+    running.until(|status| has_message(status, "too large to be read")).await;
+    running.until_up().await;
+    broker.publish([(TOPIC.into(), line("Hut", 0))]).await;
+    running.until(|status| status.stored == 1).await;
+    // A connection that were cut again would be down by now.
+    time::sleep(Duration::from_millis(500)).await;
+    assert!(running.status().sources.values().all(|source| source.up));
+}
