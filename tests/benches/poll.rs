@@ -57,7 +57,11 @@ async fn serve_logs(conditions: Arc<AtomicBool>) -> Result<(SocketAddr, Vec<Stri
     let start = unix_now() - 60 * LINES as i64;
     let logs: HashMap<String, bytes::Bytes> = (0..NODES)
         .map(|index| {
-            let log: String = SimulatedNode::new(1, index, start).take(LINES).map(|line| format!("{line}\n")).collect();
+            let mut log = String::new();
+            for measurement in SimulatedNode::new(1, index, start).take(LINES) {
+                log += &measurement.to_string();
+                log.push('\n');
+            }
             (index.to_string(), log.into())
         })
         .collect();

@@ -259,6 +259,7 @@ impl MeasurementsApi {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an example has the type of its parameter")]
 fn example_of_all() -> Option<String> {
     Some("true".into())
 }
