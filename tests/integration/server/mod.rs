@@ -16,7 +16,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The service on a port of its own, over a repository in memory.
 struct TestService {
-    repository: Arc<dyn Repository>,
     inbox: Inbox,
     client: Client,
     base: String,
@@ -46,12 +45,12 @@ impl TestService {
         let server =
             poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap()).run(service.endpoint());
         let task = tokio::spawn(async move {
-            let (served, ()) = tokio::join!(server, collector.run(std::future::pending()));
-            served.unwrap();
+            let (result, ()) = tokio::join!(server, collector.run(std::future::pending()));
+            result.unwrap();
         });
-        let inbox = Inbox::new("test", repository.clone());
+        let inbox = Inbox::new("test", repository);
         let client = client();
-        Self { repository, inbox, client, base, task }
+        Self { inbox, client, base, task }
     }
 
     async fn deliver(&self, lines: &str) -> Receipt {
