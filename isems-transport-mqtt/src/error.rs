@@ -17,8 +17,6 @@ pub(crate) enum SessionError {
     AnswerMismatch { filters: usize, answers: usize },
     #[error("the broker does not answer the subscription")]
     SubscriptionUnanswered,
-    #[error("the broker sends more unacknowledged messages than MQTT allows")]
-    TooManyUnacknowledged,
     #[error(transparent)]
     Repository(#[from] RepositoryError),
 }

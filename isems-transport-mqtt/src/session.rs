@@ -2,13 +2,11 @@
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
-use futures_util::{
-    StreamExt,
-    stream::{self, FuturesOrdered},
-};
+use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use isems_core::{Format, Inbox, Payload, RejectReason, RepositoryError};
 use rumqttc::{
-    AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS, SubAck, SubscribeFilter, SubscribeReasonCode,
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PubAck, PubRec, Publish, QoS, Request, SubAck,
+    Subscribe, SubscribeFilter, SubscribeReasonCode,
 };
 use tokio::{select, time};
 use tracing::warn;
@@ -24,9 +22,8 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How many bytes of messages are stored at a time. One message alone may be larger.
 const IN_FLIGHT_BYTES: usize = 32 << 20;
 
-/// Room for the subscription and as many acknowledgements as MQTT has packet ids. The event loop prefers reading to
-/// writing, so acknowledgements can queue up behind messages that are stored already.
-const REQUESTS: usize = u16::MAX as usize + 16;
+/// How many requests may wait in the event loop: none but the farewell of [`discard`] takes that way.
+const REQUESTS: usize = 1;
 
 /// Runs a session until it fails. Dropping it closes the connection.
 pub(crate) async fn run(
@@ -35,25 +32,33 @@ pub(crate) async fn run(
     inbox: &Inbox,
     source: &str,
 ) -> Result<Infallible, SessionError> {
-    let (client, event_loop) = connect(options);
-    // A poll that has begun is never cancelled, only left waiting.
-    let events = stream::unfold(event_loop, async |mut event_loop| Some((event_loop.poll().await, event_loop)));
-    let mut events = pin!(events);
+    let (_, mut event_loop) = connect(options);
     let mut subscribe_deadline = pin!(time::sleep(SUBSCRIBE_TIMEOUT));
     let mut is_subscribed = false;
     let mut deliveries = FuturesOrdered::new();
     let mut bytes_in_flight = 0;
     loop {
         let has_room = deliveries.len() < config.max_in_flight && bytes_in_flight < IN_FLIGHT_BYTES;
+        // A poll is given up when a delivery is done. That loses nothing: what it has read is kept in the event loop. While
+        // it connects there are no deliveries.
         select! {
             biased;
             Some(delivered) = deliveries.next() => {
-                let publish: Publish = delivered?;
-                bytes_in_flight -= publish.payload.len();
-                client.try_ack(&publish).map_err(|_| SessionError::TooManyUnacknowledged)?;
+                let mut acknowledgements = Vec::new();
+                let mut next = Some(delivered);
+                while let Some(delivered) = next {
+                    let publish: Publish = delivered?;
+                    bytes_in_flight -= publish.payload.len();
+                    acknowledgements.extend(acknowledgement(&publish));
+                    next = deliveries.next().now_or_never().flatten();
+                }
+                write(&mut event_loop, acknowledgements).await?;
             }
-            Some(event) = events.next(), if has_room => match event? {
-                Event::Incoming(Packet::ConnAck(_)) => subscribe(&client, &config.topics)?,
+            event = event_loop.poll(), if has_room => match event? {
+                Event::Incoming(Packet::ConnAck(_)) => {
+                    let filters = config.topics.iter().map(|topic| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
+                    write(&mut event_loop, [Request::Subscribe(Subscribe::new_many(filters))]).await?;
+                }
                 Event::Incoming(Packet::SubAck(answer)) => {
                     check_answer(&answer, &config.topics, source)?;
                     is_subscribed = true;
@@ -67,6 +72,33 @@ pub(crate) async fn run(
             },
             () = &mut subscribe_deadline, if !is_subscribed => return Err(SessionError::SubscriptionUnanswered),
         }
+    }
+}
+
+/// What tells the broker that a message is stored; of QoS 2 the event loop does the rest of the handshake.
+fn acknowledgement(publish: &Publish) -> Option<Request> {
+    match publish.qos {
+        QoS::AtMostOnce => None,
+        QoS::AtLeastOnce => Some(Request::PubAck(PubAck::new(publish.pkid))),
+        QoS::ExactlyOnce => Some(Request::PubRec(PubRec::new(publish.pkid))),
+    }
+}
+
+/// Writes requests to the broker at once, past the event loop's queue: the event loop takes one request from there for every
+/// ten messages that it reads, so that under load acknowledgements would fall behind without end.
+async fn write(event_loop: &mut EventLoop, requests: impl IntoIterator<Item = Request>) -> Result<(), SessionError> {
+    let EventLoop { state, network: Some(network), .. } = event_loop else { return Ok(()) };
+    let written = async {
+        for request in requests {
+            if let Some(packet) = state.handle_outgoing_packet(request)? {
+                network.write(packet).await?;
+            }
+        }
+        network.flush().await
+    };
+    match time::timeout(Duration::from_secs(CONNECT_SECONDS), written).await {
+        Ok(result) => result.map_err(|error| ConnectionError::MqttState(error).into()),
+        Err(_) => Err(ConnectionError::FlushTimeout.into()),
     }
 }
 
@@ -85,11 +117,6 @@ fn connect(options: MqttOptions) -> (AsyncClient, EventLoop) {
     let (client, mut event_loop) = AsyncClient::new(options, REQUESTS);
     event_loop.network_options.set_connection_timeout(CONNECT_SECONDS).set_tcp_nodelay(true);
     (client, event_loop)
-}
-
-fn subscribe(client: &AsyncClient, topics: &[String]) -> Result<(), SessionError> {
-    let filters = topics.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
-    client.try_subscribe_many(filters).map_err(|_| SessionError::TooManyUnacknowledged)
 }
 
 fn check_answer(answer: &SubAck, topics: &[String], source: &str) -> Result<(), SessionError> {

@@ -81,6 +81,16 @@ async fn many_messages_at_once_are_all_acknowledged_in_their_order() {
     assert_eq!(seconds(&*repository, "Hut").await, (1..=3004).collect::<Vec<_>>());
 }
 
+/// More than there are packet ids, from a broker that does not wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledgements_keep_up_with_messages() {
+    let broker = Broker::start().await;
+    let repository = Arc::new(RedbRepository::in_memory().expect("memory"));
+    let running = Running::start(repository, broker.config());
+    broker.accept_session().await.flood(TOPIC, 100_000).await;
+    assert_eq!(running.status().last_error, None);
+}
+
 #[tokio::test]
 async fn a_message_that_cannot_be_stored_is_not_acknowledged_and_stored_when_it_comes_again() {
     let broker = Broker::start().await;

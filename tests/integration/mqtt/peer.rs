@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use bytes::BytesMut;
 use isems_transport_mqtt::MqttConfig;
 use rumqttc::{
-    ConnAck, Connect, ConnectReturnCode, Packet, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode, mqttbytes::Error,
+    ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode,
+    mqttbytes::Error,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpListener,
     time,
 };
@@ -113,6 +114,40 @@ impl Peer {
         let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload);
         publish.pkid = id;
         self.send(Packet::Publish(publish)).await;
+    }
+
+    /// Publishes empty messages without waiting for their acknowledgements, and reads those, in their order, meanwhile.
+    pub(super) async fn flood(self, topic: &str, messages: usize) {
+        let (mut reader, mut writer) = io::split(self.stream);
+        let id = |message: usize| (message % usize::from(u16::MAX)) as u16 + 1;
+        let write = async {
+            let mut bytes = BytesMut::new();
+            for message in 0..messages {
+                let mut publish = Publish::new(topic, QoS::AtLeastOnce, []);
+                publish.pkid = id(message);
+                publish.write(&mut bytes).expect("the packet can be written");
+                if bytes.len() > 60_000 || message + 1 == messages {
+                    writer.write_all_buf(&mut bytes).await.expect("the client takes it");
+                }
+            }
+        };
+        let read = async {
+            let mut received = self.received;
+            for message in 0..messages {
+                let packet = loop {
+                    match Packet::read(&mut received, usize::MAX) {
+                        Ok(packet) => break packet,
+                        Err(Error::InsufficientBytes(_)) => {
+                            let read = time::timeout(DEADLINE, reader.read_buf(&mut received)).await;
+                            assert_ne!(read.expect("a packet in time").expect("a packet"), 0, "the client has gone");
+                        }
+                        Err(error) => panic!("the client sends no MQTT: {error}"),
+                    }
+                };
+                assert_eq!(packet, Packet::PubAck(PubAck::new(id(message))));
+            }
+        };
+        tokio::join!(write, read);
     }
 
     /// The next packet. Pings are answered on the way.
