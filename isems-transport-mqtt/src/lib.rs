@@ -46,8 +46,8 @@
 //! The broker decides how much it keeps and how much it sends ahead. In Mosquitto:
 //!
 //! * `max_queued_messages` is 1000: more messages than that are dropped while the collector is away or slow. Raise it.
-//! * `max_inflight_messages` is 20: so many messages are sent before the first is acknowledged. All messages in flight share
-//!   one write to the disk, so 100 and more make for a higher throughput.
+//! * `max_inflight_messages` is 20: so many messages are sent before the first is acknowledged. Messages in flight share a
+//!   write to the disk, so more of them help where such a write takes long.
 //! * `persistence` is off: without it, a restart of the broker loses its queues.
 
 mod broker;

@@ -45,14 +45,25 @@ pub(crate) async fn run(
             biased;
             Some(delivered) = deliveries.next() => {
                 let mut acknowledgements = Vec::new();
-                let mut next = Some(delivered);
+                let mut failure = None;
+                let mut next: Option<Result<Publish, RepositoryError>> = Some(delivered);
                 while let Some(delivered) = next {
-                    let publish: Publish = delivered?;
-                    bytes_in_flight -= publish.payload.len();
-                    acknowledgements.extend(acknowledgement(&publish));
+                    match delivered {
+                        Ok(publish) => {
+                            bytes_in_flight -= publish.payload.len();
+                            acknowledgements.extend(acknowledgement(&publish));
+                        }
+                        Err(error) => {
+                            failure = Some(error);
+                            break;
+                        }
+                    }
                     next = deliveries.next().now_or_never().flatten();
                 }
                 write(&mut event_loop, acknowledgements).await?;
+                if let Some(error) = failure {
+                    return Err(error.into());
+                }
             }
             event = event_loop.poll(), if has_room => match event? {
                 Event::Incoming(Packet::ConnAck(_)) => {

@@ -31,11 +31,11 @@ async fn main() {
         return;
     }
     let messages = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
-    measure(messages, "its 20 messages in flight", "").await;
-    measure(messages, "any number in flight", "max_inflight_messages 0").await;
+    measure(messages, "max_inflight_messages 20").await;
+    measure(messages, "max_inflight_messages 0").await;
 }
 
-async fn measure(messages: usize, what: &str, configuration: &str) {
+async fn measure(messages: usize, configuration: &str) {
     let broker = Mosquitto::start(configuration);
     let repository = Arc::new(RedbRepository::open(broker.folder().join("isems.redb")).expect("it opens"));
     let address = format!("127.0.0.1:{}", broker.port());
@@ -64,7 +64,7 @@ async fn measure(messages: usize, what: &str, configuration: &str) {
 
     let rate = |time: Duration| total as f64 / time.as_secs_f64();
     println!(
-        "mosquitto with {what}: {total} messages published at {:.0}/s, stored at {:.0}/s; {rejected} lines rejected, \
+        "mosquitto with {configuration}: {total} messages published at {:.0}/s, stored at {:.0}/s; {rejected} lines rejected, \
          {again} delivered again",
         rate(published),
         rate(stored)

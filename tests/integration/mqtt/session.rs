@@ -183,11 +183,13 @@ async fn a_broker_that_does_not_answer_pings_is_given_up() {
 
 #[tokio::test]
 async fn an_unknown_host_is_called_so() {
-    let broker = "mqtt://no-such-host.invalid".parse().expect("a broker");
+    // No name is that long, so no name server is asked.
+    let host = "x".repeat(64);
+    let broker = format!("mqtt://{host}").parse().expect("a broker");
     let running = Running::start(memory(), MqttConfig { broker, ..MqttConfig::default() });
     let status = running.until(|status| status.last_error.is_some()).await;
     let message = status.last_error.expect("there is an error").message;
-    assert!(message.starts_with("mqtt://no-such-host.invalid:1883: unknown host"), "{message}");
+    assert!(message.starts_with(&format!("mqtt://{host}:1883: unknown host")), "{message}");
 }
 
 #[tokio::test]
