@@ -87,7 +87,8 @@ async fn acknowledgements_keep_up_with_messages() {
     let broker = Broker::start().await;
     let repository = Arc::new(RedbRepository::in_memory().expect("memory"));
     let running = Running::start(repository, broker.config());
-    broker.accept_session().await.flood(TOPIC, 100_000).await;
+    let mut peer = broker.accept_session().await;
+    peer.flood(TOPIC, 100_000).await;
     assert_eq!(running.status().last_error, None);
 }
 

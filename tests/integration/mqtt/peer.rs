@@ -117,8 +117,8 @@ impl Peer {
     }
 
     /// Publishes empty messages without waiting for their acknowledgements, and reads those, in their order, meanwhile.
-    pub(super) async fn flood(self, topic: &str, messages: usize) {
-        let (mut reader, mut writer) = io::split(self.stream);
+    pub(super) async fn flood(&mut self, topic: &str, messages: usize) {
+        let (mut reader, mut writer) = io::split(&mut self.stream);
         let id = |message: usize| (message % usize::from(u16::MAX)) as u16 + 1;
         let write = async {
             let mut bytes = BytesMut::new();
@@ -132,13 +132,12 @@ impl Peer {
             }
         };
         let read = async {
-            let mut received = self.received;
             for message in 0..messages {
                 let packet = loop {
-                    match Packet::read(&mut received, usize::MAX) {
+                    match Packet::read(&mut self.received, usize::MAX) {
                         Ok(packet) => break packet,
                         Err(Error::InsufficientBytes(_)) => {
-                            let read = time::timeout(DEADLINE, reader.read_buf(&mut received)).await;
+                            let read = time::timeout(DEADLINE, reader.read_buf(&mut self.received)).await;
                             assert_ne!(read.expect("a packet in time").expect("a packet"), 0, "the client has gone");
                         }
                         Err(error) => panic!("the client sends no MQTT: {error}"),
