@@ -44,17 +44,11 @@ impl Collector {
         Self { repository, transports: Vec::new(), backoff: Backoff::default() }
     }
 
-    /// Adds a transport.
+    /// Adds a transport. A `Box<dyn Transport>` is one, too.
     #[must_use]
-    pub fn transport(self, transport: impl Transport + 'static) -> Self {
-        self.boxed_transport(Box::new(transport))
-    }
-
-    /// Adds a transport whose type is not known.
-    #[must_use]
-    pub fn boxed_transport(mut self, transport: Box<dyn Transport>) -> Self {
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         let inbox = Inbox::new(transport.name(), self.repository.clone());
-        self.transports.push((transport, inbox));
+        self.transports.push((Box::new(transport), inbox));
         self
     }
 

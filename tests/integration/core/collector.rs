@@ -222,7 +222,7 @@ async fn each_transport_has_its_own_counters() {
         inbox.source_up("shed");
         Ok(())
     });
-    let collector = Collector::new(repository()).transport(good).boxed_transport(Box::new(bad));
+    let collector = Collector::new(repository()).transport(good).transport(Box::new(bad));
     let monitor = collector.monitor();
     collector.run(future::pending()).await;
     let [good, bad] = &*monitor.transports() else { panic!("there are two transports") };

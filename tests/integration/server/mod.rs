@@ -33,7 +33,7 @@ impl TestService {
         transport: Option<Box<dyn Transport>>,
     ) -> Self {
         let collector = Collector::new(repository.clone());
-        let collector = transport.into_iter().fold(collector, Collector::boxed_transport);
+        let collector = transport.into_iter().fold(collector, Collector::transport);
         let service = configure(Service {
             repository: repository.clone(),
             monitor: collector.monitor(),
