@@ -8,6 +8,7 @@ mod rendered;
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use isems_core::{Monitor, Repository};
 use poem::{
     Endpoint, EndpointExt, Response, Route,
@@ -95,8 +96,8 @@ impl Service {
     /// Everything that is served over HTTP.
     pub fn endpoint(&self) -> impl Endpoint<Output = Response> + use<> {
         let operations = self.operations();
-        let document = operations.spec();
-        let swagger_ui = operations.swagger_ui_html();
+        let document = Bytes::from(operations.spec());
+        let swagger_ui = Bytes::from(operations.swagger_ui_html());
         let routes = Route::new()
             .at("/docs", get(make_sync(move |_| html(swagger_ui.clone()))))
             .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
@@ -122,11 +123,11 @@ impl Service {
     }
 }
 
-fn html(page: String) -> Response {
+fn html(page: Bytes) -> Response {
     Response::builder().content_type("text/html; charset=utf-8").body(page)
 }
 
-fn json(document: String) -> Response {
+fn json(document: Bytes) -> Response {
     Response::builder().content_type("application/json").body(document)
 }
 
