@@ -339,13 +339,10 @@ fn text_of(value: toml::Value) -> Option<String> {
 /// Makes what the file says the default values of the flags, here and in the subcommands.
 fn with_file(command: Command, file: Option<&File>) -> Command {
     let command = command.mut_args(|argument| {
-        let blank = argument.get_env().is_some() && environment_value(environment_name(&argument)).is_none();
+        let is_set = argument.get_env().and_then(env::var_os).is_some();
+        let is_blank = is_set && environment_value(environment_name(&argument)).is_none();
         let value = file.and_then(|file| file.value(argument.get_id().as_str())).map(<[_]>::to_vec);
-        let argument = if blank && argument.get_env().and_then(env::var_os).is_some() {
-            argument.env(Resettable::Reset)
-        } else {
-            argument
-        };
+        let argument = if is_blank { argument.env(Resettable::Reset) } else { argument };
         match value {
             Some(values) => argument.default_values(values).hide_default_value(true),
             None => argument,
