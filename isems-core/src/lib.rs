@@ -53,6 +53,7 @@ mod payload;
 mod redb;
 mod reject;
 mod repository;
+mod series;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod status;
@@ -71,9 +72,10 @@ pub use crate::{
     measurement::{Fault, Field, Measurement, TimeSource},
     node::{InvalidNodeId, Node, NodeId},
     payload::{Format, Payload, unix_now},
-    redb::{RedbOptions, RedbRepository},
+    redb::{Checked, Compacted, Damage, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed, Statistics},
     reject::{Reject, RejectCounts, RejectReason},
-    repository::{Batch, MeasurementQuery, Order, Repository, RepositoryError, Stored},
+    repository::{Batch, MeasurementQuery, Order, Repository, RepositoryError, Stored, pages},
+    series::{Bucket, Series, SeriesQuery},
     status::{InvalidStatus, Severity, Status, StatusFlag},
     transport::{BoxError, Transport},
 };

@@ -104,7 +104,7 @@ pub struct Node {
     pub number: u32,
     /// How many measurements of the node are kept.
     pub measurements: u64,
-    /// Measured time of the oldest measurement ever stored, Unix seconds, UTC.
+    /// Measured time of the oldest measurement that is kept, Unix seconds, UTC.
     pub first_timestamp: i64,
     /// When something of the node was last stored, Unix seconds, UTC.
     pub last_received_at: i64,

@@ -3,8 +3,12 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use futures_util::{Stream, stream};
 
-use crate::{BoxError, Fault, Measurement, Node, NodeId, Reject};
+use crate::{BoxError, Fault, Measurement, Node, NodeId, Reject, Series, SeriesQuery};
+
+/// How many measurements a page holds where the caller does not say.
+const PAGE: usize = 10_000;
 
 /// Keeps measurements, and answers questions about them.
 ///
@@ -29,6 +33,27 @@ pub trait Repository: Send + Sync {
 
     /// Measurements of a node. An unknown node has none. Cost: the number of measurements in the answer.
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError>;
+
+    /// Fields of a node in buckets, over what the range and the time from the node's oldest to its newest measurement have in
+    /// common. An unknown node has no buckets. Cost: the number of measurements in the range; implementations that keep
+    /// columns apart read only those of the fields.
+    async fn series(&self, query: &SeriesQuery) -> Result<Series, RepositoryError> {
+        let Some(node) = self.node(&query.node).await? else { return Ok(Series::empty(query, 0, -1)) };
+        let mut series = Series::empty(query, node.first_timestamp, node.latest.timestamp);
+        let (from, to) = (query.from.max(node.first_timestamp), query.to.min(node.latest.timestamp + 1));
+        let all = MeasurementQuery { from, to, ..MeasurementQuery::oldest_first(query.node.clone()) };
+        let mut next = Some(MeasurementQuery { limit: PAGE, ..all });
+        while let Some(query) = next {
+            let page = self.measurements(&query).await?;
+            page.iter().for_each(|measurement| series.add(measurement));
+            next = query.after(&page);
+        }
+        Ok(series)
+    }
+
+    /// Removes what a node measured from one time on and before another one, and returns how many measurements that were,
+    /// when it is durable. A node of which nothing is left is forgotten. Cost: the number of measurements removed.
+    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError>;
 
     /// The newest rejects, newest first, at most `limit`. Cost: the number of rejects in the answer.
     async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError>;
@@ -91,6 +116,55 @@ impl MeasurementQuery {
     pub fn newest_first(node: NodeId) -> Self {
         Self { order: Order::NewestFirst, ..Self::oldest_first(node) }
     }
+
+    /// The newest measurement of a node before an instant, Unix seconds, UTC.
+    pub fn newest_before(node: NodeId, instant: i64) -> Self {
+        Self { to: instant, limit: 1, ..Self::newest_first(node) }
+    }
+
+    /// The query that goes on where a page, the answer to this one, ended. `None` when there is nothing more.
+    ///
+    /// What is stored meanwhile is met if it lies after the last measurement of the page, and nothing is met twice.
+    pub fn after(&self, page: &[Measurement]) -> Option<Self> {
+        let last = page.last().filter(|_| page.len() >= self.limit)?.timestamp;
+        Some(match self.order {
+            Order::OldestFirst => Self { from: last + 1, ..self.clone() },
+            Order::NewestFirst => Self { to: last, ..self.clone() },
+        })
+    }
+}
+
+/// All that a query asks for, page by page, so that memory stays flat. The query's limit is that of the whole.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use futures_util::TryStreamExt;
+/// use isems_core::{MeasurementQuery, RedbRepository, pages};
+///
+/// let repository = RedbRepository::in_memory()?;
+/// let everything = MeasurementQuery::oldest_first("Elektra-Dach".parse()?);
+/// let mut count = 0;
+/// let mut pages = pages(&repository, everything);
+/// while let Some(page) = pages.try_next().await? {
+///     count += page.len();
+/// }
+/// assert_eq!(count, 0);
+/// # Ok(())
+/// # }
+/// ```
+pub fn pages(
+    repository: &dyn Repository,
+    query: MeasurementQuery,
+) -> impl Stream<Item = Result<Vec<Measurement>, RepositoryError>> + Send + Unpin + '_ {
+    let left = query.limit;
+    Box::pin(stream::try_unfold((Some(query), left), async move |(query, left)| {
+        let Some(query) = query.filter(|_| left > 0) else { return Ok(None) };
+        let query = MeasurementQuery { limit: left.min(PAGE), ..query };
+        let page = repository.measurements(&query).await?;
+        let state = (query.after(&page), left - page.len());
+        Ok((!page.is_empty()).then_some((page, state)))
+    }))
 }
 
 /// An order of measured time.
@@ -137,6 +211,17 @@ pub enum RepositoryError {
         found: u32,
         /// The newest format that this version reads.
         supported: u32,
+    },
+    /// The file is damaged, or a part of it that was needed is.
+    #[error(
+        "database {path:?} is damaged; `isems-server check` tells what can still be read, `isems-server backup` saves that \
+         to a new file; or put a backup in its place"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: BoxError,
     },
     /// The file cannot be opened for another reason.
     #[error("cannot open database {path:?}")]

@@ -49,7 +49,11 @@ impl Server {
             )
         })?;
         let (path, temporary) = database(collect, demo.is_some())?;
-        let options = RedbOptions { commit_interval: service.commit_interval, cache_bytes: CACHE_BYTES };
+        let options = RedbOptions {
+            commit_interval: service.commit_interval,
+            cache_bytes: CACHE_BYTES,
+            ..RedbOptions::default()
+        };
         let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
         info!(path = %path.display(), nodes = repository.nodes().await?.len(), "database is open");
         let mut collector = Collector::new(repository.clone());

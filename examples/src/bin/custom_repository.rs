@@ -66,7 +66,7 @@ impl Repository for MapRepository {
         let mut maps = self.maps();
         let mut outcome = Stored::default();
         for measurement in batch.measurements {
-            let number = maps.nodes.len() as u32 + 1;
+            let number = maps.nodes.values().map(|node| node.number + 1).max().unwrap_or(1);
             let node = maps.nodes.entry(measurement.node_id.clone()).or_insert_with(|| KeptNode {
                 number,
                 last_received_at: measurement.received_at,
@@ -103,6 +103,18 @@ impl Repository for MapRepository {
             Order::OldestFirst => range.take(query.limit).collect(),
             Order::NewestFirst => range.rev().take(query.limit).collect(),
         })
+    }
+
+    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
+        let mut maps = self.maps();
+        let Some(kept) = maps.nodes.get_mut(node) else { return Ok(0) };
+        let before = kept.measurements.len();
+        kept.measurements.retain(|time, _| !(from..to).contains(time));
+        let removed = before - kept.measurements.len();
+        if kept.measurements.is_empty() {
+            maps.nodes.remove(node);
+        }
+        Ok(removed as u64)
     }
 
     async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {

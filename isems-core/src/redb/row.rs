@@ -4,8 +4,7 @@
 //! `i64`, power save level `u8`, status `u16`, each present number `f64`, then each present text as length `u8` and UTF-8.
 //! Node and time are in the key.
 
-use std::{str, sync::Arc};
-
+use super::bytes::{DamagedRecord, Reader};
 use crate::{Field, Measurement, Node, NodeId, Status, TimeSource};
 
 const FORMAT: u8 = 1;
@@ -14,11 +13,6 @@ const HAS_REVISION: u8 = 1 << 1;
 const HAS_FIRMWARE: u8 = 1 << 2;
 const HAS_POWER_SAVE_LEVEL: u8 = 1 << 3;
 const HAS_STATUS: u8 = 1 << 4;
-
-/// A value in the database that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("damaged record: {0}")]
-pub(super) struct DamagedRecord(pub(super) &'static str);
 
 pub(super) fn encode(measurement: &Measurement, row: &mut Vec<u8>) {
     let mut flags = 0;
@@ -48,24 +42,24 @@ pub(super) fn encode(measurement: &Measurement, row: &mut Vec<u8>) {
 
 pub(super) fn decode(node: &NodeId, timestamp: i64, row: &[u8]) -> Result<Measurement, DamagedRecord> {
     let mut row = Reader(row);
-    if row.byte()? != FORMAT {
+    if row.u8()? != FORMAT {
         return Err(DamagedRecord("unknown row format"));
     }
-    let flags = row.byte()?;
-    let presence = u16::from_le_bytes(row.array()?);
-    let mut measurement = Measurement::new(node.clone(), timestamp, i64::from_le_bytes(row.array()?));
+    let flags = row.u8()?;
+    let presence = row.u16()?;
+    let mut measurement = Measurement::new(node.clone(), timestamp, row.i64()?);
     if flags & TIME_IS_ARRIVAL != 0 {
         measurement.time_source = TimeSource::Arrival;
     }
-    let level = row.byte()?;
+    let level = row.u8()?;
     measurement.power_save_level = (flags & HAS_POWER_SAVE_LEVEL != 0).then_some(level);
-    let status = u16::from_le_bytes(row.array()?);
+    let status = row.u16()?;
     if flags & HAS_STATUS != 0 {
         measurement.status = Some(Status::from_bits(status).ok_or(DamagedRecord("impossible status"))?);
     }
     for (bit, field) in Field::ALL.into_iter().enumerate() {
         if presence & 1 << bit != 0 {
-            *measurement.number_mut(field) = Some(f64::from_le_bytes(row.array()?));
+            *measurement.number_mut(field) = Some(row.f64()?);
         }
     }
     if flags & HAS_REVISION != 0 {
@@ -92,35 +86,14 @@ pub(super) fn encode_node(node: &Node) -> Vec<u8> {
 
 pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRecord> {
     let mut record = Reader(record);
-    if record.byte()? != FORMAT {
+    if record.u8()? != FORMAT {
         return Err(DamagedRecord("unknown node format"));
     }
     let id = NodeId::new(&record.text()?).map_err(|_| DamagedRecord("impossible node id"))?;
-    let measurements = u64::from_le_bytes(record.array()?);
-    let first_timestamp = i64::from_le_bytes(record.array()?);
-    let last_received_at = i64::from_le_bytes(record.array()?);
-    let timestamp = i64::from_le_bytes(record.array()?);
+    let measurements = record.u64()?;
+    let first_timestamp = record.i64()?;
+    let last_received_at = record.i64()?;
+    let timestamp = record.i64()?;
     let latest = decode(&id, timestamp, record.0)?;
     Ok(Node { id, number, measurements, first_timestamp, last_received_at, latest })
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DamagedRecord> {
-        let (head, tail) = self.0.split_first_chunk().ok_or(DamagedRecord("too short"))?;
-        self.0 = tail;
-        Ok(*head)
-    }
-
-    fn byte(&mut self) -> Result<u8, DamagedRecord> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn text(&mut self) -> Result<Arc<str>, DamagedRecord> {
-        let length = usize::from(self.byte()?);
-        let (head, tail) = self.0.split_at_checked(length).ok_or(DamagedRecord("too short"))?;
-        self.0 = tail;
-        str::from_utf8(head).map(Into::into).map_err(|_| DamagedRecord("text is no UTF-8"))
-    }
 }

@@ -2,8 +2,8 @@
 
 use redb::TableDefinition;
 
-/// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened.
-pub(super) const FORMAT: u32 = 1;
+/// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened. 1 has no table of blocks.
+pub(super) const FORMAT: u32 = 2;
 
 /// The key of the format in [`METADATA`]. Keys given by callers carry a prefix, so that they never meet it.
 pub(super) const FORMAT_KEY: &str = "format";
@@ -17,12 +17,41 @@ pub(super) const NODES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("
 /// The recent tier: a row a measurement, by [`row_key`]. Takes writes in any order.
 pub(super) const ROWS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rows");
 
+/// The sealed tier: blocks in pieces, by [`piece_key`]. A measurement is in a row or in a block, never in both.
+pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+
 /// The reject log, by running number.
 pub(super) const REJECTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rejects");
+
+/// How long a week is, seconds.
+pub(super) const WEEK_SECONDS: u64 = 604_800;
+
+/// The Monday before the epoch lies this many seconds before it.
+const MONDAY_SECONDS: u64 = 259_200;
 
 /// The key of a row: node number and second, so that a node's rows lie together in order of time.
 pub(super) fn row_key(number: u32, timestamp: u32) -> u64 {
     u64::from(number) << 32 | u64::from(timestamp)
+}
+
+/// The key of a piece of a block: node number, week, running number of the piece.
+pub(super) fn piece_key(number: u32, week: u16, piece: u16) -> u64 {
+    u64::from(number) << 32 | u64::from(week) << 16 | u64::from(piece)
+}
+
+/// The week of a key of [`BLOCKS`].
+pub(super) fn week_of_piece(key: u64) -> u16 {
+    (key >> 16) as u16
+}
+
+/// The week of a second: weeks begin on Mondays at 00:00 UTC, and are counted from the one of the epoch.
+pub(super) fn week_of(second: u64) -> u16 {
+    ((second + MONDAY_SECONDS) / WEEK_SECONDS) as u16
+}
+
+/// When a week begins, Unix seconds. The week of the epoch begins with it.
+pub(super) fn week_start(week: u16) -> u64 {
+    (u64::from(week) * WEEK_SECONDS).saturating_sub(MONDAY_SECONDS)
 }
 
 /// The key under which a caller's metadata is kept.

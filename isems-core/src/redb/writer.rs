@@ -1,8 +1,11 @@
-//! Group commit: one thread writes, and what is stored at the same time shares a transaction.
+//! Group commit: one thread writes, and what is stored at the same time shares a transaction. What else changes the file is a
+//! task between two groups.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     iter,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
     sync::{
         Arc, PoisonError, RwLock,
         mpsc::{Receiver, RecvTimeoutError},
@@ -10,12 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::redb::{Database, Error, ReadableTable, ReadableTableMetadata, Table};
+use ::redb::{Database, Error, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
+    block::Pages,
+    failure::Failure,
     row,
-    tables::{METADATA, NODES, REJECTS, ROWS, metadata_key, row_key},
+    sealed::{self, BlockError},
+    tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, metadata_key, row_key, week_of},
 };
 use crate::{Batch, Measurement, Node, NodeId, RepositoryError, Stored};
 
@@ -34,8 +40,15 @@ const REJECTS_KEPT: u64 = 10_000;
 /// What a caller is told.
 type Outcome = Result<Stored, RepositoryError>;
 
+/// What the writer is to do.
+pub(super) enum Job {
+    Store(StoreJob),
+    /// Something else, all by itself. It answers to whom it concerns.
+    Task(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
 /// A batch on its way to the disk.
-pub(super) struct Job {
+pub(super) struct StoreJob {
     pub(super) batch: Batch,
     pub(super) reply: oneshot::Sender<Outcome>,
     /// A place in the queue, given back when the job is done.
@@ -44,6 +57,7 @@ pub(super) struct Job {
 
 pub(super) struct Writer {
     pub(super) database: Arc<Database>,
+    pub(super) path: Arc<Path>,
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Receiver<Job>,
     pub(super) commit_interval: Duration,
@@ -54,77 +68,102 @@ pub(super) struct Writer {
 impl Writer {
     /// Writes until every sender of jobs is gone and all that they sent is written.
     pub(super) fn run(mut self) {
-        while let Ok(first) = self.jobs.recv() {
-            let group = self.collect(first);
-            let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
-            match self.commit(&batches) {
-                Ok(outcomes) => reply(group, outcomes.into_iter()),
-                Err(error) => {
-                    let error = Arc::new(error);
-                    reply(group, iter::repeat_with(|| Err(write_error(error.clone()))));
+        let mut next = None;
+        while let Some(job) = next.take().or_else(|| self.jobs.recv().ok()) {
+            match job {
+                Job::Store(first) => next = self.store(first),
+                Job::Task(task) => {
+                    // redb can panic over a damaged file. The task's reply is dropped then, and the file as it was.
+                    let _ = panic::catch_unwind(AssertUnwindSafe(|| task(&mut self)));
                 }
             }
         }
     }
 
-    /// All that waits, up to the size of a transaction; with an interval also what comes until it is over.
-    fn collect(&self, first: Job) -> Vec<Job> {
+    /// Stores a group, and returns the job that came after it.
+    fn store(&mut self, first: StoreJob) -> Option<Job> {
+        let (group, next) = self.collect(first);
+        let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
+        let result = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&batches)));
+        match result.map_err(|_| Failure::Panic).and_then(|result| result.map_err(Failure::from)) {
+            Ok(outcomes) => reply(group, outcomes.into_iter()),
+            Err(failure) => {
+                let failure = Arc::new(failure);
+                reply(group, iter::repeat_with(|| Err(Failure::error(&failure, "write", &self.path))));
+            }
+        }
+        next
+    }
+
+    /// All that waits, up to the size of a transaction; with an interval also what comes until it is over. And the job that
+    /// ends the group because it is none of storing.
+    fn collect(&self, first: StoreJob) -> (Vec<StoreJob>, Option<Job>) {
         let deadline = Instant::now() + self.commit_interval;
         let mut measurements = first.batch.measurements.len();
         let mut group = vec![first];
         while measurements < MEASUREMENTS_A_TRANSACTION && group.len() < QUEUE {
             let wait = deadline.saturating_duration_since(Instant::now());
             match self.jobs.recv_timeout(wait) {
-                Ok(job) => {
+                Ok(Job::Store(job)) => {
                     measurements += job.batch.measurements.len();
                     group.push(job);
                 }
+                Ok(task) => return (group, Some(task)),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
         }
-        group
+        (group, None)
+    }
+
+    /// A transaction after which the file opens at once, also after a crash and however large it is, for a second flush.
+    pub(super) fn transaction(&self) -> Result<WriteTransaction, Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_quick_repair(true);
+        Ok(transaction)
     }
 
     /// One transaction for all batches, without those that cannot be stored. The index of nodes follows only when it is
     /// durable.
     fn commit(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Error> {
-        let mut transaction = self.database.begin_write()?;
-        // After a crash the file opens at once, however large it is, for a second flush a commit.
-        transaction.set_quick_repair(true);
-        let mut changed = ChangedNodes { index: &self.nodes, next_number: self.next_number, nodes: BTreeMap::new() };
+        let transaction = self.transaction()?;
+        let mut changed = self.changed_nodes();
         let outcomes = {
             let mut rows = transaction.open_table(ROWS)?;
+            let blocks = transaction.open_table(BLOCKS)?;
+            let mut sealed = SealedPages::default();
             let outcomes = batches
                 .iter()
                 .map(|batch| match changed.without_number(&batch.measurements) {
                     Some(node) => Ok(Err(RepositoryError::TooManyNodes { node })),
-                    None => store_measurements(&mut rows, &mut changed, &batch.measurements).map(Ok),
+                    None => {
+                        store_measurements(&mut rows, &blocks, &mut sealed, &mut changed, &batch.measurements).map(Ok)
+                    }
                 })
                 .collect::<Result<Vec<_>, _>>()?;
-            let mut nodes = transaction.open_table(NODES)?;
-            for node in changed.nodes.values() {
-                nodes.insert(node.number, row::encode_node(node).as_slice())?;
-            }
-            let mut rejects = transaction.open_table(REJECTS)?;
-            let mut metadata = transaction.open_table(METADATA)?;
+            changed.write(&transaction)?;
             let stored = batches.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
-            for (batch, _) in stored {
-                append_rejects(&mut rejects, batch)?;
-                for (key, value) in &batch.metadata {
-                    metadata.insert(metadata_key(key).as_str(), value.as_slice())?;
-                }
-            }
+            stored.map(|(batch, _)| append(&transaction, batch)).collect::<Result<(), _>>()?;
             outcomes
         };
         transaction.commit()?;
-        self.next_number = changed.next_number;
-        let mut index = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
-        index.extend(changed.nodes.into_iter().map(|(id, node)| (id, Arc::new(node))));
+        let changes = changed.into_changes();
+        self.accept(changes);
         Ok(outcomes)
+    }
+
+    pub(super) fn changed_nodes(&self) -> ChangedNodes<'_> {
+        ChangedNodes { index: &self.nodes, next_number: self.next_number, nodes: BTreeMap::new() }
+    }
+
+    /// Takes over what is durable.
+    pub(super) fn accept(&mut self, Changes { next_number, nodes }: Changes) {
+        self.next_number = next_number;
+        let mut index = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        index.extend(nodes.into_iter().map(|(id, node)| (id, Arc::new(node))));
     }
 }
 
-fn reply(group: Vec<Job>, outcomes: impl Iterator<Item = Outcome>) {
+fn reply(group: Vec<StoreJob>, outcomes: impl Iterator<Item = Outcome>) {
     for (job, outcome) in group.into_iter().zip(outcomes) {
         // A caller that no longer waits has been dropped; what it stored stays stored.
         let _ = job.reply.send(outcome);
@@ -132,24 +171,34 @@ fn reply(group: Vec<Job>, outcomes: impl Iterator<Item = Outcome>) {
     }
 }
 
-fn write_error(error: Arc<Error>) -> RepositoryError {
-    RepositoryError::Storage { action: "write", source: Box::new(error) }
-}
-
-fn damaged(error: &row::DamagedRecord) -> Error {
-    Error::Corrupted(error.to_string())
-}
-
 /// The nodes that the transaction under way changes, over those of the index.
-struct ChangedNodes<'a> {
+pub(super) struct ChangedNodes<'a> {
     index: &'a NodeIndex,
     next_number: u32,
     nodes: BTreeMap<NodeId, Node>,
 }
 
+/// Nodes that have changed, once that is durable.
+pub(super) struct Changes {
+    next_number: u32,
+    nodes: BTreeMap<NodeId, Node>,
+}
+
 impl ChangedNodes<'_> {
+    pub(super) fn into_changes(self) -> Changes {
+        Changes { next_number: self.next_number, nodes: self.nodes }
+    }
+
+    pub(super) fn write(&self, transaction: &WriteTransaction) -> Result<(), Error> {
+        let mut nodes = transaction.open_table(NODES)?;
+        for node in self.nodes.values() {
+            nodes.insert(node.number, row::encode_node(node).as_slice())?;
+        }
+        Ok(())
+    }
+
     /// The first node for which there is no number left, if all of these were stored.
-    fn without_number(&self, measurements: &[Measurement]) -> Option<NodeId> {
+    pub(super) fn without_number(&self, measurements: &[Measurement]) -> Option<NodeId> {
         let numbers_left = (Node::MAX_NUMBER + 1).saturating_sub(self.next_number) as usize;
         if measurements.len() <= numbers_left {
             return None;
@@ -162,7 +211,7 @@ impl ChangedNodes<'_> {
     }
 
     /// The node of a measurement. One that is new gets a number, and counts no measurement yet.
-    fn node_of(&mut self, measurement: &Measurement) -> &mut Node {
+    pub(super) fn node_of(&mut self, measurement: &Measurement) -> &mut Node {
         let Self { index, next_number, nodes } = self;
         if !nodes.contains_key(&measurement.node_id) {
             let known = index.read().unwrap_or_else(PoisonError::into_inner).get(&measurement.node_id).cloned();
@@ -187,8 +236,20 @@ impl ChangedNodes<'_> {
     }
 }
 
-fn store_measurements(
+/// Adds a stored measurement to its node's record.
+pub(super) fn count(node: &mut Node, measurement: &Measurement) {
+    node.measurements += 1;
+    node.first_timestamp = node.first_timestamp.min(measurement.timestamp);
+    node.last_received_at = node.last_received_at.max(measurement.received_at);
+    if measurement.timestamp >= node.latest.timestamp {
+        node.latest = measurement.clone();
+    }
+}
+
+pub(super) fn store_measurements(
     rows: &mut Table<'_, u64, &'static [u8]>,
+    blocks: &Table<'_, u64, &'static [u8]>,
+    sealed: &mut SealedPages,
     changed: &mut ChangedNodes<'_>,
     measurements: &[Measurement],
 ) -> Result<Stored, Error> {
@@ -196,14 +257,18 @@ fn store_measurements(
     let mut encoded = Vec::with_capacity(160);
     for measurement in measurements {
         let node = changed.node_of(measurement);
-        let key = row_key(node.number, measurement.timestamp as u32);
+        let second = measurement.timestamp as u32;
+        let key = row_key(node.number, second);
         // Nothing is stored after a node's newest measurement, so most rows need no look-up.
         if node.measurements > 0 && measurement.timestamp <= node.latest.timestamp {
-            let known = rows.get(key)?;
+            let row = rows.get(key)?;
+            let known = match row {
+                // What is there but cannot be read is left as it is.
+                Some(row) => Some(row::decode(&measurement.node_id, measurement.timestamp, row.value()).ok()),
+                None => sealed.find(blocks, node, second)?.map(Some),
+            };
             if let Some(known) = known {
-                let known = row::decode(&measurement.node_id, measurement.timestamp, known.value())
-                    .map_err(|error| damaged(&error))?;
-                if known.same_values(measurement) {
+                if known.is_some_and(|known| known.same_values(measurement)) {
                     outcome.duplicates += 1;
                 } else {
                     outcome.conflicts.push(measurement.clone());
@@ -215,14 +280,57 @@ fn store_measurements(
         row::encode(measurement, &mut encoded);
         rows.insert(key, encoded.as_slice())?;
         outcome.stored += 1;
-        node.measurements += 1;
-        node.first_timestamp = node.first_timestamp.min(measurement.timestamp);
-        node.last_received_at = node.last_received_at.max(measurement.received_at);
-        if measurement.timestamp >= node.latest.timestamp {
-            node.latest = measurement.clone();
-        }
+        count(node, measurement);
     }
     Ok(outcome)
+}
+
+/// Pages of blocks that late measurements of a transaction have been looked up in.
+#[derive(Default)]
+pub(super) struct SealedPages(BTreeMap<(u32, u16, usize), Vec<Measurement>>);
+
+impl SealedPages {
+    /// What is sealed of a node at a second. A block that is damaged has nothing.
+    fn find(
+        &mut self,
+        blocks: &Table<'_, u64, &'static [u8]>,
+        node: &Node,
+        second: u32,
+    ) -> Result<Option<Measurement>, Error> {
+        const KEPT: usize = 8;
+        let week = week_of(second.into());
+        let found = (|| {
+            let Some(header) = sealed::header(blocks, node.number, week)? else { return Ok(None) };
+            let Some(page) = header.pages(second.into(), u64::from(second) + 1).next() else { return Ok(None) };
+            let key = (node.number, week, page);
+            if !self.0.contains_key(&key) {
+                let columns = sealed::columns(blocks, node.number, week, &header, |_| true)?;
+                let measurements = Pages::new(&columns, &node.id)?.page(page, 0, u64::MAX)?;
+                if self.0.len() >= KEPT {
+                    self.0.clear();
+                }
+                self.0.insert(key, measurements);
+            }
+            let measurements = &self.0[&key];
+            let place = measurements.binary_search_by_key(&i64::from(second), |measurement| measurement.timestamp);
+            Ok(place.ok().map(|place| measurements[place].clone()))
+        })();
+        match found {
+            Ok(found) => Ok(found),
+            Err(BlockError::Damaged(_)) => Ok(None),
+            Err(BlockError::Storage(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// Appends what a batch has beside its measurements.
+pub(super) fn append(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Error> {
+    append_rejects(&mut transaction.open_table(REJECTS)?, batch)?;
+    let mut metadata = transaction.open_table(METADATA)?;
+    for (key, value) in &batch.metadata {
+        metadata.insert(metadata_key(key).as_str(), value.as_slice())?;
+    }
+    Ok(())
 }
 
 fn append_rejects(rejects: &mut Table<'_, u64, &'static [u8]>, batch: &Batch) -> Result<(), Error> {

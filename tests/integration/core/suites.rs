@@ -140,6 +140,10 @@ impl Repository for Spoiled {
         self.repository.measurements(query).await
     }
 
+    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
+        self.repository.delete(node, from, to).await
+    }
+
     async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
         self.repository.rejects(limit).await
     }

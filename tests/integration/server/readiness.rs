@@ -32,6 +32,10 @@ impl Repository for FullDisk {
         self.0.measurements(query).await
     }
 
+    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
+        self.0.delete(node, from, to).await
+    }
+
     async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
         self.0.rejects(limit).await
     }

@@ -1,0 +1,338 @@
+//! Blocks: the measurements of one node in one week, column by column.
+//!
+//! A block is a header and the [columns](super::column), little-endian:
+//!
+//! | part | bytes |
+//! |---|---|
+//! | header | checksum of what follows in the header `u32`, format `u8`, length of the header `u16`, of the block `u32`, rows `u32`, last time `u32`, first time of each page `u32`, count of columns `u8` |
+//! | of each column in the header | kind `u8`, offset from the start of the block `u32`, length `u32`, checksum `u32` |
+//! | columns | small ones first, so that what does not change lies beside the header |
+//!
+//! Checksums are CRC-32 (ISO-HDLC). Times are Unix seconds; arrivals stand as they are, or as their distance from the time,
+//! whichever is smaller. A column without any value is left out.
+
+use std::ops::Range;
+
+use pco::errors::PcoError;
+
+use super::{
+    bytes::{DamagedRecord, Reader},
+    column::{Integers, Numbers, PAGE_ROWS, Texts, encode_integers, encode_numbers, encode_texts, filled, pages},
+};
+use crate::{Field, Measurement, NodeId, Status, TimeSource};
+
+const FORMAT: u8 = 1;
+
+/// What a column holds. The numbers are part of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind(u8);
+
+impl Kind {
+    pub(super) const TIME: Self = Self(0);
+    const ARRIVAL: Self = Self(1);
+    const DELAY: Self = Self(2);
+    const TIME_SOURCE: Self = Self(3);
+    const REVISION: Self = Self(4);
+    const FIRMWARE: Self = Self(5);
+    const POWER_SAVE_LEVEL: Self = Self(6);
+    const STATUS: Self = Self(7);
+
+    pub(super) fn number(field: Field) -> Self {
+        Self(16 + field as u8)
+    }
+
+    /// What the format calls the column.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::TIME => "timestamp",
+            Self::ARRIVAL | Self::DELAY => "receivedAt",
+            Self::TIME_SOURCE => "timeSource",
+            Self::REVISION => "isemsRevision",
+            Self::FIRMWARE => "openMPPTFirmwareVersion",
+            Self::POWER_SAVE_LEVEL => "isPowerSaveMode",
+            Self::STATUS => "status",
+            Self(number) => {
+                let field = Field::ALL.get(usize::from(number.wrapping_sub(16)));
+                field.map_or("unknown", |field| field.name())
+            }
+        }
+    }
+}
+
+/// The field that predicts another one: the nodes derive the charge end voltage from the temperature, and track the panel at a
+/// fixed share of its open circuit voltage.
+pub(super) fn reference(field: Field) -> Option<Field> {
+    match field {
+        Field::TemperatureCorrectedVoltage => Some(Field::BatteryTemperature),
+        Field::MppVoltage => Some(Field::OpenCircuitVoltage),
+        _ => None,
+    }
+}
+
+fn numbers(measurements: &[Measurement], field: Field) -> Vec<Option<f64>> {
+    measurements.iter().map(|measurement| measurement.number(field)).collect()
+}
+
+/// A block of measurements of one node, in order of time, each second once, at least one.
+pub(super) fn encode(measurements: &[Measurement]) -> Result<Vec<u8>, PcoError> {
+    let mut columns: Vec<(Kind, Vec<u8>)> = Vec::new();
+    let integers = |kind: Kind, integer: &dyn Fn(&Measurement) -> i64| {
+        let integers: Vec<i64> = measurements.iter().map(integer).collect();
+        let mut bytes = Vec::new();
+        encode_integers(&integers, &mut bytes)?;
+        Ok::<_, PcoError>((kind, bytes))
+    };
+    columns.push(integers(Kind::TIME, &|measurement| measurement.timestamp)?);
+    let delay = integers(Kind::DELAY, &|measurement| measurement.received_at.wrapping_sub(measurement.timestamp))?;
+    let arrival = integers(Kind::ARRIVAL, &|measurement| measurement.received_at)?;
+    columns.push(if arrival.1.len() < delay.1.len() { arrival } else { delay });
+    columns
+        .push(integers(Kind::TIME_SOURCE, &|measurement| i64::from(measurement.time_source == TimeSource::Arrival))?);
+    let level = |measurement: &Measurement| measurement.power_save_level.map_or(0, |level| i64::from(level) + 1);
+    columns.push(integers(Kind::POWER_SAVE_LEVEL, &level)?);
+    let status = |measurement: &Measurement| measurement.status.map_or(0, |status| i64::from(status.bits()) + 1);
+    columns.push(integers(Kind::STATUS, &status)?);
+    let mut revision = Vec::new();
+    encode_texts(measurements.iter().map(|measurement| measurement.isems_revision.as_ref()), &mut revision)?;
+    columns.push((Kind::REVISION, revision));
+    let mut firmware = Vec::new();
+    encode_texts(measurements.iter().map(|measurement| measurement.firmware_version.as_ref()), &mut firmware)?;
+    columns.push((Kind::FIRMWARE, firmware));
+    for field in Field::ALL {
+        let values = numbers(measurements, field);
+        if values.iter().any(Option::is_some) {
+            let reference = reference(field).map(|reference| numbers(measurements, reference));
+            let reference = reference.filter(|values| values.iter().any(Option::is_some));
+            let mut bytes = Vec::new();
+            encode_numbers(&values, reference.as_deref().map(filled).as_deref(), &mut bytes)?;
+            columns.push((Kind::number(field), bytes));
+        }
+    }
+    columns.sort_by_key(|(_, bytes)| bytes.len());
+    Ok(assemble(measurements, &columns))
+}
+
+fn assemble(measurements: &[Measurement], columns: &[(Kind, Vec<u8>)]) -> Vec<u8> {
+    let header_length = 4 + 1 + 2 + 4 + 4 + 4 + 4 * pages(measurements.len()) + 1 + 13 * columns.len();
+    let length = header_length + columns.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+    let mut block = Vec::with_capacity(length);
+    block.extend([0; 4]);
+    block.push(FORMAT);
+    block.extend((header_length as u16).to_le_bytes());
+    block.extend((length as u32).to_le_bytes());
+    block.extend((measurements.len() as u32).to_le_bytes());
+    block.extend((measurements.last().map_or(0, |last| last.timestamp) as u32).to_le_bytes());
+    for page in measurements.chunks(PAGE_ROWS) {
+        block.extend((page[0].timestamp as u32).to_le_bytes());
+    }
+    block.push(columns.len() as u8);
+    let mut offset = header_length;
+    for (kind, bytes) in columns {
+        block.push(kind.0);
+        block.extend((offset as u32).to_le_bytes());
+        block.extend((bytes.len() as u32).to_le_bytes());
+        block.extend(crc32fast::hash(bytes).to_le_bytes());
+        offset += bytes.len();
+    }
+    let checksum = crc32fast::hash(&block[4..]);
+    block[..4].copy_from_slice(&checksum.to_le_bytes());
+    columns.iter().for_each(|(_, bytes)| block.extend(bytes));
+    block
+}
+
+/// The header of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Of the header; tells two states of a block apart.
+    pub(super) checksum: u32,
+    pub(super) length: usize,
+    pub(super) rows: usize,
+    last_time: u32,
+    first_times: Vec<u32>,
+    columns: Vec<ColumnPlace>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ColumnPlace {
+    kind: Kind,
+    bytes: Range<usize>,
+    checksum: u32,
+}
+
+impl Header {
+    /// Reads the header from the start of a block.
+    pub(super) fn parse(start: &[u8]) -> Result<Self, DamagedRecord> {
+        let mut reader = Reader(start);
+        let checksum = reader.u32()?;
+        let format = reader.u8()?;
+        let header_length = usize::from(reader.u16()?);
+        let checked = start.get(4..header_length).ok_or(DamagedRecord("the header is too short"))?;
+        if crc32fast::hash(checked) != checksum {
+            return Err(DamagedRecord("the header's checksum does not fit"));
+        }
+        if format != FORMAT {
+            return Err(DamagedRecord("unknown block format"));
+        }
+        let length = reader.u32()? as usize;
+        let rows = reader.u32()? as usize;
+        let last_time = reader.u32()?;
+        let first_times = (0..pages(rows)).map(|_| reader.u32()).collect::<Result<_, _>>()?;
+        let count = reader.u8()?;
+        let column = |_| {
+            let kind = Kind(reader.u8()?);
+            let (offset, length) = (reader.u32()? as usize, reader.u32()? as usize);
+            Ok(ColumnPlace { kind, bytes: offset..offset + length, checksum: reader.u32()? })
+        };
+        let columns = (0..count).map(column).collect::<Result<_, DamagedRecord>>()?;
+        Ok(Self { checksum, length, rows, last_time, first_times, columns })
+    }
+
+    /// The pages that can have rows from one second on and before another one.
+    pub(super) fn pages(&self, from: u64, to: u64) -> Range<usize> {
+        if u64::from(self.last_time) < from {
+            return 0..0;
+        }
+        let end = self.first_times.partition_point(|first| u64::from(*first) < to);
+        let start = self.first_times.partition_point(|first| u64::from(*first) <= from).saturating_sub(1);
+        start.min(end)..end
+    }
+
+    /// Every column: its kind, and how many bytes it takes.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (Kind, usize)> + '_ {
+        self.columns.iter().map(|column| (column.kind, column.bytes.len()))
+    }
+
+    /// Where a column's bytes are in the block. `None`: no row has a value.
+    pub(super) fn place(&self, kind: Kind) -> Option<Range<usize>> {
+        self.columns.iter().find(|column| column.kind == kind).map(|column| column.bytes.clone())
+    }
+
+    /// Whether these are a column's bytes as they were written.
+    pub(super) fn verify(&self, kind: Kind, bytes: &[u8]) -> Result<(), DamagedRecord> {
+        let column = self.columns.iter().find(|column| column.kind == kind);
+        if column.is_some_and(|column| column.checksum == crc32fast::hash(bytes)) {
+            Ok(())
+        } else {
+            Err(DamagedRecord("a column's checksum does not fit"))
+        }
+    }
+}
+
+/// The bytes of some columns of a block, verified.
+pub(super) struct Columns {
+    pub(super) rows: usize,
+    pub(super) bytes: Vec<(Kind, Vec<u8>)>,
+}
+
+impl Columns {
+    fn get(&self, kind: Kind) -> Option<Reader<'_>> {
+        self.bytes.iter().find(|(this, _)| *this == kind).map(|(_, bytes)| Reader(bytes))
+    }
+
+    fn integers(&self, kind: Kind) -> Result<Option<Integers<'_>>, DamagedRecord> {
+        self.get(kind).map(|mut bytes| Integers::parse(&mut bytes, self.rows)).transpose()
+    }
+
+    fn texts(&self, kind: Kind) -> Result<Option<Texts<'_>>, DamagedRecord> {
+        self.get(kind).map(|mut bytes| Texts::parse(&mut bytes, self.rows)).transpose()
+    }
+
+    pub(super) fn times(&self) -> Result<Integers<'_>, DamagedRecord> {
+        self.integers(Kind::TIME)?.ok_or(DamagedRecord("there are no times"))
+    }
+
+    pub(super) fn numbers(&self, field: Field) -> Result<Option<Numbers<'_>>, DamagedRecord> {
+        self.get(Kind::number(field)).map(|mut bytes| Numbers::parse(&mut bytes, self.rows)).transpose()
+    }
+}
+
+/// Whole measurements of a block, page by page.
+pub(super) struct Pages<'a> {
+    node: &'a NodeId,
+    times: Integers<'a>,
+    arrivals: Option<Integers<'a>>,
+    delays: Option<Integers<'a>>,
+    time_sources: Option<Integers<'a>>,
+    levels: Option<Integers<'a>>,
+    statuses: Option<Integers<'a>>,
+    revisions: Option<Texts<'a>>,
+    firmwares: Option<Texts<'a>>,
+    numbers: Vec<(Field, Numbers<'a>)>,
+}
+
+impl<'a> Pages<'a> {
+    /// `columns` are all of the block.
+    pub(super) fn new(columns: &'a Columns, node: &'a NodeId) -> Result<Self, DamagedRecord> {
+        let mut numbers = Vec::new();
+        for field in Field::ALL {
+            numbers.extend(columns.numbers(field)?.map(|column| (field, column)));
+        }
+        Ok(Self {
+            node,
+            times: columns.times()?,
+            arrivals: columns.integers(Kind::ARRIVAL)?,
+            delays: columns.integers(Kind::DELAY)?,
+            time_sources: columns.integers(Kind::TIME_SOURCE)?,
+            levels: columns.integers(Kind::POWER_SAVE_LEVEL)?,
+            statuses: columns.integers(Kind::STATUS)?,
+            revisions: columns.texts(Kind::REVISION)?,
+            firmwares: columns.texts(Kind::FIRMWARE)?,
+            numbers,
+        })
+    }
+
+    /// The measurements of a page from one second on and before another one.
+    pub(super) fn page(&mut self, page: usize, from: u64, to: u64) -> Result<Vec<Measurement>, DamagedRecord> {
+        let times = self.times.page(page, |time| time)?;
+        let place = |time: u64| times.partition_point(|this| (*this as u64) < time);
+        let wanted = place(from)..place(to);
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let new = |time: &i64| Measurement::new(self.node.clone(), *time, *time);
+        let mut measurements: Vec<Measurement> = times[wanted.clone()].iter().map(new).collect();
+        let each = |column: &mut Option<Integers<'_>>| -> Result<Vec<i64>, DamagedRecord> {
+            let integers = column.as_mut().map(|column| column.page(page, |integer| integer)).transpose()?;
+            Ok(integers.map(|integers| integers[wanted.clone()].to_vec()).unwrap_or_default())
+        };
+        for (measurement, arrival) in measurements.iter_mut().zip(each(&mut self.arrivals)?) {
+            measurement.received_at = arrival;
+        }
+        for (measurement, delay) in measurements.iter_mut().zip(each(&mut self.delays)?) {
+            measurement.received_at = measurement.timestamp.wrapping_add(delay);
+        }
+        for (measurement, source) in measurements.iter_mut().zip(each(&mut self.time_sources)?) {
+            measurement.time_source = if source == 1 { TimeSource::Arrival } else { TimeSource::Node };
+        }
+        for (measurement, level) in measurements.iter_mut().zip(each(&mut self.levels)?) {
+            measurement.power_save_level = u8::try_from(level - 1).ok();
+        }
+        for (measurement, status) in measurements.iter_mut().zip(each(&mut self.statuses)?) {
+            measurement.status = u16::try_from(status - 1).ok().and_then(Status::from_bits);
+        }
+        if let Some(revisions) = &mut self.revisions {
+            for (measurement, revision) in measurements.iter_mut().zip(revisions.page(page)?.drain(wanted.clone())) {
+                measurement.isems_revision = revision;
+            }
+        }
+        if let Some(firmwares) = &mut self.firmwares {
+            for (measurement, firmware) in measurements.iter_mut().zip(firmwares.page(page)?.drain(wanted.clone())) {
+                measurement.firmware_version = firmware;
+            }
+        }
+        let mut decoded: Vec<(Field, Vec<f64>)> = Vec::with_capacity(self.numbers.len());
+        for (field, column) in &mut self.numbers {
+            let reference = reference(*field);
+            let reference = decoded.iter().find(|(this, _)| Some(*this) == reference).map(|(_, numbers)| numbers);
+            let numbers = column.page(page, reference.map_or(&[], Vec::as_slice))?;
+            let presence = column.presence(page).map(|presence| &presence[wanted.clone()]);
+            for (row, (measurement, number)) in measurements.iter_mut().zip(&numbers[wanted.clone()]).enumerate() {
+                if presence.is_none_or(|presence| presence[row]) {
+                    *measurement.number_mut(*field) = Some(*number);
+                }
+            }
+            decoded.push((*field, numbers));
+        }
+        Ok(measurements)
+    }
+}

@@ -1,0 +1,171 @@
+//! Storing much history at once, straight into blocks.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZero,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use redb::{ReadableTable, Table};
+
+use super::{
+    block,
+    failure::Failure,
+    row, sealed,
+    tables::{BLOCKS, ROWS, row_key, week_of, week_start},
+    writer::{ChangedNodes, SealedPages, Writer, append, count, store_measurements},
+};
+use crate::{Batch, Measurement, Node, RepositoryError, Stored};
+
+/// A week of a node as it will be.
+struct MergedWeek {
+    number: u32,
+    week: u16,
+    measurements: Vec<Measurement>,
+    had_rows: bool,
+}
+
+impl Writer {
+    /// Stores a batch into blocks: what is new, what was sealed and what was in rows, merged week by week.
+    pub(super) fn import(&mut self, mut batch: Batch) -> Result<Result<Stored, RepositoryError>, Failure> {
+        let mut measurements = std::mem::take(&mut batch.measurements);
+        let mut changed = self.changed_nodes();
+        if let Some(node) = changed.without_number(&measurements) {
+            return Ok(Err(RepositoryError::TooManyNodes { node }));
+        }
+        // Stable: of the same second the first in the batch goes first.
+        measurements.sort_by(|a, b| (&a.node_id, a.timestamp).cmp(&(&b.node_id, b.timestamp)));
+        let transaction = self.transaction()?;
+        let mut stored = Stored::default();
+        {
+            let mut rows = transaction.open_table(ROWS)?;
+            let mut blocks = transaction.open_table(BLOCKS)?;
+            let mut weeks = Vec::new();
+            let mut rest = measurements.into_iter().peekable();
+            while let Some(first) = rest.next() {
+                let node_id = first.node_id.clone();
+                let week = week_of(first.timestamp as u64);
+                let mut new = vec![first];
+                while let Some(next) =
+                    rest.next_if(|next| next.node_id == node_id && next.timestamp < week_start(week + 1) as i64)
+                {
+                    new.push(next);
+                }
+                weeks.extend(merge(&mut rows, &blocks, &mut changed, week, new, &mut stored)?);
+            }
+            for (week, block) in weeks.iter().zip(encode(&weeks)?) {
+                if week.had_rows {
+                    let base = row_key(week.number, 0);
+                    rows.retain_in(base + week_start(week.week)..base + week_start(week.week + 1), |_, _| false)?;
+                }
+                sealed::insert(&mut blocks, week.number, week.week, &block)?;
+            }
+            changed.write(&transaction)?;
+            append(&transaction, &batch)?;
+        }
+        transaction.commit()?;
+        let changes = changed.into_changes();
+        self.accept(changes);
+        Ok(Ok(stored))
+    }
+}
+
+/// Merges what is new of a node's week with what is there. `None`: the week stays as it is.
+fn merge(
+    rows: &mut Table<'_, u64, &'static [u8]>,
+    blocks: &Table<'_, u64, &'static [u8]>,
+    changed: &mut ChangedNodes<'_>,
+    week: u16,
+    new: Vec<Measurement>,
+    stored: &mut Stored,
+) -> Result<Option<MergedWeek>, Failure> {
+    let Some(known) = known(rows, blocks, changed.node_of(&new[0]), week)? else {
+        // A week that cannot be read whole takes rows beside what is damaged.
+        let Stored { stored: count, duplicates, conflicts } =
+            store_measurements(rows, blocks, &mut SealedPages::default(), changed, &new)?;
+        stored.stored += count;
+        stored.duplicates += duplicates;
+        stored.conflicts.extend(conflicts);
+        return Ok(None);
+    };
+    let node = changed.node_of(&new[0]);
+    let had_rows = known.had_rows;
+    let mut merged = known.measurements;
+    if merged.is_empty() && new.is_sorted_by(|a, b| a.timestamp < b.timestamp) {
+        stored.stored += new.len() as u64;
+        new.iter().for_each(|measurement| count(node, measurement));
+        return Ok(Some(MergedWeek { number: node.number, week, measurements: new, had_rows }));
+    }
+    let mut is_changed = false;
+    for measurement in new {
+        match merged.get(&measurement.timestamp) {
+            Some(known) if known.same_values(&measurement) => stored.duplicates += 1,
+            Some(_) => stored.conflicts.push(measurement),
+            None => {
+                stored.stored += 1;
+                count(node, &measurement);
+                is_changed = true;
+                merged.insert(measurement.timestamp, measurement);
+            }
+        }
+    }
+    let measurements = merged.into_values().collect();
+    Ok(is_changed.then_some(MergedWeek { number: node.number, week, measurements, had_rows }))
+}
+
+struct KnownWeek {
+    measurements: BTreeMap<i64, Measurement>,
+    had_rows: bool,
+}
+
+/// What is there of a node's week. `None`: not all of it can be read.
+fn known(
+    rows: &Table<'_, u64, &'static [u8]>,
+    blocks: &Table<'_, u64, &'static [u8]>,
+    node: &Node,
+    week: u16,
+) -> Result<Option<KnownWeek>, Failure> {
+    let mut measurements = BTreeMap::new();
+    let sealed = sealed::header(blocks, node.number, week).and_then(|header| {
+        header.map(|header| sealed::whole(blocks, &node.id, node.number, week, &header)).transpose()
+    });
+    match sealed {
+        Ok(sealed) => measurements.extend(sealed.into_iter().flatten().map(|sealed| (sealed.timestamp, sealed))),
+        Err(sealed::BlockError::Damaged(_)) => return Ok(None),
+        Err(sealed::BlockError::Storage(error)) => return Err(error.into()),
+    }
+    let base = row_key(node.number, 0);
+    let mut had_rows = false;
+    for entry in rows.range(base + week_start(week)..base + week_start(week + 1))? {
+        let (key, row) = entry?;
+        had_rows = true;
+        let Ok(measurement) = row::decode(&node.id, (key.value() - base) as i64, row.value()) else { return Ok(None) };
+        measurements.entry(measurement.timestamp).or_insert(measurement);
+    }
+    Ok(Some(KnownWeek { measurements, had_rows }))
+}
+
+/// The blocks of weeks, in their order, made on all processors.
+fn encode(weeks: &[MergedWeek]) -> Result<Vec<Vec<u8>>, Failure> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(weeks.len());
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut blocks = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(week) = weeks.get(place) else { return Ok::<_, Failure>(blocks) };
+            blocks.push((place, block::encode(&week.measurements)?));
+        }
+    };
+    let mut blocks: Vec<(usize, Vec<u8>)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut blocks = Vec::with_capacity(weeks.len());
+        for worker in workers {
+            blocks.extend(worker.join().map_err(|_| Failure::Panic)??);
+        }
+        Ok::<_, Failure>(blocks)
+    })?;
+    blocks.sort_by_key(|(place, _)| *place);
+    Ok(blocks.into_iter().map(|(_, block)| block).collect())
+}

@@ -1,0 +1,93 @@
+//! What the upkeep of a file reports.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use crate::NodeId;
+
+/// What is removed by itself, oldest first. Nothing unless it is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Weeks that ended longer ago than this are removed. The newest measurement of any node counts as now, so that a
+    /// computer without a clock removes nothing.
+    pub age: Option<Duration>,
+    /// While more bytes than this are live, the oldest week of all nodes is removed.
+    pub bytes: Option<u64>,
+}
+
+/// What sealing has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sealed {
+    /// How many blocks were written.
+    pub blocks: u64,
+    /// How many measurements moved into them.
+    pub measurements: u64,
+}
+
+/// How much a repository holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Each node, ordered by the bytes of its id.
+    pub nodes: Vec<NodeStatistics>,
+    /// The size of the file.
+    pub file_bytes: u64,
+    /// How much of it is in use.
+    pub live_bytes: u64,
+    /// How much of it is free for what comes next. Compacting gives it back.
+    pub free_bytes: u64,
+    /// The bytes that each column takes in all blocks, by its name on the wire.
+    pub columns: BTreeMap<&'static str, u64>,
+}
+
+/// How much a repository holds of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeStatistics {
+    /// The node.
+    pub id: NodeId,
+    /// How many measurements are kept.
+    pub measurements: u64,
+    /// How many of them are still rows of the recent tier.
+    pub recent: u64,
+    /// The bytes that they take, without the overhead of the file.
+    pub bytes: u64,
+    /// Measured time of the oldest, Unix seconds, UTC.
+    pub first_timestamp: i64,
+    /// Measured time of the newest, Unix seconds, UTC.
+    pub last_timestamp: i64,
+}
+
+/// What reading everything back has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// How many nodes were looked at.
+    pub nodes: u64,
+    /// How many measurements were read and found sound.
+    pub measurements: u64,
+    /// How many blocks were read and found sound.
+    pub blocks: u64,
+    /// What is damaged. Empty: all is sound.
+    pub damages: Vec<Damage>,
+}
+
+/// Something in a file that cannot be read, or that contradicts the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// Where: a node with a time, or a part of the file.
+    pub place: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.place, self.problem)
+    }
+}
+
+/// What compacting has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// The size of the file before, in bytes.
+    pub before: u64,
+    /// The size of the file after, in bytes.
+    pub after: u64,
+}

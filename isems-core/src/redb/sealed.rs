@@ -1,0 +1,138 @@
+//! The sealed tier: blocks in pieces that fill a page of the file each.
+
+use redb::{AccessGuard, ReadableTable, StorageError, Table};
+
+use super::{
+    block::{Columns, Header, Kind, Pages},
+    bytes::DamagedRecord,
+    tables::{piece_key, week_of_piece},
+};
+use crate::{Measurement, NodeId};
+
+/// How long a piece is; the last one has what is left. With its key it fills a page of redb, which gives larger values pages of
+/// a power of two.
+const PIECE_BYTES: usize = 4080;
+
+/// Why a block cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BlockError {
+    /// This block is damaged; others can be read.
+    #[error(transparent)]
+    Damaged(#[from] DamagedRecord),
+    /// The file cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// The header of a node's block of a week, `None` if there is no such block.
+pub(super) fn header(
+    blocks: &impl ReadableTable<u64, &'static [u8]>,
+    number: u32,
+    week: u16,
+) -> Result<Option<Header>, BlockError> {
+    let mut pieces = blocks.range(piece_key(number, week, 0)..=piece_key(number, week, u16::MAX))?;
+    let Some(first) = pieces.next() else { return Ok(None) };
+    let (key, piece) = first?;
+    if key.value() != piece_key(number, week, 0) {
+        return Err(DamagedRecord("its first piece is missing").into());
+    }
+    Ok(Some(Header::parse(piece.value())?))
+}
+
+/// Reads and verifies the columns of a block that are wanted.
+pub(super) fn columns(
+    blocks: &impl ReadableTable<u64, &'static [u8]>,
+    number: u32,
+    week: u16,
+    header: &Header,
+    is_wanted: impl Fn(Kind) -> bool,
+) -> Result<Columns, BlockError> {
+    let mut pieces: Vec<Option<AccessGuard<'_, &[u8]>>> = Vec::new();
+    pieces.resize_with(header.length.div_ceil(PIECE_BYTES), || None);
+    let mut columns = Columns { rows: header.rows, bytes: Vec::new() };
+    for (kind, length) in header.columns().filter(|(kind, _)| is_wanted(*kind)) {
+        let Some(place) = header.place(kind) else { continue };
+        let mut bytes = Vec::with_capacity(length);
+        let mut offset = place.start;
+        while offset < place.end {
+            let number_of_piece = offset / PIECE_BYTES;
+            let piece = pieces.get_mut(number_of_piece).ok_or(DamagedRecord("a column lies outside of it"))?;
+            if piece.is_none() {
+                *piece = blocks.get(piece_key(number, week, number_of_piece as u16))?;
+            }
+            let piece = piece.as_ref().ok_or(DamagedRecord("a piece is missing"))?.value();
+            let start = offset - number_of_piece * PIECE_BYTES;
+            let end = (place.end - number_of_piece * PIECE_BYTES).min(piece.len());
+            let part =
+                piece.get(start..end).filter(|part| !part.is_empty()).ok_or(DamagedRecord("a piece is too short"))?;
+            bytes.extend(part);
+            offset += part.len();
+        }
+        header.verify(kind, &bytes)?;
+        columns.bytes.push((kind, bytes));
+    }
+    Ok(columns)
+}
+
+/// Every measurement of a block.
+pub(super) fn whole(
+    blocks: &impl ReadableTable<u64, &'static [u8]>,
+    node: &NodeId,
+    number: u32,
+    week: u16,
+    header: &Header,
+) -> Result<Vec<Measurement>, BlockError> {
+    let columns = columns(blocks, number, week, header, |_| true)?;
+    let mut pages = Pages::new(&columns, node)?;
+    let mut measurements = Vec::with_capacity(header.rows);
+    for page in header.pages(0, u64::MAX) {
+        measurements.extend(pages.page(page, 0, u64::MAX)?);
+    }
+    Ok(measurements)
+}
+
+/// Puts a block in the place of the one that is there.
+pub(super) fn insert(
+    blocks: &mut Table<'_, u64, &'static [u8]>,
+    number: u32,
+    week: u16,
+    block: &[u8],
+) -> Result<(), StorageError> {
+    remove(blocks, number, week, week)?;
+    for (piece, bytes) in block.chunks(PIECE_BYTES).enumerate() {
+        blocks.insert(piece_key(number, week, piece as u16), bytes)?;
+    }
+    Ok(())
+}
+
+/// Removes a node's blocks from one week to another one, both included.
+pub(super) fn remove(
+    blocks: &mut Table<'_, u64, &'static [u8]>,
+    number: u32,
+    first: u16,
+    last: u16,
+) -> Result<(), StorageError> {
+    blocks.retain_in(piece_key(number, first, 0)..=piece_key(number, last, u16::MAX), |_, _| false)
+}
+
+/// The first week from one to another one, both included, in which a node has a block.
+pub(super) fn first_week(
+    blocks: &impl ReadableTable<u64, &'static [u8]>,
+    number: u32,
+    first: u16,
+    last: u16,
+) -> Result<Option<u16>, StorageError> {
+    let mut pieces = blocks.range(piece_key(number, first, 0)..=piece_key(number, last, u16::MAX))?;
+    pieces.next().map(|piece| Ok(week_of_piece(piece?.0.value()))).transpose()
+}
+
+/// The last week from one to another one, both included, in which a node has a block.
+pub(super) fn last_week(
+    blocks: &impl ReadableTable<u64, &'static [u8]>,
+    number: u32,
+    first: u16,
+    last: u16,
+) -> Result<Option<u16>, StorageError> {
+    let mut pieces = blocks.range(piece_key(number, first, 0)..=piece_key(number, last, u16::MAX))?;
+    pieces.next_back().map(|piece| Ok(week_of_piece(piece?.0.value()))).transpose()
+}

@@ -1,0 +1,306 @@
+//! Reading both tiers as one: each measurement is met once, in order of time.
+
+use std::{iter::Peekable, ops::Range};
+
+use redb::{ReadableTable, StorageError};
+
+use super::{
+    block::{self, Kind, Pages},
+    bytes::DamagedRecord,
+    column::Numbers,
+    row,
+    sealed::{self, BlockError},
+    tables::{row_key, week_of, week_start},
+};
+use crate::{Measurement, Node, Order, Series, SeriesQuery};
+
+/// Both tiers of one transaction.
+pub(super) struct Tiers<'a, R, B> {
+    pub(super) rows: &'a R,
+    pub(super) blocks: &'a B,
+}
+
+/// What could not be read, and was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hole {
+    /// The node's number.
+    pub(super) number: u32,
+    /// The seconds among which it is.
+    pub(super) from: u64,
+    pub(super) to: u64,
+    /// What is wrong.
+    pub(super) problem: &'static str,
+}
+
+/// Passes failures of the file on, and makes damage a hole.
+pub(super) fn or_hole<T>(
+    result: Result<T, BlockError>,
+    number: u32,
+    week: u16,
+    holes: &mut Vec<Hole>,
+) -> Result<Option<T>, StorageError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(BlockError::Damaged(DamagedRecord(problem))) => {
+            holes.push(Hole { number, from: week_start(week), to: week_start(week + 1), problem });
+            Ok(None)
+        }
+        Err(BlockError::Storage(error)) => Err(error),
+    }
+}
+
+/// What of a node's measurements is wanted, in which order, and at most how many.
+pub(super) struct Wanted {
+    /// Seconds.
+    pub(super) range: Range<u64>,
+    pub(super) order: Order,
+    pub(super) limit: usize,
+}
+
+impl<R, B> Tiers<'_, R, B>
+where
+    R: ReadableTable<u64, &'static [u8]>,
+    B: ReadableTable<u64, &'static [u8]>,
+{
+    pub(super) fn measurements(
+        &self,
+        node: &Node,
+        wanted: Wanted,
+        holes: &mut Vec<Hole>,
+    ) -> Result<Vec<Measurement>, StorageError> {
+        let Wanted { range: mut left, order, limit } = wanted;
+        let mut found = Vec::new();
+        while left.start < left.end && found.len() < limit {
+            let Some(week) = self.next_week(node.number, &left, order)? else { break };
+            let (start, end) = (week_start(week), week_start(week + 1));
+            let span = start.max(left.start)..end.min(left.end);
+            self.week(node, week, Wanted { range: span, order, limit }, &mut found, holes)?;
+            match order {
+                Order::OldestFirst => left.start = end,
+                Order::NewestFirst => left.end = start,
+            }
+        }
+        Ok(found)
+    }
+
+    /// The next week that has something.
+    fn next_week(&self, number: u32, left: &Range<u64>, order: Order) -> Result<Option<u16>, StorageError> {
+        let base = row_key(number, 0);
+        let mut rows = self.rows.range(base + left.start..base + left.end)?;
+        let (first, last) = (week_of(left.start), week_of(left.end - 1));
+        let week = |row: Result<(redb::AccessGuard<'_, u64>, _), StorageError>| {
+            Ok::<_, StorageError>(week_of(row?.0.value() - base))
+        };
+        Ok(match order {
+            Order::OldestFirst => {
+                let of_rows = rows.next().map(week).transpose()?;
+                let of_blocks = sealed::first_week(self.blocks, number, first, of_rows.unwrap_or(last))?;
+                of_blocks.into_iter().chain(of_rows).min()
+            }
+            Order::NewestFirst => {
+                let of_rows = rows.next_back().map(week).transpose()?;
+                let of_blocks = sealed::last_week(self.blocks, number, of_rows.unwrap_or(first), last)?;
+                of_blocks.into_iter().chain(of_rows).max()
+            }
+        })
+    }
+
+    /// Appends what a week has.
+    fn week(
+        &self,
+        node: &Node,
+        week: u16,
+        wanted: Wanted,
+        found: &mut Vec<Measurement>,
+        holes: &mut Vec<Hole>,
+    ) -> Result<(), StorageError> {
+        let Wanted { range, order, limit } = wanted;
+        let mut row_holes = Vec::new();
+        let mut rows = self.rows_of(node, &range, order, &mut row_holes)?;
+        let sealed = (|| {
+            let Some(header) = sealed::header(self.blocks, node.number, week)? else { return Ok(()) };
+            let mut wanted_pages: Vec<usize> = header.pages(range.start, range.end).collect();
+            if order == Order::NewestFirst {
+                wanted_pages.reverse();
+            }
+            if wanted_pages.is_empty() {
+                return Ok(());
+            }
+            let columns = sealed::columns(self.blocks, node.number, week, &header, |_| true)?;
+            let mut pages = Pages::new(&columns, &node.id)?;
+            for page in wanted_pages {
+                let mut measurements = pages.page(page, range.start, range.end)?;
+                if order == Order::NewestFirst {
+                    measurements.reverse();
+                }
+                for measurement in measurements {
+                    take_before(&mut rows, &measurement, order, limit, found)?;
+                    if found.len() >= limit {
+                        return Ok(());
+                    }
+                    found.push(measurement);
+                }
+            }
+            Ok(())
+        })();
+        or_hole(sealed, node.number, week, holes)?;
+        while found.len() < limit {
+            let Some(row) = rows.next() else { break };
+            found.push(row?);
+        }
+        drop(rows);
+        holes.append(&mut row_holes);
+        Ok(())
+    }
+
+    /// The rows of a span, without those that are damaged.
+    fn rows_of<'h>(
+        &'h self,
+        node: &'h Node,
+        range: &Range<u64>,
+        order: Order,
+        holes: &'h mut Vec<Hole>,
+    ) -> Result<Peekable<Box<dyn Iterator<Item = Result<Measurement, StorageError>> + 'h>>, StorageError> {
+        let base = row_key(node.number, 0);
+        let rows = self.rows.range(base + range.start..base + range.end)?;
+        let measurement =
+            move |entry: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), StorageError>| {
+                let (key, row) = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => return Some(Err(error)),
+                };
+                let second = key.value() - base;
+                match row::decode(&node.id, second as i64, row.value()) {
+                    Ok(measurement) => Some(Ok(measurement)),
+                    Err(DamagedRecord(problem)) => {
+                        holes.push(Hole { number: node.number, from: second, to: second + 1, problem });
+                        None
+                    }
+                }
+            };
+        let rows: Box<dyn Iterator<Item = _>> = match order {
+            Order::OldestFirst => Box::new(rows.filter_map(measurement)),
+            Order::NewestFirst => Box::new(rows.rev().filter_map(measurement)),
+        };
+        Ok(rows.peekable())
+    }
+
+    pub(super) fn series(
+        &self,
+        node: &Node,
+        query: &SeriesQuery,
+        holes: &mut Vec<Hole>,
+    ) -> Result<Series, StorageError> {
+        let mut series = Series::empty(query, node.first_timestamp, node.latest.timestamp);
+        let from = query.from.max(node.first_timestamp) as u64;
+        let to = query.to.min(node.latest.timestamp + 1).max(0) as u64;
+        if from >= to {
+            return Ok(series);
+        }
+        let last = week_of(to - 1);
+        let mut next = week_of(from);
+        while let Some(week) = sealed::first_week(self.blocks, node.number, next, last)? {
+            let mut sealed = series.clone();
+            let added = self.add_block(node.number, week, from..to, query, &mut sealed);
+            if or_hole(added, node.number, week, holes)?.is_some() {
+                series = sealed;
+            }
+            next = week + 1;
+            if next > last {
+                break;
+            }
+        }
+        let mut row_holes = Vec::new();
+        for row in self.rows_of(node, &(from..to), Order::OldestFirst, &mut row_holes)? {
+            series.add(&row?);
+        }
+        holes.append(&mut row_holes);
+        Ok(series)
+    }
+
+    /// Adds what a block has of the fields.
+    fn add_block(
+        &self,
+        number: u32,
+        week: u16,
+        range: Range<u64>,
+        query: &SeriesQuery,
+        series: &mut Series,
+    ) -> Result<(), BlockError> {
+        let Some(header) = sealed::header(self.blocks, number, week)? else { return Ok(()) };
+        let wanted_pages = header.pages(range.start, range.end);
+        if wanted_pages.is_empty() {
+            return Ok(());
+        }
+        let is_wanted = |kind| {
+            let of = |field| kind == Kind::number(field);
+            kind == Kind::TIME
+                || query.fields.iter().any(|field| of(*field) || block::reference(*field).is_some_and(of))
+        };
+        let columns = sealed::columns(self.blocks, number, week, &header, is_wanted)?;
+        let mut times = columns.times()?;
+        let mut fields: Vec<(Option<Numbers<'_>>, Option<Numbers<'_>>)> = Vec::new();
+        for field in &query.fields {
+            let numbers = columns.numbers(*field)?;
+            let needs_reference = numbers.as_ref().is_some_and(Numbers::needs_reference);
+            let reference = block::reference(*field).filter(|_| needs_reference);
+            fields.push((numbers, reference.map(|field| columns.numbers(field)).transpose()?.flatten()));
+        }
+        for page in wanted_pages {
+            let times = times.page(page, |time| time)?;
+            let place = |time: u64| times.partition_point(|this| (*this as u64) < time);
+            let wanted = place(range.start)..place(range.end);
+            let spans = spans(&times, wanted, series);
+            for ((numbers, reference), (_, buckets)) in fields.iter_mut().zip(&mut series.fields) {
+                let Some(numbers) = numbers else { continue };
+                let reference = reference.as_mut().map(|column| column.page(page, &[])).transpose()?;
+                let values = numbers.page(page, &reference.unwrap_or_default())?;
+                let presence = numbers.presence(page);
+                for (bucket, rows) in &spans {
+                    let bucket = &mut buckets[*bucket];
+                    for row in rows.clone() {
+                        if presence.is_none_or(|presence| presence[row]) {
+                            bucket.add(values[row]);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes the rows that go before a measurement.
+fn take_before<I: Iterator<Item = Result<Measurement, StorageError>>>(
+    rows: &mut Peekable<I>,
+    measurement: &Measurement,
+    order: Order,
+    limit: usize,
+    found: &mut Vec<Measurement>,
+) -> Result<(), StorageError> {
+    let goes_before = |row: &Result<Measurement, StorageError>| {
+        row.as_ref().map_or(true, |row| match order {
+            Order::OldestFirst => row.timestamp < measurement.timestamp,
+            Order::NewestFirst => row.timestamp > measurement.timestamp,
+        })
+    };
+    while found.len() < limit {
+        let Some(row) = rows.next_if(goes_before) else { break };
+        found.push(row?);
+    }
+    Ok(())
+}
+
+/// Which of the wanted rows of a page fall into which bucket.
+fn spans(times: &[i64], wanted: Range<usize>, series: &Series) -> Vec<(usize, Range<usize>)> {
+    let mut spans = Vec::new();
+    let mut row = wanted.start;
+    while row < wanted.end {
+        let bucket = (times[row] - series.start).div_euclid(series.interval);
+        let bucket_end = series.start + (bucket + 1) * series.interval;
+        let end = row + times[row..wanted.end].partition_point(|time| *time < bucket_end);
+        spans.push((bucket as usize, row..end));
+        row = end;
+    }
+    spans
+}

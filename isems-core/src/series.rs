@@ -1,0 +1,151 @@
+//! Series: numeric fields of a node over time, in buckets, ready for a chart.
+
+use crate::{Field, Measurement, NodeId};
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// Widths of buckets below a day, seconds. Each divides a day, so that buckets begin at whole minutes and hours.
+const INTERVALS: [i64; 30] = [
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    10,
+    12,
+    15,
+    20,
+    30,
+    60,
+    120,
+    180,
+    240,
+    300,
+    360,
+    600,
+    720,
+    900,
+    1200,
+    1800,
+    3600,
+    7200,
+    10_800,
+    14_400,
+    21_600,
+    28_800,
+    43_200,
+    SECONDS_A_DAY,
+];
+
+/// Which series are wanted.
+///
+/// ```
+/// use isems_core::{Field, SeriesQuery};
+/// let june = SeriesQuery {
+///     node: "Elektra-Dach".parse()?,
+///     fields: vec![Field::BatteryVoltage],
+///     from: 1_780_272_000,
+///     to: 1_782_864_000,
+///     points: 720,
+/// };
+/// assert_eq!(june.interval(june.from, june.to), 3600);
+/// # Ok::<(), isems_core::InvalidNodeId>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesQuery {
+    /// The node.
+    pub node: NodeId,
+    /// The fields, each once.
+    pub fields: Vec<Field>,
+    /// Not before this measured time, Unix seconds, UTC.
+    pub from: i64,
+    /// Before this measured time, Unix seconds, UTC.
+    pub to: i64,
+    /// At most this many buckets, at least 1.
+    pub points: usize,
+}
+
+impl SeriesQuery {
+    /// How wide the buckets are that cover a range, seconds: the shortest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 and 30 seconds or
+    /// minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which [`points`](Self::points) are enough.
+    pub fn interval(&self, from: i64, to: i64) -> i64 {
+        let points = i64::try_from(self.points.max(1)).unwrap_or(i64::MAX);
+        let enough = |interval: &i64| buckets(from, to, *interval) <= points;
+        INTERVALS.into_iter().find(enough).unwrap_or_else(|| {
+            let days = (to - from).div_euclid(SECONDS_A_DAY).div_euclid(points).max(1);
+            (days..).map(|days| days * SECONDS_A_DAY).find(enough).unwrap_or(i64::MAX)
+        })
+    }
+}
+
+/// How many aligned buckets cover a range.
+fn buckets(from: i64, to: i64, interval: i64) -> i64 {
+    if from >= to { 0 } else { (to - 1).div_euclid(interval) - from.div_euclid(interval) + 1 }
+}
+
+/// Fields of a node over time.
+///
+/// All fields have the same buckets, one after the other without gaps: bucket `i` begins at `start + i * interval`. A bucket
+/// in which nothing was measured has a count of 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// When the first bucket begins: a multiple of the interval, Unix seconds, UTC.
+    pub start: i64,
+    /// How wide a bucket is, seconds.
+    pub interval: i64,
+    /// The buckets of each field, in the order that was asked for.
+    pub fields: Vec<(Field, Vec<Bucket>)>,
+}
+
+impl Series {
+    /// The empty buckets for what a query asks of a node whose measurements lie between two times, both included.
+    pub fn empty(query: &SeriesQuery, first: i64, last: i64) -> Self {
+        let (from, to) = (query.from.max(first), query.to.min(last.saturating_add(1)));
+        let interval = query.interval(from, to);
+        let count = buckets(from, to, interval) as usize;
+        let fields = query.fields.iter().map(|field| (*field, vec![Bucket::EMPTY; count])).collect();
+        Self { start: from.div_euclid(interval) * interval, interval, fields }
+    }
+
+    /// Adds a measurement that lies in the range of the buckets.
+    pub fn add(&mut self, measurement: &Measurement) {
+        let place = (measurement.timestamp - self.start).div_euclid(self.interval) as usize;
+        for (field, buckets) in &mut self.fields {
+            if let Some(number) = measurement.number(*field) {
+                buckets[place].add(number);
+            }
+        }
+    }
+}
+
+/// What was measured of a field within an interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bucket {
+    /// How many values there are. Where it is 0, the other members say nothing.
+    pub count: u64,
+    /// The lowest value.
+    pub min: f64,
+    /// The highest value.
+    pub max: f64,
+    /// The sum of the values.
+    pub sum: f64,
+}
+
+impl Bucket {
+    /// A bucket without values.
+    pub const EMPTY: Self = Self { count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, sum: 0.0 };
+
+    /// The average of the values, `None` where there are none.
+    pub fn average(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+
+    /// Adds a value.
+    pub fn add(&mut self, value: f64) {
+        self.count += 1;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.sum += value;
+    }
+}
