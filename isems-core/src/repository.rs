@@ -45,7 +45,9 @@ pub trait Repository: Send + Sync {
         let mut next = Some(MeasurementQuery { limit: PAGE, ..all });
         while let Some(query) = next {
             let page = self.measurements(&query).await?;
-            page.iter().for_each(|measurement| series.add(measurement));
+            for measurement in &page {
+                series.add(measurement);
+            }
             next = query.after(&page);
         }
         Ok(series)

@@ -4,6 +4,9 @@ use crate::{Field, Measurement, NodeId};
 
 const SECONDS_A_DAY: i64 = 86_400;
 
+/// The times of measurements are below this, Unix seconds.
+const END_OF_TIME: i64 = 1 << 32;
+
 /// Widths of buckets below a day, seconds. Each divides a day, so that buckets begin at whole minutes and hours.
 const INTERVALS: [i64; 30] = [
     1,
@@ -68,13 +71,16 @@ pub struct SeriesQuery {
 
 impl SeriesQuery {
     /// How wide the buckets are that cover a range, seconds: the shortest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 and 30 seconds or
-    /// minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which [`points`](Self::points) are enough.
+    /// minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which [`points`](Self::points) are enough. Of the range
+    /// counts what a measurement can have as its time.
     pub fn interval(&self, from: i64, to: i64) -> i64 {
+        let (from, to) = (from.clamp(0, END_OF_TIME), to.clamp(0, END_OF_TIME));
         let points = i64::try_from(self.points.max(1)).unwrap_or(i64::MAX);
         let enough = |interval: &i64| buckets(from, to, *interval) <= points;
         INTERVALS.into_iter().find(enough).unwrap_or_else(|| {
-            let days = (to - from).div_euclid(SECONDS_A_DAY).div_euclid(points).max(1);
-            (days..).map(|days| days * SECONDS_A_DAY).find(enough).unwrap_or(i64::MAX)
+            // A bucket that begins with the epoch and covers all time is always enough.
+            let days = ((to - from) / SECONDS_A_DAY / points).max(1)..END_OF_TIME / SECONDS_A_DAY;
+            days.map(|days| days * SECONDS_A_DAY).find(enough).unwrap_or(END_OF_TIME)
         })
     }
 }

@@ -6,11 +6,11 @@ use tracing_subscriber::{
     filter::LevelFilter, filter::Targets, fmt, layer::SubscriberExt, registry, util::SubscriberInitExt,
 };
 
-use crate::settings::{LogFormat, LogLevel};
+use crate::settings::{DatabaseArguments, LogFormat, LogLevel};
 
 /// Starts logging. It can be done once a process.
-pub fn start(level: LogLevel, format: LogFormat) {
-    let level = match level {
+pub fn start(settings: &DatabaseArguments) {
+    let level = match settings.log {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
@@ -21,7 +21,7 @@ pub fn start(level: LogLevel, format: LogFormat) {
     let frameworks = if level > LevelFilter::DEBUG { level } else { level.min(LevelFilter::WARN) };
     let filter = Targets::new().with_default(frameworks).with_target("isems", level);
     let registry = registry().with(filter);
-    match format {
+    match settings.log_format {
         LogFormat::Human => {
             registry.with(fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal())).init();
         }

@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
         None => serve(&arguments.serve).await,
         Some(Action::Serve(arguments)) => serve(&arguments).await,
         Some(Action::Poll(arguments)) => {
-            log::start(arguments.log, arguments.log_format);
+            log::start(&arguments.database);
             poll(&arguments, io::stdout()).await
         }
         Some(Action::Openapi) => print_document(),
@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(arguments: &ServeArguments) -> Result<bool, BoxError> {
-    log::start(arguments.collect.log, arguments.collect.log_format);
+    log::start(&arguments.collect.database);
     let server = Server::open(arguments).await?;
     server
         .run(async {

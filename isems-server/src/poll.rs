@@ -18,7 +18,7 @@ pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<b
             InvalidSetting("there is no node to poll: name some with --router-ips or ISEMS_ROUTER_IPS".into()).into()
         );
     }
-    let repository = Arc::new(RedbOptions::default().open(arguments.database())?);
+    let repository = Arc::new(RedbOptions::default().open(arguments.database.path())?);
     let transport = HttpTransport::new(HttpConfig { targets, ..HttpConfig::default() })?;
     let inbox = Inbox::new("http", repository);
     let mut all_answered = true;

@@ -126,11 +126,11 @@ impl std::fmt::Debug for Server {
 
 /// The path of the database. A demo's is in a temporary folder, unless one is named.
 fn database(arguments: &PollArguments, demo: bool) -> Result<(PathBuf, Option<TempDir>), BoxError> {
-    if demo && arguments.database_url.is_none() {
+    if demo && arguments.database.database_url.is_none() {
         let folder = tempfile::Builder::new().prefix("isems-demo-").tempdir()?;
         return Ok((folder.path().join("demo.redb"), Some(folder)));
     }
-    Ok((arguments.database().into(), None))
+    Ok((arguments.database.path().into(), None))
 }
 
 async fn simulated_fleet(nodes: u32) -> Result<RunningFleet, BoxError> {

@@ -136,7 +136,9 @@ fn assemble(measurements: &[Measurement], columns: &[(Kind, Vec<u8>)]) -> Vec<u8
     }
     let checksum = crc32fast::hash(&block[4..]);
     block[..4].copy_from_slice(&checksum.to_le_bytes());
-    columns.iter().for_each(|(_, bytes)| block.extend(bytes));
+    for (_, bytes) in columns {
+        block.extend(bytes);
+    }
     block
 }
 

@@ -65,8 +65,8 @@ impl Writer {
             append(&transaction, &batch)?;
         }
         transaction.commit()?;
-        let changes = changed.into_changes();
-        self.accept(changes);
+        let durable = changed.into_changes();
+        self.accept(durable);
         Ok(Ok(stored))
     }
 }
@@ -94,7 +94,9 @@ fn merge(
     let mut merged = known.measurements;
     if merged.is_empty() && new.is_sorted_by(|a, b| a.timestamp < b.timestamp) {
         stored.stored += new.len() as u64;
-        new.iter().for_each(|measurement| count(node, measurement));
+        for measurement in &new {
+            count(node, measurement);
+        }
         return Ok(Some(MergedWeek { number: node.number, week, measurements: new, had_rows }));
     }
     let mut is_changed = false;

@@ -160,7 +160,7 @@ where
         range: &Range<u64>,
         order: Order,
         holes: &'h mut Vec<Hole>,
-    ) -> Result<Peekable<Box<dyn Iterator<Item = Result<Measurement, StorageError>> + 'h>>, StorageError> {
+    ) -> Result<Rows<'h>, StorageError> {
         let base = row_key(node.number, 0);
         let rows = self.rows.range(base + range.start..base + range.end)?;
         let measurement =
@@ -269,6 +269,9 @@ where
         Ok(())
     }
 }
+
+/// Rows as measurements, in order.
+type Rows<'a> = Peekable<Box<dyn Iterator<Item = Result<Measurement, StorageError>> + 'a>>;
 
 /// Takes the rows that go before a measurement.
 fn take_before<I: Iterator<Item = Result<Measurement, StorageError>>>(

@@ -26,7 +26,7 @@ use crate::NodeId;
 const MARGIN: u64 = 3 * 86_400;
 
 /// How often it is looked whether there is something to do.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// What a piece of a block takes in the file, and what a row does, with their share of everything else.
 const PIECE_BYTES: u64 = 4_200;

@@ -141,13 +141,13 @@ impl Writer {
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             changed.write(&transaction)?;
-            let stored = batches.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
-            stored.map(|(batch, _)| append(&transaction, batch)).collect::<Result<(), _>>()?;
+            let mut stored = batches.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+            stored.try_for_each(|(batch, _)| append(&transaction, batch))?;
             outcomes
         };
         transaction.commit()?;
-        let changes = changed.into_changes();
-        self.accept(changes);
+        let durable = changed.into_changes();
+        self.accept(durable);
         Ok(outcomes)
     }
 

@@ -1,0 +1,251 @@
+//! Settings: flags, environment and a TOML file, in this order of precedence, under one set of names.
+//!
+//! The flags are declared once, with clap. What the environment and the file say become the flags' default values, so
+//! that every value is read, checked and reported in one way wherever it comes from.
+
+mod sources;
+mod values;
+
+use std::{
+    ffi::OsString,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use isems_transport_http::Target;
+use isems_transport_mqtt::Broker;
+
+use self::values::{database_path, origin, positive_duration, short_duration, socket_address};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "isems-server",
+    version,
+    args_conflicts_with_subcommands = true,
+    about = "Collects, keeps and serves the measurements of off-grid solar mesh nodes (ISEMS)",
+    after_help = "\
+Try it with simulated nodes:  isems-server --demo
+Poll two nodes:               isems-server --router-ips 10.36.0.7,10.36.0.9
+Follow a broker:              isems-server --mqtt-server broker.mesh
+Then open http://127.0.0.1:5000/ in a browser.
+
+Every setting can also stand in the environment (under the name in brackets) or in a
+TOML file (under the flag's name with underscores, see isems.example.toml). A flag goes
+before the environment, and that before the file."
+)]
+pub struct Arguments {
+    /// What to do; serve if nothing else is said.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    /// The arguments of serve, where no command is named.
+    #[command(flatten)]
+    pub serve: ServeArguments,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Collect measurements and serve them over HTTP, until SIGINT or SIGTERM (the default)
+    Serve(ServeArguments),
+    /// Poll every configured node once, and print what came; exit code 1 if any node failed
+    Poll(PollArguments),
+    /// Print the OpenAPI document of the HTTP service
+    Openapi,
+}
+
+/// The arguments of serve.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Poll simulated nodes with two days of history instead of real ones (20 if no number is given). The database is
+    /// temporary unless one is named
+    #[arg(long, value_name = "NODES", num_args = 0..=1, default_missing_value = "20",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub demo: Option<u32>,
+    /// What concerns storing and polling.
+    #[command(flatten)]
+    pub collect: PollArguments,
+    /// What concerns serving.
+    #[command(flatten)]
+    pub service: ServiceArguments,
+}
+
+/// What every command needs that touches the database.
+#[derive(Debug, Args)]
+pub struct DatabaseArguments {
+    /// TOML file with settings
+    #[arg(long, env = "ISEMS_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Database file: a path, or redb:PATH [default: isems.redb]
+    #[arg(long, env = "DATABASE_URL", value_name = "PATH", hide_env_values = true, value_parser = database_path)]
+    pub database_url: Option<PathBuf>,
+
+    /// How much is logged
+    #[arg(long, env = "ISEMS_LOG", value_name = "LEVEL", default_value = "info", hide_env_values = true)]
+    pub log: LogLevel,
+
+    /// How it is logged: for people, or as JSON lines
+    #[arg(long, env = "ISEMS_LOG_FORMAT", value_name = "FORMAT", default_value = "human", hide_env_values = true)]
+    pub log_format: LogFormat,
+}
+
+/// The settings of polling.
+#[derive(Debug, Args)]
+pub struct PollArguments {
+    /// Nodes to poll.
+    #[arg(
+        help = "Nodes to poll, separated by commas: an address, host:port, or a URL such as http://node/csv.log",
+        long,
+        env = "ISEMS_ROUTER_IPS",
+        value_name = "NODES",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub router_ips: Vec<Secret>,
+
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}
+
+/// The settings of serving.
+#[derive(Debug, Args)]
+pub struct ServiceArguments {
+    /// How often every node is polled
+    #[arg(long, env = "ISEMS_POLL_INTERVAL", value_name = "DURATION", default_value = "15m", hide_env_values = true,
+          value_parser = positive_duration)]
+    pub poll_interval: Duration,
+
+    /// MQTT broker to subscribe at: host, host:port, or mqtt(s)://user:password@host:port
+    #[arg(long, env = "MQTT_SERVER", value_name = "BROKER", hide_env_values = true)]
+    pub mqtt_server: Option<Secret>,
+
+    /// MQTT topic filters, separated by commas; the last level is csvlog or data.json, the node the one before it
+    #[arg(
+        long,
+        env = "ISEMS_MQTT_TOPICS",
+        value_name = "FILTERS",
+        value_delimiter = ',',
+        hide_env_values = true,
+        default_value = "/isems/+/csvlog,/isems/+/data.json,isems/+/+/+/data.json"
+    )]
+    pub mqtt_topics: Vec<String>,
+
+    /// MQTT client id [default: made once and kept in the database]
+    #[arg(long, env = "ISEMS_MQTT_CLIENT_ID", value_name = "ID", hide_env_values = true)]
+    pub mqtt_client_id: Option<String>,
+
+    /// PEM file with the certificate authority of an mqtts:// broker [default: those of the system]
+    #[arg(long, env = "ISEMS_MQTT_CA_FILE", value_name = "FILE", hide_env_values = true)]
+    pub mqtt_ca_file: Option<PathBuf>,
+
+    /// Address to serve HTTP at
+    #[arg(long, env = "ISEMS_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:5000", hide_env_values = true,
+          value_parser = socket_address)]
+    pub listen: SocketAddr,
+
+    /// Nodes whose newest measurement is older than this many days are left out of /measurements/latest
+    #[arg(long, env = "HIDE_INACTIVE_AFTER_DAYS", value_name = "DAYS", default_value = "30", hide_env_values = true)]
+    pub hide_inactive_after_days: u32,
+
+    /// Hold writes to the disk back for this long, so that an SD card sees fewer of them
+    #[arg(long, env = "ISEMS_COMMIT_INTERVAL", value_name = "DURATION", default_value = "0s", hide_env_values = true,
+          value_parser = short_duration)]
+    pub commit_interval: Duration,
+
+    /// Origins whose web pages may read the service from a browser, separated by commas; * is any
+    #[arg(long, env = "ISEMS_CORS_ORIGINS", value_name = "ORIGINS", default_value = "*", value_delimiter = ',',
+          hide_env_values = true, value_parser = origin)]
+    pub cors_origins: Vec<String>,
+}
+
+/// A text that may carry a password. It is shown to nobody.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// And what got worse.
+    Warn,
+    /// And every change of state.
+    Info,
+    /// And every poll and connection.
+    Debug,
+    /// And everything else.
+    Trace,
+}
+
+/// How it is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Settings that cannot be used. Its text says which, the value, and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSetting(pub(crate) String);
+
+impl DatabaseArguments {
+    /// The database file, `isems.redb` where none is named.
+    pub fn path(&self) -> &Path {
+        self.database_url.as_deref().unwrap_or(Path::new("isems.redb"))
+    }
+}
+
+impl PollArguments {
+    /// The nodes to poll.
+    pub fn targets(&self) -> Result<Vec<Target>, InvalidSetting> {
+        let texts = self.router_ips.iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        texts
+            .map(|text| text.parse().map_err(|error| InvalidSetting(format!("router_ips (ISEMS_ROUTER_IPS): {error}"))))
+            .collect()
+    }
+}
+
+impl ServiceArguments {
+    /// The broker to subscribe at.
+    pub fn broker(&self) -> Result<Option<Broker>, InvalidSetting> {
+        let text = self.mqtt_server.as_ref().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        text.map(|text| text.parse().map_err(|error| InvalidSetting(format!("mqtt_server (MQTT_SERVER): {error}"))))
+            .transpose()
+    }
+}
+
+impl Arguments {
+    /// Reads flags, environment and file. What is wrong, and also help and version, is an error that clap can
+    /// [print](clap::Error::exit).
+    pub fn read(flags: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let flags: Vec<OsString> = flags.into_iter().collect();
+        let (mut command, matches) = sources::matches(Self::command(), &flags)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
