@@ -91,8 +91,9 @@ impl File {
                 toml::Value::Array(items) => items.into_iter().map(text_of).collect(),
                 value => text_of(value).map(|text| vec![text]),
             };
-            let expected =
-                || format!("invalid value of {key} in {shown}: expected a text, a number or a list of texts");
+            let expected = || {
+                format!("invalid value of {key} in {shown}: expected a text, a number, true, false or a list of texts")
+            };
             let texts = texts.ok_or_else(|| fail(expected()))?;
             values.push((key, texts));
         }
@@ -109,6 +110,7 @@ fn text_of(value: toml::Value) -> Option<String> {
         toml::Value::String(text) => Some(text),
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(yes) => Some(yes.to_string()),
         _ => None,
     }
 }
