@@ -36,8 +36,8 @@ const MAX_HEAD_BYTES: usize = 32 << 10;
 /// How long to wait when the system gives out no connection, for lack of file descriptors as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often at most the log says that all connections are taken.
-const FULL_NOTICE_INTERVAL: Duration = Duration::from_mins(1);
+/// How often at most the log says that no connection can be accepted.
+const NOTICE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What clients can take of the server.
 #[derive(Debug, Clone, Copy)]
@@ -100,30 +100,29 @@ struct Door {
     listener: TcpListener,
     places: Arc<Semaphore>,
     limit: usize,
-    full_notice: Option<Instant>,
-    accepting: bool,
+    full: Notice,
+    failing: Notice,
 }
 
 impl Door {
     fn new(listener: TcpListener, limit: usize) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(limit)), limit, full_notice: None, accepting: true }
+        let (full, failing) = (Notice::default(), Notice::default());
+        Self { listener, places: Arc::new(Semaphore::new(limit)), limit, full, failing }
     }
 
     /// The next connection, and its place. Nothing is lost when the future is dropped.
     async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-        if self.places.available_permits() == 0 {
-            self.notice_that_it_is_full();
+        if self.places.available_permits() == 0 && self.full.is_due() {
+            let limit = self.limit;
+            warn!(limit, "all connections are taken, further clients wait; see ISEMS_MAX_CONNECTIONS");
         }
         let place = self.places.clone().acquire_owned().await.expect("the semaphore is never closed");
         loop {
             match self.listener.accept().await {
-                Ok((stream, remote)) => {
-                    self.accepting = true;
-                    return (stream, remote, place);
-                }
+                Ok((stream, remote)) => return (stream, remote, place),
                 Err(error) if is_of_the_client(&error) => debug!(%error, "a connection ended before it began"),
                 Err(error) => {
-                    if std::mem::take(&mut self.accepting) {
+                    if self.failing.is_due() {
                         warn!(%error, "cannot accept connections; trying on");
                     }
                     time::sleep(ACCEPT_PAUSE).await;
@@ -131,12 +130,19 @@ impl Door {
             }
         }
     }
+}
 
-    fn notice_that_it_is_full(&mut self) {
-        if self.full_notice.is_none_or(|at| at.elapsed() >= FULL_NOTICE_INTERVAL) {
-            warn!(limit = self.limit, "all connections are taken, further clients wait; see ISEMS_MAX_CONNECTIONS");
-            self.full_notice = Some(Instant::now());
+/// Something that the log says at most once in a while, however often it happens.
+#[derive(Default)]
+struct Notice(Option<Instant>);
+
+impl Notice {
+    fn is_due(&mut self) -> bool {
+        let due = self.0.is_none_or(|at| at.elapsed() >= NOTICE_INTERVAL);
+        if due {
+            self.0 = Some(Instant::now());
         }
+        due
     }
 }
 
