@@ -27,7 +27,7 @@ use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerOb
 pub use self::access::Access;
 use self::{
     compression::Gzip,
-    health::HealthApi,
+    health::{HealthApi, WriteProof},
     measurements::MeasurementsApi,
     problem::{ProblemOfPanic, problem_of},
     rejects::RejectsApi,
@@ -82,14 +82,17 @@ pub struct Service {
 
 impl Service {
     /// The operations with their document.
-    fn operations(&self) -> OpenApiService<(MeasurementsApi, RejectsApi, HealthApi, RootApi), ()> {
+    fn operations(
+        &self,
+        proof: &Arc<WriteProof>,
+    ) -> OpenApiService<(MeasurementsApi, RejectsApi, HealthApi, RootApi), ()> {
         let measurements = MeasurementsApi {
             repository: self.repository.clone(),
             hide_inactive_after_days: self.hide_inactive_after_days,
             berlin: Berlin::new(),
         };
         let rejects = RejectsApi { repository: self.repository.clone() };
-        let health = HealthApi { repository: self.repository.clone(), monitor: self.monitor.clone() };
+        let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
         OpenApiService::new((measurements, rejects, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
@@ -102,20 +105,21 @@ impl Service {
 
     /// The OpenAPI document, as JSON.
     pub fn document(&self) -> String {
-        self.operations().spec()
+        self.operations(&Arc::new(WriteProof::new(self.repository.clone()))).spec()
     }
 
     /// Everything that is served over HTTP.
     pub fn endpoint(&self) -> impl Endpoint<Output = Response> + use<> {
-        let operations = self.operations();
+        let proof = Arc::new(WriteProof::new(self.repository.clone()));
+        let operations = self.operations(&proof);
         let document = Bytes::from(operations.spec());
         let swagger_ui = Page::new(operations.swagger_ui_html());
         let access = Arc::new(self.access.clone());
         let routes = Route::new()
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
             .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
-            .nest("/api", self.operations())
-            .nest_no_strip("/api/v1", self.operations())
+            .nest("/api", self.operations(&proof))
+            .nest_no_strip("/api/v1", self.operations(&proof))
             .nest("/", operations)
             .data(access.clone());
         routes
