@@ -17,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{TestService, exchange};
+use super::{TestService, exchange, in_time};
 
 /// A time that no test waits for.
 const NEVER: Duration = Duration::from_hours(1);
@@ -28,11 +28,6 @@ const SOON: Duration = Duration::from_millis(50);
 async fn limited(limits: ConnectionLimits) -> TestService {
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
     TestService::within(limits, repository, |service| service, None).await
-}
-
-/// Writes, and reads up to the end of the connection, which only the server can bring about.
-async fn until_closed(service: &TestService, bytes: &[u8]) -> String {
-    exchange(service.address, bytes).await
 }
 
 #[tokio::test]
@@ -66,10 +61,10 @@ async fn a_head_without_end_is_refused_before_it_has_arrived() {
     let service = limited(ConnectionLimits { head_timeout: NEVER, ..ConnectionLimits::default() }).await;
     // Exactly what is read before the refusal, so that nothing is left that would reset the connection.
     let head = format!("GET /healthz HTTP/1.1\r\nHost: test\r\nX: {}", "x".repeat(32 << 10));
-    let answer = until_closed(&service, &head.as_bytes()[..32 << 10]).await;
+    let answer = exchange(service.address, &head.as_bytes()[..32 << 10]).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     let headers = "x: x\r\n".repeat(101);
-    let answer = until_closed(&service, format!("GET /healthz HTTP/1.1\r\n{headers}\r\n").as_bytes()).await;
+    let answer = exchange(service.address, format!("GET /healthz HTTP/1.1\r\n{headers}\r\n").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
@@ -96,7 +91,7 @@ async fn what_is_no_sound_request_is_refused_and_harms_nothing() {
         ("\u{16}\u{3}\u{1} this is no HTTP\r\n\r\n".into(), "400"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), ""),
     ] {
-        let answer = until_closed(&service, request.as_bytes()).await;
+        let answer = exchange(service.address, request.as_bytes()).await;
         let expected = if status.is_empty() { String::new() } else { format!("HTTP/1.1 {status}") };
         assert!(answer.starts_with(&expected), "{request}: {answer}");
     }
@@ -107,12 +102,12 @@ async fn what_is_no_sound_request_is_refused_and_harms_nothing() {
 async fn a_client_that_says_nothing_or_only_half_is_let_go() {
     let service = limited(ConnectionLimits { head_timeout: SOON, ..ConnectionLimits::default() }).await;
     for bytes in ["", "GET /healthz HTT", "GET /healthz HTTP/1.1\r\nHost: te"] {
-        assert_eq!(until_closed(&service, bytes.as_bytes()).await, "", "{bytes}");
+        assert_eq!(exchange(service.address, bytes.as_bytes()).await, "", "{bytes}");
     }
-    let answer = until_closed(&service, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    let answer = exchange(service.address, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "a connection that is kept is let go after the answer: {answer}");
     let unsent = b"GET /healthz HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n";
-    assert!(until_closed(&service, unsent).await.starts_with("HTTP/1.1 200 "), "a body that never comes");
+    assert!(exchange(service.address, unsent).await.starts_with("HTTP/1.1 200 "), "a body that never comes");
 }
 
 #[tokio::test]
@@ -122,7 +117,7 @@ async fn a_client_that_does_not_read_its_answers_is_let_go() {
     let mut slow = TcpStream::connect(service.address).await.unwrap();
     slow.write_all("GET /docs HTTP/1.1\r\nHost: test\r\n\r\n".repeat(64).as_bytes()).await.unwrap();
     // There is one place, and it is taken until the server gives the other client up.
-    assert_eq!(service.get("/healthz").await.status(), StatusCode::OK);
+    assert_eq!(in_time(service.get("/healthz")).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -143,7 +138,7 @@ async fn connections_above_the_limit_wait_for_a_place() {
     }
     assert_eq!(third.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     drop(first);
-    assert!(third.read(&mut buffer).await.unwrap() > 0);
+    assert!(in_time(third.read(&mut buffer)).await.unwrap() > 0);
 }
 
 /// Serves an endpoint, and stops when the sender is used. The port, and when it has ended.
@@ -183,7 +178,7 @@ async fn a_request_under_way_is_answered_when_the_server_stops() {
     stop.send(()).unwrap();
     leave.send_replace(true);
     assert!(answer.await.unwrap().ends_with("done"));
-    task.await.unwrap();
+    in_time(task).await.unwrap();
 }
 
 #[tokio::test]
@@ -200,5 +195,5 @@ async fn nobody_holds_the_server_up_when_it_stops() {
     // The last one has been let in when its answer begins, and the others came before it.
     assert!(clients[2].read(&mut [0; 10]).await.unwrap() > 0);
     stop.send(()).unwrap();
-    task.await.unwrap();
+    in_time(task).await.unwrap();
 }

@@ -11,7 +11,7 @@ mod rejects;
 mod tls;
 mod tokens;
 
-use std::{future::pending, net::SocketAddr, sync::Arc};
+use std::{future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
 use isems_core::{Collector, Inbox, Payload, Receipt, RedbRepository, Repository, Transport};
 use isems_server::{
@@ -25,6 +25,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time,
 };
 
 /// The service on a port of its own, over a repository in memory.
@@ -127,12 +128,17 @@ fn client_trusting(roots: RootCertStore, idle_connections: usize) -> Client {
         .unwrap()
 }
 
+/// What takes no time to speak of, or fails a test that would wait for ever.
+async fn in_time<F: Future>(future: F) -> F::Output {
+    time::timeout(Duration::from_mins(1), future).await.expect("it took more than a minute")
+}
+
 /// All that comes back for bytes that are sent as they are, up to the end of the connection.
 async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
+    in_time(stream.read_to_end(&mut answer)).await.unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
 

@@ -15,7 +15,7 @@ use rustls::{
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{client_trusting, exchange, log::Log};
+use super::{client_trusting, exchange, in_time, log::Log};
 use crate::mqtt::certificates::Certificates;
 
 /// The files of a certificate, in a folder of their own.
@@ -115,9 +115,12 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_bad_one_is_not() {
     for (problem, break_it) in broken {
         break_it();
         expected += 1;
-        while complaints() < expected {
-            assert!(is_trusted(&old_client, address).await, "{problem}");
-        }
+        in_time(async {
+            while complaints() < expected {
+                assert!(is_trusted(&old_client, address).await, "{problem}");
+            }
+        })
+        .await;
         assert!(log.text().lines().last().unwrap().contains(problem), "{}", log.text());
         for _ in 0..20 {
             assert!(is_trusted(&old_client, address).await, "{problem}");
@@ -125,7 +128,7 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_bad_one_is_not() {
         assert_eq!(complaints(), expected, "{problem} is logged once: {}", log.text());
     }
     fs::write(&files.key, &new.key).unwrap();
-    while !is_trusted(&new_client, address).await {}
+    in_time(async { while !is_trusted(&new_client, address).await {} }).await;
     assert!(!is_trusted(&old_client, address).await);
     assert!(log.text().contains("a new TLS certificate is in use"));
 }
