@@ -5,7 +5,9 @@
 //! * [`settings::Arguments`] reads flags, environment and file;
 //! * [`Server`] opens the database, the transports and the port, and runs until it is stopped;
 //! * [`poll()`] polls every node once;
-//! * [`api::Service`] is the HTTP service alone, for whoever embeds it, and [`serve`](serve::serve) serves it within limits;
+//! * [`api::Service`] is the HTTP service alone, for whoever embeds it;
+//! * [`serve`](serve::serve) serves it within limits, over a [TLS certificate](tls::Certificate) if there is one, to those who
+//!   have one of the [tokens](tokens::Tokens) where that is needed;
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
 pub mod api;

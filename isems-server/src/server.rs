@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 
 use crate::{
-    api::Service,
+    api::{Access, Service},
     fleet::{Fleet, RunningFleet},
     serve::{ConnectionLimits, serve},
     settings::{PollArguments, ServeArguments, ServiceArguments},
@@ -103,13 +103,7 @@ impl Server {
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let address = listener.local_addr()?;
         info!("serving on {scheme}://{address}/ (documentation: {scheme}://{address}/docs)");
-        if !address.ip().to_canonical().is_loopback() {
-            if service.access.tokens.is_empty() {
-                warn!(%address, "everybody who reaches this address may read; ISEMS_API_TOKENS and ISEMS_PROTECT_READING change that");
-            } else if certificate.is_none() {
-                warn!(%address, "tokens are sent to this address unencrypted; ISEMS_TLS_CERTIFICATE and ISEMS_TLS_KEY change that");
-            }
-        }
+        warn_of_exposure(address, &service.access, certificate.is_some());
         let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let http = serve(listener, acceptor, service.endpoint(), limits, when_stopped());
         let http = async {
@@ -143,6 +137,20 @@ impl Server {
 impl std::fmt::Debug for Server {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Server").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+/// Says what others can do who reach the address, where that may not be meant.
+fn warn_of_exposure(address: SocketAddr, access: &Access, encrypted: bool) {
+    if address.ip().to_canonical().is_loopback() {
+        return;
+    }
+    if access.tokens.is_empty() {
+        let advice = "ISEMS_API_TOKENS and ISEMS_PROTECT_READING change that";
+        warn!(%address, "everybody who reaches this address may read; {advice}");
+    } else if !encrypted {
+        let advice = "ISEMS_TLS_CERTIFICATE and ISEMS_TLS_KEY change that";
+        warn!(%address, "tokens are sent to this address unencrypted; {advice}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! API tokens: who may do more than read.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::ConstantTimeEq;
@@ -12,10 +12,15 @@ const MIN_LENGTH: usize = 16;
 #[derive(Debug, Clone, Default)]
 pub struct Tokens(Arc<[Token]>);
 
-#[derive(Debug)]
 struct Token {
     name: Arc<str>,
     hash: [u8; SHA256_OUTPUT_LEN],
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Token").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Tokens {
