@@ -238,7 +238,7 @@ fn the_example_file_is_complete_and_can_be_used() {
     assert!(serve.service.access().unwrap().tokens.is_empty());
     let file = fs::read_to_string(path).unwrap();
     let help = text(&run(Path::new("."), &["--help"], &[]).stdout);
-    let flags = help.lines().filter_map(|line| line.trim().strip_prefix("--")?.split([' ', '=']).next());
+    let flags = help.lines().filter_map(|line| line.trim().strip_prefix("--")?.split([' ', '=', '[']).next());
     for flag in flags.filter(|flag| !["demo", "config", "help", "version"].contains(flag)) {
         let key = flag.replace('-', "_");
         assert!(file.contains(&format!("\n{key} = ")) || file.contains(&format!("\n# {key} = ")), "{key} is missing");

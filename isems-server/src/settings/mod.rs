@@ -176,8 +176,8 @@ pub struct ServiceArguments {
     pub api_tokens: Vec<Secret>,
 
     /// Reading over HTTP needs a token as well; health and documentation stay open
-    #[arg(long, env = "ISEMS_PROTECT_READING", value_name = "true|false", num_args = 0..=1, default_value_t = false,
-          default_missing_value = "true", hide_env_values = true, hide_default_value = true,
+    #[arg(long, env = "ISEMS_PROTECT_READING", value_name = "true|false", num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", hide_env_values = true, hide_default_value = true,
           action = clap::ArgAction::Set)]
     pub protect_reading: bool,
 

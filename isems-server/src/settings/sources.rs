@@ -133,7 +133,7 @@ fn with_file(command: Command, file: Option<&File>) -> Command {
 /// An error names the flag. When the value came from elsewhere, it says from where.
 fn with_origin(mut error: clap::Error, command: &Command, flags: &[OsString], file: Option<&File>) -> clap::Error {
     let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else { return error };
-    let long = name.split([' ', '=']).next().unwrap_or_default().to_owned();
+    let long = name.split([' ', '=', '[']).next().unwrap_or_default().to_owned();
     let given = |flag: &OsString| flag.to_str().is_some_and(|flag| flag.split('=').next() == Some(&*long));
     let commands = iter::once(command).chain(command.get_subcommands());
     let argument = commands
