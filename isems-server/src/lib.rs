@@ -6,6 +6,8 @@
 //! * [`Server`] opens the database, the transports and the port, and runs until it is stopped;
 //! * [`poll()`] polls every node once;
 //! * [`api::Service`] is the HTTP service alone, for whoever embeds it;
+//! * [`serve`](serve::serve) serves it within limits, over a [TLS certificate](tls::Certificate) if there is one, to those who
+//!   have one of the [tokens](tokens::Tokens) where that is needed;
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
 pub mod api;
@@ -13,8 +15,11 @@ mod berlin;
 pub mod fleet;
 pub mod log;
 mod poll;
+pub mod serve;
 mod server;
 pub mod settings;
 pub mod signal;
+pub mod tls;
+pub mod tokens;
 
 pub use crate::{poll::poll, server::Server};

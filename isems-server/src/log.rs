@@ -1,9 +1,24 @@
 //! Logging to standard error.
 
-use std::io::{self, IsTerminal};
+use std::{
+    fmt as text,
+    io::{self, IsTerminal},
+};
 
+use tracing::Subscriber;
 use tracing_subscriber::{
-    filter::LevelFilter, filter::Targets, fmt, layer::SubscriberExt, registry, util::SubscriberInitExt,
+    Layer,
+    field::RecordFields,
+    filter::LevelFilter,
+    filter::Targets,
+    fmt::{
+        self, FormatFields, MakeWriter,
+        format::{DefaultFields, Writer},
+    },
+    layer::SubscriberExt,
+    registry,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
 use crate::settings::{DatabaseArguments, LogFormat, LogLevel};
@@ -22,9 +37,35 @@ pub fn start(settings: &DatabaseArguments) {
     let filter = Targets::new().with_default(frameworks).with_target("isems", level);
     let registry = registry().with(filter);
     match settings.log_format {
-        LogFormat::Human => {
-            registry.with(fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal())).init();
-        }
+        LogFormat::Human => registry.with(for_people(io::stderr, io::stderr().is_terminal())).init(),
         LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).init(),
+    }
+}
+
+/// Writes events for people: one line for each, whatever stands in it.
+pub fn for_people<S, W>(writer: W, colours: bool) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + 'static,
+{
+    fmt::layer().fmt_fields(OneLine).with_writer(writer).with_ansi(colours)
+}
+
+/// Keeps an event in one line for people: control characters in a message or a value, which a stranger may have chosen, are
+/// escaped, so that nothing can look like a line of its own or move the cursor.
+struct OneLine;
+
+impl<'writer> FormatFields<'writer> for OneLine {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> text::Result {
+        let mut formatted = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut formatted), fields)?;
+        for character in formatted.chars() {
+            if character.is_control() || "\u{2028}\u{2029}".contains(character) {
+                write!(writer, "{}", character.escape_default())?;
+            } else {
+                writer.write_char(character)?;
+            }
+        }
+        Ok(())
     }
 }

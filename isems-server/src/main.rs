@@ -5,7 +5,7 @@ use std::{env, io, process::ExitCode, sync::Arc};
 use isems_core::{BoxError, Collector, RedbRepository};
 use isems_server::{
     Server,
-    api::Service,
+    api::{Access, Service},
     log, poll,
     settings::{Action, Arguments, ServeArguments},
     signal,
@@ -18,8 +18,8 @@ async fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let result = match arguments.action {
-        None => serve(&arguments.serve).await,
-        Some(Action::Serve(arguments)) => serve(&arguments).await,
+        None => serve(arguments.serve).await,
+        Some(Action::Serve(arguments)) => serve(*arguments).await,
         Some(Action::Poll(arguments)) => {
             log::start(&arguments.database);
             poll(&arguments, io::stdout()).await
@@ -36,9 +36,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(arguments: &ServeArguments) -> Result<bool, BoxError> {
+async fn serve(arguments: ServeArguments) -> Result<bool, BoxError> {
     log::start(&arguments.collect.database);
-    let server = Server::open(arguments).await?;
+    let server = Server::open(&arguments).await?;
+    drop(arguments);
     server
         .run(async {
             if let Err(error) = signal::stop().await {
@@ -52,7 +53,9 @@ async fn serve(arguments: &ServeArguments) -> Result<bool, BoxError> {
 fn print_document() -> Result<bool, BoxError> {
     let repository = Arc::new(RedbRepository::in_memory()?);
     let monitor = Collector::new(repository.clone()).monitor();
-    println!("{}", Service { repository, monitor, hide_inactive_after_days: 30, cors_origins: Vec::new() }.document());
+    let (cors_origins, access) = (Vec::new(), Access::default());
+    let service = Service { repository, monitor, hide_inactive_after_days: 30, cors_origins, access };
+    println!("{}", service.document());
     Ok(true)
 }
 

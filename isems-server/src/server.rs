@@ -5,19 +5,20 @@ use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::D
 use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, unix_now};
 use isems_transport_http::{HttpConfig, HttpTransport, Target};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
-use poem::listener::TcpAcceptor;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 
 use crate::{
-    api::Service,
+    api::{Access, Service},
     fleet::{Fleet, RunningFleet},
+    serve::{ConnectionLimits, serve},
     settings::{PollArguments, ServeArguments, ServiceArguments},
+    tls::Certificate,
 };
 
-/// How long requests under way may take to end when the server stops.
-const GRACE: Duration = Duration::from_secs(3);
+/// How often the files of the TLS certificate are looked at.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How much of the database is kept in memory.
 const CACHE_BYTES: usize = 16 << 20;
@@ -33,6 +34,8 @@ pub struct Server {
     service: Service,
     collector: Collector,
     listener: TcpListener,
+    limits: ConnectionLimits,
+    certificate: Option<Certificate>,
     fleet: Option<RunningFleet>,
     /// Held while the server exists: a demo's database goes with it.
     _temporary: Option<TempDir>,
@@ -42,6 +45,10 @@ impl Server {
     /// Opens the database, makes the transports, and binds the port. What is wrong with a setting is found here.
     pub async fn open(arguments: &ServeArguments) -> Result<Self, BoxError> {
         let ServeArguments { demo, collect, service } = arguments;
+        let access = service.access()?;
+        let certificate =
+            service.tls_files()?.map(|(certificate, key)| Certificate::open(certificate, key)).transpose()?;
+        let limits = ConnectionLimits { connections: service.max_connections.into(), ..ConnectionLimits::default() };
         let listener = TcpListener::bind(service.listen).await.map_err(|error| {
             format!(
                 "cannot listen on {}: {error}; choose another address with --listen or ISEMS_LISTEN",
@@ -71,8 +78,9 @@ impl Server {
             monitor: collector.monitor(),
             hide_inactive_after_days: service.hide_inactive_after_days,
             cors_origins: service.cors_origins.clone(),
+            access,
         };
-        Ok(Self { service, collector, listener, fleet, _temporary: temporary })
+        Ok(Self { service, collector, listener, limits, certificate, fleet, _temporary: temporary })
     }
 
     /// The address that the port is bound to.
@@ -83,7 +91,7 @@ impl Server {
     /// Collects and serves until `stop` is ready. Then no request is taken any more, those under way get three seconds, the
     /// transports are dropped, and the database is closed.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), BoxError> {
-        let Self { service, collector, listener, fleet, _temporary } = self;
+        let Self { service, collector, listener, limits, certificate, fleet, _temporary } = self;
         let (stopping, stopped) = watch::channel(false);
         let when_stopped = || {
             let mut stopped = stopped.clone();
@@ -92,13 +100,21 @@ impl Server {
                 let _ = stopped.wait_for(|stopped| *stopped).await;
             }
         };
+        let scheme = if certificate.is_some() { "https" } else { "http" };
         let address = listener.local_addr()?;
-        info!("serving on http://{address}/ (documentation: http://{address}/docs)");
-        let http = poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).run_with_graceful_shutdown(
-            service.endpoint(),
-            when_stopped(),
-            Some(GRACE),
-        );
+        info!("serving on {scheme}://{address}/ (documentation: {scheme}://{address}/docs)");
+        warn_of_exposure(address, &service.access, certificate.is_some());
+        let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
+        let http = serve(listener, acceptor, service.endpoint(), limits, when_stopped());
+        let http = async {
+            match certificate {
+                Some(certificate) => tokio::select! {
+                    result = http => result,
+                    never = certificate.follow(CERTIFICATE_INTERVAL) => match never {},
+                },
+                None => http.await,
+            }
+        };
         let fleet = async {
             match fleet {
                 Some(fleet) => fleet.run(when_stopped()).await,
@@ -121,6 +137,20 @@ impl Server {
 impl std::fmt::Debug for Server {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Server").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+/// Says what others can do who reach the address, where that may not be meant.
+fn warn_of_exposure(address: SocketAddr, access: &Access, encrypted: bool) {
+    if address.ip().to_canonical().is_loopback() {
+        return;
+    }
+    if access.tokens.is_empty() {
+        let advice = "ISEMS_API_TOKENS and ISEMS_PROTECT_READING change that";
+        warn!(%address, "everybody who reaches this address may read; {advice}");
+    } else if !encrypted {
+        let advice = "ISEMS_TLS_CERTIFICATE and ISEMS_TLS_KEY change that";
+        warn!(%address, "tokens are sent to this address unencrypted; {advice}");
     }
 }
 

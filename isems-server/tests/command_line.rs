@@ -65,7 +65,11 @@ struct Running {
 
 impl Running {
     fn start(folder: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self::start_at("127.0.0.1", folder, flags, environment)
+    }
+
+    fn start_at(host: &str, folder: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let address = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap();
         let mut command = program(folder);
         command.args(flags).envs(environment.iter().copied()).env("ISEMS_LISTEN", address.to_string());
         let child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -112,8 +116,13 @@ impl Drop for Running {
 }
 
 fn get(address: SocketAddr, path: &str) -> Option<String> {
+    get_with(address, path, "")
+}
+
+/// The answer to a request with further header lines.
+fn get_with(address: SocketAddr, path: &str, headers: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
@@ -153,7 +162,7 @@ fn a_bad_setting_stops_the_start_with_key_value_and_expectation() {
     fs::write(folder.path().join("value.toml"), "poll_interval = \"soon\"").unwrap();
     fs::write(folder.path().join("type.toml"), "router_ips = { a = 1 }").unwrap();
     fs::write(folder.path().join("broken.toml"), "router_ips = [").unwrap();
-    let cases: [Case<'_>; 17] = [
+    let cases: [Case<'_>; 24] = [
         (&["--poll-interval", "soon"], &[], &["soon", "--poll-interval", "15m"]),
         (&["--poll-interval", "0s"], &[], &["0s", "at least 1s"]),
         (&[], &[("ISEMS_POLL_INTERVAL", "soon")], &["soon", "ISEMS_POLL_INTERVAL", "15m"]),
@@ -171,6 +180,13 @@ fn a_bad_setting_stops_the_start_with_key_value_and_expectation() {
         (&["--router-ips", "http://"], &[], &["router_ips", "http://"]),
         (&["--mqtt-server", "ftp://broker"], &[], &["mqtt_server", "ftp"]),
         (&["poll"], &[], &["ISEMS_ROUTER_IPS"]),
+        (&[], &[("ISEMS_API_TOKENS", "admin:short")], &["ISEMS_API_TOKENS", "admin", "16 characters"]),
+        (&["--protect-reading"], &[], &["protect_reading", "ISEMS_API_TOKENS"]),
+        (&[], &[("ISEMS_PROTECT_READING", "perhaps")], &["perhaps", "ISEMS_PROTECT_READING", "true"]),
+        (&["--max-connections", "0"], &[], &["0", "--max-connections"]),
+        (&["--tls-key", "x.key"], &[], &["tls_key", "ISEMS_TLS_CERTIFICATE"]),
+        (&["--tls-certificate", "x.pem"], &[], &["tls_certificate", "ISEMS_TLS_KEY"]),
+        (&["--tls-certificate", "x.pem", "--tls-key", "x.key"], &[], &["cannot read x.pem", "No such file"]),
     ];
     for (flags, environment, wanted) in cases {
         let output = program(folder.path())
@@ -218,9 +234,11 @@ fn the_example_file_is_complete_and_can_be_used() {
     assert_eq!(serve.service.poll_interval, Duration::from_mins(15));
     assert_eq!(serve.service.mqtt_topics.len(), 3);
     assert_eq!(serve.service.hide_inactive_after_days, 30);
+    assert_eq!(serve.service.max_connections, 512);
+    assert!(serve.service.access().unwrap().tokens.is_empty());
     let file = fs::read_to_string(path).unwrap();
     let help = text(&run(Path::new("."), &["--help"], &[]).stdout);
-    let flags = help.lines().filter_map(|line| line.trim().strip_prefix("--")?.split([' ', '=']).next());
+    let flags = help.lines().filter_map(|line| line.trim().strip_prefix("--")?.split([' ', '=', '[']).next());
     for flag in flags.filter(|flag| !["demo", "config", "help", "version"].contains(flag)) {
         let key = flag.replace('-', "_");
         assert!(file.contains(&format!("\n{key} = ")) || file.contains(&format!("\n# {key} = ")), "{key} is missing");
@@ -287,6 +305,54 @@ fn the_demo_shows_nodes_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn an_address_that_others_reach_is_warned_of_unless_it_is_guarded() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = "everybody who reaches this address may read";
+    let unencrypted = "tokens are sent to this address unencrypted";
+    let tokens = ("ISEMS_API_TOKENS", "admin:0123456789abcdef");
+    for (host, environment, expected) in [
+        ("127.0.0.1", &[][..], None),
+        ("0.0.0.0", &[], Some(open)),
+        ("127.0.0.1", &[tokens], None),
+        ("0.0.0.0", &[tokens], Some(unencrypted)),
+    ] {
+        let mut server = Running::start_at(host, folder.path(), &[], environment);
+        let (log, _) = server.terminate();
+        let warnings: Vec<&str> = [open, unencrypted].into_iter().filter(|warning| log.contains(*warning)).collect();
+        assert_eq!(warnings, expected.into_iter().collect::<Vec<_>>(), "{log}");
+    }
+}
+
+#[test]
+fn a_server_that_has_no_file_descriptor_left_says_so_once_and_serves_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let log = folder.path().join("log");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 32 && exec \"$0\"", env!("CARGO_BIN_EXE_isems-server")]);
+    command.env_clear().current_dir(folder.path()).env("ISEMS_LISTEN", address.to_string());
+    let child = command.stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
+    let mut server = Running { child, address };
+    server.wait_for("/healthz", "ok");
+    let connections: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let start = Instant::now();
+    let complaints = || fs::read_to_string(&log).unwrap().matches("cannot accept connections").count();
+    while complaints() == 0 {
+        assert!(start.elapsed() < DEADLINE, "{}", fs::read_to_string(&log).unwrap());
+        thread::sleep(Duration::from_millis(20));
+    }
+    drop(connections);
+    server.wait_for("/healthz", "ok");
+    assert_eq!(complaints(), 1);
+}
+
+/// A private key in PEM form, of which every line of its text has a mark.
+fn planted_key() -> String {
+    let line = "hunter5".repeat(8);
+    format!("-----BEGIN PRIVATE KEY-----\n{line}\n{line}\n-----END PRIVATE KEY-----\n")
+}
+
+#[test]
 fn no_secret_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -296,18 +362,25 @@ fn no_secret_is_shown() {
         let environment = [
             ("MQTT_SERVER", &*broker),
             ("ISEMS_ROUTER_IPS", &*node),
+            ("ISEMS_API_TOKENS", "admin:hunter4hunter4hunter4,backup:hunter6hunter6hunter6"),
             ("ISEMS_LOG", "trace"),
             ("ISEMS_LOG_FORMAT", format),
         ];
         let mut server = Running::start(folder.path(), &[], &environment);
         let readiness = server.wait_for("/readyz", "refused");
         let document = server.wait_for("/openapi.json", "paths");
+        let bearer = |token| format!("Authorization: Bearer {token}\r\n");
+        let good = get_with(server.address, "/api/v1/rejects", &bearer("hunter4hunter4hunter4")).unwrap();
+        let bad = get_with(server.address, "/api/v1/rejects", &bearer("hunter7hunter7hunter7")).unwrap();
+        assert!(good.starts_with("HTTP/1.1 200") && bad.starts_with("HTTP/1.1 401"), "{good}{bad}");
         let (log, _) = server.terminate();
+        let name = if format == "human" { "token=admin" } else { "\"token\":\"admin\"" };
+        assert!(log.lines().any(|line| line.contains(name) && line.contains("/api/v1/rejects")), "{log}");
         let help = text(&run(folder.path(), &["--help"], &environment).stdout);
         let polled = run(folder.path(), &["poll"], &environment);
         let polled = text(&polled.stdout) + &text(&polled.stderr);
         assert!(log.contains("refused") && polled.contains("refused"));
-        for shown in [readiness, document, log, help, polled] {
+        for shown in [readiness, document, good, bad, log, help, polled] {
             assert!(!shown.contains("hunter"), "{shown}");
         }
     }
@@ -315,5 +388,22 @@ fn no_secret_is_shown() {
         let output = run(folder.path(), &["--listen", "127.0.0.1:0", "--mqtt-server", broker], &[]);
         assert!(!output.status.success());
         assert!(!text(&output.stderr).contains("hunter"), "{}", text(&output.stderr));
+    }
+    fs::write(folder.path().join("planted.key"), planted_key()).unwrap();
+    fs::write(folder.path().join("tokens.toml"), "api_tokens = [\"hunter4\", { admin = \"hunter4\" }]").unwrap();
+    fs::write(folder.path().join("broken.toml"), "api_tokens = [\"admin:hunter4hunter4hunter4\" oops]").unwrap();
+    for flags in [
+        &["--api-tokens", "hunter4hunter4hunter4"][..],
+        &["--api-tokens", "admin:hunter4"],
+        &["--api-tokens", "admin:hunter4hunter4!hunter4"],
+        &["--api-tokens", "admin:hunter4hunter4hunter4,admin:hunter4hunter4hunter4"],
+        &["--api-tokens", ":hunter4hunter4hunter4"],
+        &["--config", "tokens.toml"],
+        &["--config", "broken.toml"],
+        &["--tls-certificate", "planted.key", "--tls-key", "planted.key"],
+    ] {
+        let output = program(folder.path()).args(flags).env("ISEMS_LISTEN", "127.0.0.1:0").output().unwrap();
+        assert!(!output.status.success(), "{flags:?}");
+        assert!(!text(&output.stderr).contains("hunter"), "{flags:?}: {}", text(&output.stderr));
     }
 }

@@ -1,12 +1,17 @@
 //! Whether the process lives, and whether it can do its work.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use isems_core::{Batch, LastError, Monitor, Repository, SourceStatus, TransportState, TransportStatus};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json, types::Example};
+use tokio::{sync::Mutex, time::Instant};
 use tracing::warn;
 
 use super::Tag;
+
+/// How long it is believed that the database can be written, or cannot. Everybody may ask, and each proof is a write that
+/// an SD card feels.
+const PROOF_LASTS: Duration = Duration::from_secs(5);
 
 /// The process answers.
 #[derive(Debug, Object)]
@@ -191,8 +196,36 @@ enum ReadinessResponse {
 
 /// Health of the process and of what it works with.
 pub(crate) struct HealthApi {
-    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) proof: Arc<WriteProof>,
     pub(crate) monitor: Monitor,
+}
+
+/// Whether the database can be written, found out by writing, and then believed for a while.
+pub(crate) struct WriteProof {
+    repository: Arc<dyn Repository>,
+    last: Mutex<Option<(Instant, Option<String>)>>,
+}
+
+impl WriteProof {
+    pub(crate) fn new(repository: Arc<dyn Repository>) -> Self {
+        Self { repository, last: Mutex::new(None) }
+    }
+
+    /// Why the database cannot be written, if it cannot. Those who ask at the same time share one write.
+    async fn error(&self) -> Option<String> {
+        let mut last = self.last.lock().await;
+        if let Some((_, error)) = last.as_ref().filter(|(at, _)| at.elapsed() < PROOF_LASTS) {
+            return error.clone();
+        }
+        let error = self.repository.store(Batch::default()).await.err().map(|error| {
+            let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
+            let error = format!("{error}{cause}");
+            warn!(error, "the database cannot be written");
+            error
+        });
+        *last = Some((Instant::now(), error.clone()));
+        error
+    }
 }
 
 #[OpenApi(tag = "Tag::Health")]
@@ -208,17 +241,11 @@ impl HealthApi {
 
     /// Whether the server can do its work
     ///
-    /// Ready means that measurements can be stored: this call writes to the database to prove it. The state of every
-    /// transport is told as well; a node or a broker that is away does not make the server unready.
+    /// Ready means that measurements can be stored: this call writes to the database to prove it, at most every five
+    /// seconds. The state of every transport is told as well; a node or a broker that is away does not make the server unready.
     #[oai(path = "/readyz", method = "get", operation_id = "readiness")]
     async fn readiness(&self) -> ReadinessResponse {
-        let error = self.repository.store(Batch::default()).await.err();
-        let error = error.map(|error| {
-            let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-            let error = format!("{error}{cause}");
-            warn!(error, "the database cannot be written");
-            error
-        });
+        let error = self.proof.error().await;
         let readiness = Json(Readiness {
             ready: error.is_none(),
             database: DatabaseState { writable: error.is_none(), error },

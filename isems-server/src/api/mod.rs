@@ -1,10 +1,15 @@
 //! The HTTP service: the operations, the document that describes them, and what surrounds them.
 
+mod access;
 mod compression;
 mod health;
+mod limits;
 mod measurements;
 mod problem;
+mod query;
+mod rejects;
 mod rendered;
+mod security_headers;
 
 use std::{fmt, sync::Arc};
 
@@ -14,16 +19,18 @@ use poem::{
     Endpoint, EndpointExt, Response, Route,
     endpoint::make_sync,
     get,
-    http::{Method, header},
+    http::{HeaderValue, Method, header},
     middleware::{CatchPanic, Cors, SetHeader},
 };
 use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject, Tags};
 
+pub use self::access::Access;
 use self::{
     compression::Gzip,
-    health::HealthApi,
+    health::{HealthApi, WriteProof},
     measurements::MeasurementsApi,
     problem::{ProblemOfPanic, problem_of},
+    rejects::RejectsApi,
 };
 use crate::berlin::Berlin;
 
@@ -32,6 +39,8 @@ use crate::berlin::Berlin;
 enum Tag {
     /// What the nodes measured, as the original collector gave it.
     Measurements,
+    /// For those who run the server; needs a token.
+    Operation,
     /// Whether the server lives and works.
     Health,
 }
@@ -67,18 +76,24 @@ pub struct Service {
     pub hide_inactive_after_days: u32,
     /// Origins whose web pages may read the service; `*` is any.
     pub cors_origins: Vec<String>,
+    /// Who may do what.
+    pub access: Access,
 }
 
 impl Service {
     /// The operations with their document.
-    fn operations(&self) -> OpenApiService<(MeasurementsApi, HealthApi, RootApi), ()> {
+    fn operations(
+        &self,
+        proof: &Arc<WriteProof>,
+    ) -> OpenApiService<(MeasurementsApi, RejectsApi, HealthApi, RootApi), ()> {
         let measurements = MeasurementsApi {
             repository: self.repository.clone(),
             hide_inactive_after_days: self.hide_inactive_after_days,
             berlin: Berlin::new(),
         };
-        let health = HealthApi { repository: self.repository.clone(), monitor: self.monitor.clone() };
-        OpenApiService::new((measurements, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
+        let rejects = RejectsApi { repository: self.repository.clone() };
+        let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
+        OpenApiService::new((measurements, rejects, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
                  an Independent Solar Energy Mesh System report them.\n\nEvery path below `/measurements` is served below \
@@ -90,26 +105,33 @@ impl Service {
 
     /// The OpenAPI document, as JSON.
     pub fn document(&self) -> String {
-        self.operations().spec()
+        self.operations(&Arc::new(WriteProof::new(self.repository.clone()))).spec()
     }
 
     /// Everything that is served over HTTP.
     pub fn endpoint(&self) -> impl Endpoint<Output = Response> + use<> {
-        let operations = self.operations();
+        let proof = Arc::new(WriteProof::new(self.repository.clone()));
+        let operations = self.operations(&proof);
         let document = Bytes::from(operations.spec());
-        let swagger_ui = Bytes::from(operations.swagger_ui_html());
+        let swagger_ui = Page::new(operations.swagger_ui_html());
+        let access = Arc::new(self.access.clone());
         let routes = Route::new()
-            .at("/docs", get(make_sync(move |_| html(swagger_ui.clone()))))
+            .at("/docs", get(make_sync(move |_| swagger_ui.response())))
             .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
-            .nest("/api", self.operations())
-            .nest("/", operations);
+            .nest("/api", self.operations(&proof))
+            .nest_no_strip("/api/v1", self.operations(&proof))
+            .nest("/", operations)
+            .data(access.clone());
         routes
+            .before(move |request| std::future::ready(access.check_reading(request)))
             .with(CatchPanic::new().with_handler(ProblemOfPanic))
             .catch_all_error(problem_of)
             .with(self.cors())
             .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+            .before(limits::check)
             .catch_all_error(problem_of)
             .with(Gzip)
+            .after(security_headers::add)
     }
 
     fn any_origin(&self) -> bool {
@@ -123,8 +145,23 @@ impl Service {
     }
 }
 
-fn html(page: Bytes) -> Response {
-    Response::builder().content_type("text/html; charset=utf-8").body(page)
+/// A page, with what a browser may do with it.
+struct Page {
+    text: Bytes,
+    policy: HeaderValue,
+}
+
+impl Page {
+    fn new(text: String) -> Self {
+        Self { policy: security_headers::policy_of_page(&text), text: text.into() }
+    }
+
+    fn response(&self) -> Response {
+        Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .header(header::CONTENT_SECURITY_POLICY, self.policy.clone())
+            .body(self.text.clone())
+    }
 }
 
 fn json(document: Bytes) -> Response {

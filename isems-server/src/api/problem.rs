@@ -1,8 +1,13 @@
 //! Errors as clients see them: problem details (RFC 9457).
 
-use std::any::Any;
+use std::{any::Any, borrow::Cow};
 
-use poem::{IntoResponse, Response, http::StatusCode, middleware::PanicHandler};
+use poem::{
+    IntoResponse, Response,
+    error::{CorsError, ResponseError},
+    http::{HeaderValue, StatusCode, header},
+    middleware::PanicHandler,
+};
 use poem_openapi::{
     Object,
     payload::Payload,
@@ -10,6 +15,7 @@ use poem_openapi::{
     types::{Example, Type},
 };
 use serde::Serialize;
+use tracing::error;
 
 /// What went wrong, and what to do about it.
 #[derive(Debug, Object, Serialize)]
@@ -67,22 +73,50 @@ impl IntoResponse for ProblemJson {
     }
 }
 
-/// Turns whatever the framework refuses into a problem.
+/// A request that is refused, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    detail: Cow<'static, str>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, detail: detail.into() }
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+/// Turns whatever is refused, by us or by the framework, into a problem.
 pub(crate) async fn problem_of(error: poem::Error) -> Response {
     let status = error.status();
     let detail = match status {
+        _ if error.is::<Refusal>() => error.to_string(),
         StatusCode::NOT_FOUND => "there is nothing at this path; /docs shows what there is".into(),
         StatusCode::METHOD_NOT_ALLOWED => "this path has other methods; /docs shows which".into(),
-        StatusCode::FORBIDDEN => {
+        _ if error.is::<CorsError>() => {
             "web pages of this origin may not read here; the setting ISEMS_CORS_ORIGINS names those \
                                   that may"
                 .into()
         }
+        status if status.is_server_error() => {
+            error!(%error, "cannot answer a request");
+            "isems-server failed at this request; its log says more".into()
+        }
         _ => error.to_string(),
     };
     let mut response = ProblemJson(Problem::new(status, detail)).into_response();
-    if let Some(allow) = error.into_response().headers_mut().remove(poem::http::header::ALLOW) {
-        response.headers_mut().insert(poem::http::header::ALLOW, allow);
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"isems\""));
+    }
+    if let Some(allow) = error.into_response().headers_mut().remove(header::ALLOW) {
+        response.headers_mut().insert(header::ALLOW, allow);
     }
     response
 }

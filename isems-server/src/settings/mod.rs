@@ -18,6 +18,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use isems_transport_http::Target;
 use isems_transport_mqtt::Broker;
 
+use crate::{api::Access, tokens::Tokens};
+
 use self::values::{database_path, origin, positive_duration, short_duration, socket_address};
 
 /// The command line.
@@ -50,7 +52,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Collect measurements and serve them over HTTP, until SIGINT or SIGTERM (the default)
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Poll every configured node once, and print what came; exit code 1 if any node failed
     Poll(PollArguments),
     /// Print the OpenAPI document of the HTTP service
@@ -161,6 +163,36 @@ pub struct ServiceArguments {
     #[arg(long, env = "ISEMS_CORS_ORIGINS", value_name = "ORIGINS", default_value = "*", value_delimiter = ',',
           hide_env_values = true, value_parser = origin)]
     pub cors_origins: Vec<String>,
+
+    /// Tokens of those who may do more than read.
+    #[arg(
+        help = "Tokens of those who may do more than read: NAME:TOKEN, separated by commas; a token has at least 16 characters",
+        long,
+        env = "ISEMS_API_TOKENS",
+        value_name = "TOKENS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub api_tokens: Vec<Secret>,
+
+    /// Reading over HTTP needs a token as well; health and documentation stay open
+    #[arg(long, env = "ISEMS_PROTECT_READING", value_name = "true|false", num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", hide_env_values = true, hide_default_value = true,
+          action = clap::ArgAction::Set)]
+    pub protect_reading: bool,
+
+    /// Connections of HTTP clients at the same time; further ones wait
+    #[arg(long, env = "ISEMS_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "512", hide_env_values = true,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_connections: u16,
+
+    /// PEM file with the certificate, and those up to the authority, to serve HTTPS instead of HTTP
+    #[arg(long, env = "ISEMS_TLS_CERTIFICATE", value_name = "FILE", hide_env_values = true)]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// PEM file with the private key of the certificate; both files are read again when they change
+    #[arg(long, env = "ISEMS_TLS_KEY", value_name = "FILE", hide_env_values = true)]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// A text that may carry a password. It is shown to nobody.
@@ -237,6 +269,35 @@ impl ServiceArguments {
         let text = self.mqtt_server.as_ref().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
         text.map(|text| text.parse().map_err(|error| InvalidSetting(format!("mqtt_server (MQTT_SERVER): {error}"))))
             .transpose()
+    }
+
+    /// Who may do what over HTTP.
+    pub fn access(&self) -> Result<Access, InvalidSetting> {
+        let pairs = self.api_tokens.iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        let tokens =
+            Tokens::parse(pairs).map_err(|error| InvalidSetting(format!("api_tokens (ISEMS_API_TOKENS): {error}")))?;
+        if self.protect_reading && tokens.is_empty() {
+            return Err(InvalidSetting(
+                "protect_reading (ISEMS_PROTECT_READING) needs a token, or nobody could read; set api_tokens \
+                 (ISEMS_API_TOKENS)"
+                    .into(),
+            ));
+        }
+        Ok(Access { tokens, protect_reading: self.protect_reading })
+    }
+
+    /// The files of certificate and key, in this order.
+    pub fn tls_files(&self) -> Result<Option<(&Path, &Path)>, InvalidSetting> {
+        match (self.tls_certificate.as_deref(), self.tls_key.as_deref()) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (Some(_), None) => Err(InvalidSetting(
+                "tls_certificate (ISEMS_TLS_CERTIFICATE) needs its private key; set tls_key (ISEMS_TLS_KEY)".into(),
+            )),
+            (None, Some(_)) => Err(InvalidSetting(
+                "tls_key (ISEMS_TLS_KEY) needs its certificate; set tls_certificate (ISEMS_TLS_CERTIFICATE)".into(),
+            )),
+        }
     }
 }
 

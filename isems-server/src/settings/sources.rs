@@ -91,8 +91,9 @@ impl File {
                 toml::Value::Array(items) => items.into_iter().map(text_of).collect(),
                 value => text_of(value).map(|text| vec![text]),
             };
-            let expected =
-                || format!("invalid value of {key} in {shown}: expected a text, a number or a list of texts");
+            let expected = || {
+                format!("invalid value of {key} in {shown}: expected a text, a number, true, false or a list of texts")
+            };
             let texts = texts.ok_or_else(|| fail(expected()))?;
             values.push((key, texts));
         }
@@ -109,6 +110,7 @@ fn text_of(value: toml::Value) -> Option<String> {
         toml::Value::String(text) => Some(text),
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(yes) => Some(yes.to_string()),
         _ => None,
     }
 }
@@ -131,7 +133,7 @@ fn with_file(command: Command, file: Option<&File>) -> Command {
 /// An error names the flag. When the value came from elsewhere, it says from where.
 fn with_origin(mut error: clap::Error, command: &Command, flags: &[OsString], file: Option<&File>) -> clap::Error {
     let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else { return error };
-    let long = name.split([' ', '=']).next().unwrap_or_default().to_owned();
+    let long = name.split([' ', '=', '[']).next().unwrap_or_default().to_owned();
     let given = |flag: &OsString| flag.to_str().is_some_and(|flag| flag.split('=').next() == Some(&*long));
     let commands = iter::once(command).chain(command.get_subcommands());
     let argument = commands

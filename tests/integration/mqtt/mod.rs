@@ -2,7 +2,7 @@
 
 mod acknowledgement;
 mod address;
-mod certificates;
+pub(super) mod certificates;
 mod config;
 mod gate;
 mod messages;

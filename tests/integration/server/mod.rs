@@ -1,23 +1,38 @@
 //! The HTTP service over real sockets.
 
 mod document;
+mod headers;
+mod limits;
+mod log;
 mod measurements;
 mod middleware;
 mod readiness;
+mod rejects;
+mod tls;
+mod tokens;
 
-use std::sync::Arc;
+use std::{future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
 use isems_core::{Collector, Inbox, Payload, Receipt, RedbRepository, Repository, Transport};
-use isems_server::api::Service;
-use poem::listener::TcpAcceptor;
+use isems_server::{
+    api::{Access, Service},
+    serve::{ConnectionLimits, serve},
+};
 use reqwest::{Client, Response, StatusCode};
+use rustls::RootCertStore;
 use serde_json::Value;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time,
+};
 
 /// The service on a port of its own, over a repository in memory.
 struct TestService {
     inbox: Inbox,
     client: Client,
+    address: SocketAddr,
     base: String,
     task: JoinHandle<()>,
 }
@@ -32,6 +47,15 @@ impl TestService {
         configure: impl FnOnce(Service) -> Service,
         transport: Option<Box<dyn Transport>>,
     ) -> Self {
+        Self::within(ConnectionLimits::default(), repository, configure, transport).await
+    }
+
+    async fn within(
+        limits: ConnectionLimits,
+        repository: Arc<dyn Repository>,
+        configure: impl FnOnce(Service) -> Service,
+        transport: Option<Box<dyn Transport>>,
+    ) -> Self {
         let collector = Collector::new(repository.clone());
         let collector = transport.into_iter().fold(collector, Collector::transport);
         let service = configure(Service {
@@ -39,18 +63,17 @@ impl TestService {
             monitor: collector.monitor(),
             hide_inactive_after_days: 30,
             cors_origins: vec!["*".into()],
+            access: Access::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let server =
-            poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap()).run(service.endpoint());
+        let address = listener.local_addr().unwrap();
+        let server = serve(listener, None, service.endpoint(), limits, pending());
         let task = tokio::spawn(async move {
-            let (result, ()) = tokio::join!(server, collector.run(std::future::pending()));
+            let (result, ()) = tokio::join!(server, collector.run(pending()));
             result.unwrap();
         });
         let inbox = Inbox::new("test", repository);
-        let client = client();
-        Self { inbox, client, base, task }
+        Self { inbox, client: client(), address, base: format!("http://{address}"), task }
     }
 
     async fn deliver(&self, lines: &str) -> Receipt {
@@ -81,16 +104,42 @@ impl Drop for TestService {
     }
 }
 
-/// An HTTP client that follows no redirect. What it would do about TLS is said to it alone, not to the whole process, where
-/// it would hide that something else has not been told.
+/// An HTTP client that follows no redirect.
 fn client() -> Client {
+    client_trusting(RootCertStore::empty(), usize::MAX)
+}
+
+/// A client that trusts some authorities, and keeps some connections. What it would do about TLS is said to it alone, not
+/// to the whole process, where it would hide that something else has not been told.
+fn client_trusting(roots: RootCertStore, idle_connections: usize) -> Client {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_root_certificates(roots)
         .with_no_client_auth();
-    Client::builder().tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    // A session that is resumed shows no certificate.
+    tls.resumption = rustls::client::Resumption::disabled();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(idle_connections)
+        .build()
+        .unwrap()
+}
+
+/// What takes no time to speak of, or fails a test that would wait for ever.
+async fn in_time<F: Future>(future: F) -> F::Output {
+    time::timeout(Duration::from_mins(1), future).await.expect("it took more than a minute")
+}
+
+/// All that comes back for bytes that are sent as they are, up to the end of the connection.
+async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    in_time(stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// A good csvlog line.

@@ -1,6 +1,9 @@
 //! Health and readiness.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use isems_core::{
     Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, Reject, Repository,
@@ -11,12 +14,13 @@ use serde_json::Value;
 
 use super::TestService;
 
-/// A repository on a disk that is full.
-struct FullDisk(RedbRepository);
+/// A repository on a disk that is full, and how often it was written.
+struct FullDisk(RedbRepository, AtomicUsize);
 
 #[async_trait]
 impl Repository for FullDisk {
     async fn store(&self, _: Batch) -> Result<Stored, RepositoryError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
         Err(RepositoryError::Storage { action: "write", source: "no space left on device".into() })
     }
 
@@ -83,8 +87,8 @@ async fn a_source_that_is_away_does_not_make_the_server_unready() {
 
 #[tokio::test]
 async fn a_database_that_cannot_be_written_makes_it_unready_and_reads_go_on() {
-    let repository = FullDisk(RedbRepository::in_memory().unwrap());
-    let service = TestService::with(Arc::new(repository), |service| service, None).await;
+    let repository = Arc::new(FullDisk(RedbRepository::in_memory().unwrap(), AtomicUsize::new(0)));
+    let service = TestService::with(repository.clone(), |service| service, None).await;
     let response = service.get("/readyz").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let readiness: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
@@ -92,4 +96,8 @@ async fn a_database_that_cannot_be_written_makes_it_unready_and_reads_go_on() {
     assert!(readiness["database"]["error"].as_str().unwrap().contains("no space left on device"));
     assert_eq!(service.json("/healthz").await["status"], "ok");
     assert!(service.node_ids("/measurements/latest").await.is_empty());
+    for path in ["/readyz", "/api/readyz"].repeat(20) {
+        assert_eq!(service.get(path).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert!(repository.1.load(Ordering::Relaxed) < 20, "strangers do not decide how often the disk is written");
 }

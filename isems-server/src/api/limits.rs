@@ -1,0 +1,56 @@
+//! What a request may have.
+
+use poem::{
+    Request, Result,
+    http::{HeaderMap, StatusCode, header},
+};
+
+use super::problem::Refusal;
+
+/// The longest path with its query, in bytes. A node's name has at most 128, which is 384 in percent-encoding.
+const MAX_TARGET_BYTES: usize = 4 << 10;
+
+/// The most header fields.
+const MAX_HEADERS: usize = 64;
+
+/// The longest header fields, names and values of all together, in bytes.
+const MAX_HEADER_BYTES: usize = 16 << 10;
+
+/// The longest body, in bytes. No operation reads one.
+const MAX_BODY_BYTES: u64 = 64 << 10;
+
+/// Refuses requests that are too large, before anything is done with them.
+pub(super) async fn check(request: Request) -> Result<Request> {
+    let refuse = |status, detail: String| Err(Refusal::new(status, detail).into());
+    let target = request.original_uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > MAX_TARGET_BYTES {
+        let detail = format!("the path with its query has {target} bytes; at most {MAX_TARGET_BYTES} are taken");
+        return refuse(StatusCode::URI_TOO_LONG, detail);
+    }
+    let headers = request.headers();
+    if headers.len() > MAX_HEADERS {
+        let detail = format!("the request has {} header fields; at most {MAX_HEADERS} are taken", headers.len());
+        return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail);
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > MAX_HEADER_BYTES {
+        let detail = format!("the header fields have {bytes} bytes; at most {MAX_HEADER_BYTES} are taken");
+        return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail);
+    }
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        let detail = "a request with a body must say its length in Content-Length".into();
+        return refuse(StatusCode::LENGTH_REQUIRED, detail);
+    }
+    match content_length(headers) {
+        Some(bytes) if bytes > MAX_BODY_BYTES => {
+            let detail = format!("the body has {bytes} bytes; at most {MAX_BODY_BYTES} are taken");
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        }
+        _ => Ok(request),
+    }
+}
+
+/// The length of the body. The protocol's parser has refused what is no number.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,207 @@
+//! Serving HTTP at a port, within limits on what strangers can take.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use poem::{
+    Addr, Endpoint, Response,
+    http::uri::Scheme,
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time,
+};
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, warn};
+
+/// A request line with its headers that is longer is refused without being read to its end. What a request may have is
+/// less; the service says so where it can still answer.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+
+/// How long to wait when the system gives out no connection, for lack of file descriptors as a rule.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often at most the log says that no connection can be accepted.
+const NOTICE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// What clients can take of the server.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// Connections at the same time. Further ones wait in the system's queue until one ends.
+    pub connections: usize,
+    /// How long a client may take for the TLS handshake, for the head of a request, and between two requests.
+    pub head_timeout: Duration,
+    /// How long a client may accept nothing of its answer.
+    pub write_timeout: Duration,
+    /// How long requests under way may take to end when the server stops.
+    pub grace: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            head_timeout: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(30),
+            grace: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Answers HTTP/1.1 at a port until `stop` is ready; then no request is taken any more, and those under way get the
+/// [grace](ConnectionLimits::grace). With an acceptor it is HTTPS, and nothing else.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    endpoint: impl Endpoint<Output = Response> + 'static,
+    limits: ConnectionLimits,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let service = Arc::new(Service { endpoint, tls, local: listener.local_addr()?, limits });
+    let mut door = Door::new(listener, limits.connections);
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        let (stream, remote, place) = tokio::select! {
+            () = &mut stop => break,
+            accepted = door.accept() => accepted,
+        };
+        let (service, watcher) = (service.clone(), graceful.watcher());
+        connections.spawn(async move {
+            service.connection(stream, remote, watcher).await;
+            drop(place);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+    drop(door);
+    // What has not ended in time ends with the set of connections.
+    let _ = time::timeout(limits.grace, graceful.shutdown()).await;
+    Ok(())
+}
+
+/// Lets connections in while there is a place for one.
+struct Door {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    limit: usize,
+    full: Notice,
+    failing: Notice,
+}
+
+impl Door {
+    fn new(listener: TcpListener, limit: usize) -> Self {
+        let (full, failing) = (Notice::default(), Notice::default());
+        Self { listener, places: Arc::new(Semaphore::new(limit)), limit, full, failing }
+    }
+
+    /// The next connection, and its place. Nothing is lost when the future is dropped.
+    async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        if self.places.available_permits() == 0 && self.full.is_due() {
+            let limit = self.limit;
+            warn!(limit, "all connections are taken, further clients wait; see ISEMS_MAX_CONNECTIONS");
+        }
+        let place = self.places.clone().acquire_owned().await.expect("the semaphore is never closed");
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, remote)) => return (stream, remote, place),
+                Err(error) if is_of_the_client(&error) => debug!(%error, "a connection ended before it began"),
+                Err(error) => {
+                    if self.failing.is_due() {
+                        warn!(%error, "cannot accept connections; trying on");
+                    }
+                    time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Something that the log says at most once in a while, however often it happens.
+#[derive(Default)]
+struct Notice(Option<Instant>);
+
+impl Notice {
+    fn is_due(&mut self) -> bool {
+        let due = self.0.is_none_or(|at| at.elapsed() >= NOTICE_INTERVAL);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
+    }
+}
+
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// What connections share.
+struct Service<E> {
+    endpoint: E,
+    tls: Option<TlsAcceptor>,
+    local: SocketAddr,
+    limits: ConnectionLimits,
+}
+
+impl<E: Endpoint<Output = Response> + 'static> Service<E> {
+    async fn connection(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, watcher: Watcher) {
+        // An answer is written at once, so waiting to fill a packet would only delay its end.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%remote, %error, "a connection ended before it began");
+            return;
+        }
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.limits.write_timeout));
+        let stream = Box::pin(stream);
+        let Some(tls) = &self.tls else {
+            return self.converse(stream, Scheme::HTTP, remote, watcher).await;
+        };
+        match time::timeout(self.limits.head_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.converse(stream, Scheme::HTTPS, remote, watcher).await,
+            Ok(Err(error)) => debug!(%remote, %error, "no TLS handshake"),
+            Err(_) => debug!(%remote, "no TLS handshake in time"),
+        }
+    }
+
+    async fn converse(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        scheme: Scheme,
+        remote: SocketAddr,
+        watcher: Watcher,
+    ) {
+        let head_timeout = self.limits.head_timeout;
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let (service, scheme) = (self.clone(), scheme.clone());
+            async move {
+                let local = LocalAddr(Addr::SocketAddr(service.local));
+                let request = (request, local, RemoteAddr(Addr::SocketAddr(remote)), scheme).into();
+                Ok::<_, Infallible>(hyper::Response::from(service.endpoint.get_response(request).await))
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_header_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            debug!(%remote, %error, "a connection ended early");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! API tokens: who may do more than read.
+
+use std::{fmt, sync::Arc};
+
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use subtle::ConstantTimeEq;
+
+/// The fewest characters of a token.
+const MIN_LENGTH: usize = 16;
+
+/// The tokens that are known, each under a name. Of a token only its SHA-256 is kept; none is shown anywhere.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens(Arc<[Token]>);
+
+struct Token {
+    name: Arc<str>,
+    hash: [u8; SHA256_OUTPUT_LEN],
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Token").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// Reads `name:token` pairs. Names are unique and consist of letters, digits and `-._`; tokens are unique, have at
+    /// least 16 characters, and consist of what stands in an `Authorization` header as it is: letters, digits and
+    /// `-._~+/=`. An error says which pair is wrong and why, but never shows a token.
+    pub fn parse<'a>(pairs: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidToken> {
+        let mut tokens: Vec<Token> = Vec::new();
+        for (position, pair) in (1..).zip(pairs) {
+            let (name, token) = pair.split_once(':').ok_or(InvalidToken::NoPair { position })?;
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            if name.is_empty() || !name.bytes().all(is_name) {
+                return Err(InvalidToken::Name { position });
+            }
+            let name: Arc<str> = name.into();
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+            if !token.bytes().all(is_token) {
+                return Err(InvalidToken::Characters { name });
+            }
+            if token.len() < MIN_LENGTH {
+                return Err(InvalidToken::Short { name });
+            }
+            let hash = hash_of(token);
+            for other in &tokens {
+                if other.name == name {
+                    return Err(InvalidToken::NameTwice { name });
+                }
+                if bool::from(other.hash.ct_eq(&hash)) {
+                    return Err(InvalidToken::TokenTwice { name, other: other.name.clone() });
+                }
+            }
+            tokens.push(Token { name, hash });
+        }
+        Ok(Self(tokens.into()))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The name of a token, if it is known. How long it takes tells nothing of the tokens.
+    pub(crate) fn name_of(&self, token: &str) -> Option<Arc<str>> {
+        let hash = hash_of(token);
+        self.0.iter().fold(
+            None,
+            |found, token| {
+                if bool::from(token.hash.ct_eq(&hash)) { Some(token.name.clone()) } else { found }
+            },
+        )
+    }
+}
+
+fn hash_of(token: &str) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut hash = [0; SHA256_OUTPUT_LEN];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+/// Why a text is no list of [`Tokens`]. It shows no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidToken {
+    /// There is no colon in it.
+    #[error(
+        "entry {position} is no pair; expected NAME:TOKEN, such as admin: and at least 16 characters of `openssl rand -hex 32`"
+    )]
+    NoPair {
+        /// Which entry, from 1 on.
+        position: usize,
+    },
+    /// The name is none.
+    #[error("entry {position} has no valid name before the colon; a name consists of letters, digits and -._")]
+    Name {
+        /// Which entry, from 1 on.
+        position: usize,
+    },
+    /// Two tokens have the same name.
+    #[error("there are two tokens of the name {name}; every token has a name of its own")]
+    NameTwice {
+        /// The name.
+        name: Arc<str>,
+    },
+    /// Two names have the same token.
+    #[error("{name} has the same token as {other}; revoking one would not revoke the other")]
+    TokenTwice {
+        /// A name.
+        name: Arc<str>,
+        /// The other name.
+        other: Arc<str>,
+    },
+    /// The token can be guessed.
+    #[error("the token of {name} is shorter than 16 characters; `openssl rand -hex 32` makes a good one")]
+    Short {
+        /// The name.
+        name: Arc<str>,
+    },
+    /// The token has characters that cannot be sent as they are.
+    #[error("the token of {name} has other characters than letters, digits and -._~+/=")]
+    Characters {
+        /// The name.
+        name: Arc<str>,
+    },
+}
