@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, unix_now};
+use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, Retention, unix_now};
 use isems_transport_http::{HttpConfig, HttpTransport, Target};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use poem::listener::TcpAcceptor;
@@ -52,7 +52,7 @@ impl Server {
         let options = RedbOptions {
             commit_interval: service.commit_interval,
             cache_bytes: CACHE_BYTES,
-            ..RedbOptions::default()
+            retention: Retention { age: service.retention, bytes: service.retention_size },
         };
         let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
         info!(path = %path.display(), nodes = repository.nodes().await?.len(), "database is open");

@@ -153,7 +153,7 @@ fn a_bad_setting_stops_the_start_with_key_value_and_expectation() {
     fs::write(folder.path().join("value.toml"), "poll_interval = \"soon\"").unwrap();
     fs::write(folder.path().join("type.toml"), "router_ips = { a = 1 }").unwrap();
     fs::write(folder.path().join("broken.toml"), "router_ips = [").unwrap();
-    let cases: [Case<'_>; 17] = [
+    let cases: [Case<'_>; 23] = [
         (&["--poll-interval", "soon"], &[], &["soon", "--poll-interval", "15m"]),
         (&["--poll-interval", "0s"], &[], &["0s", "at least 1s"]),
         (&[], &[("ISEMS_POLL_INTERVAL", "soon")], &["soon", "ISEMS_POLL_INTERVAL", "15m"]),
@@ -171,6 +171,12 @@ fn a_bad_setting_stops_the_start_with_key_value_and_expectation() {
         (&["--router-ips", "http://"], &[], &["router_ips", "http://"]),
         (&["--mqtt-server", "ftp://broker"], &[], &["mqtt_server", "ftp"]),
         (&["poll"], &[], &["ISEMS_ROUTER_IPS"]),
+        (&["--retention", "6d"], &[], &["6d", "--retention", "at least 1w"]),
+        (&["--retention", "18m"], &[], &["18m", "mo months"]),
+        (&[], &[("ISEMS_RETENTION", "90")], &["90", "ISEMS_RETENTION", "90d"]),
+        (&["--retention=-5y"], &[], &["-5y", "at least 1w"]),
+        (&["--retention-size", "4"], &[], &["4", "--retention-size", "at least 1MB", "4GB"]),
+        (&[], &[("ISEMS_RETENTION_SIZE", "4 gigs")], &["4 gigs", "ISEMS_RETENTION_SIZE", "4GB"]),
     ];
     for (flags, environment, wanted) in cases {
         let output = program(folder.path())
@@ -224,6 +230,25 @@ fn the_example_file_is_complete_and_can_be_used() {
     for flag in flags.filter(|flag| !["demo", "config", "help", "version"].contains(flag)) {
         let key = flag.replace('-', "_");
         assert!(file.contains(&format!("\n{key} = ")) || file.contains(&format!("\n# {key} = ")), "{key} is missing");
+    }
+}
+
+#[test]
+fn retention_is_off_unless_it_is_set() {
+    let read = |flags: &[&str]| {
+        let flags = ["isems-server"].iter().chain(flags).map(Into::into);
+        let service = Arguments::read(flags).unwrap().serve.service;
+        (service.retention.map(|age| age.as_secs()), service.retention_size)
+    };
+    assert_eq!(read(&[]), (None, None));
+    let ages =
+        [("1w", 604_800), ("90d", 7_776_000), ("5y", 157_788_000), ("18 months", 47_336_400), ("1y 6mo", 47_336_400)];
+    for (text, seconds) in ages {
+        assert_eq!(read(&["--retention", text]).0, Some(seconds), "{text}");
+    }
+    let sizes = [("4GB", 4_000_000_000), ("500MiB", 524_288_000), ("1.5 gb", 1_500_000_000), ("2000000", 2_000_000)];
+    for (text, bytes) in sizes {
+        assert_eq!(read(&["--retention-size", text]).1, Some(bytes), "{text}");
     }
 }
 

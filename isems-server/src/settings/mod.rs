@@ -18,7 +18,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use isems_transport_http::Target;
 use isems_transport_mqtt::Broker;
 
-use self::values::{database_path, origin, positive_duration, short_duration, socket_address};
+use self::values::{
+    database_path, origin, positive_duration, retention, retention_size, short_duration, socket_address,
+};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -156,6 +158,14 @@ pub struct ServiceArguments {
     #[arg(long, env = "ISEMS_COMMIT_INTERVAL", value_name = "DURATION", default_value = "0s", hide_env_values = true,
           value_parser = short_duration)]
     pub commit_interval: Duration,
+
+    /// Remove measurements by themselves, a week at a time, once they are older: 90d, 18 months, 5y [default: never]
+    #[arg(long, env = "ISEMS_RETENTION", value_name = "DURATION", hide_env_values = true, value_parser = retention)]
+    pub retention: Option<Duration>,
+
+    /// Remove the oldest weeks while the database holds more than this: 4GB, 500MiB [default: never]
+    #[arg(long, env = "ISEMS_RETENTION_SIZE", value_name = "SIZE", hide_env_values = true, value_parser = retention_size)]
+    pub retention_size: Option<u64>,
 
     /// Origins whose web pages may read the service from a browser, separated by commas; * is any
     #[arg(long, env = "ISEMS_CORS_ORIGINS", value_name = "ORIGINS", default_value = "*", value_delimiter = ',',
