@@ -5,13 +5,16 @@
 //! * [`settings::Arguments`] reads flags, environment and file;
 //! * [`Server`] opens the database, the transports and the port, and runs until it is stopped;
 //! * [`poll()`] polls every node once;
+//! * [`maintenance`] has the commands that look after a database;
 //! * [`api::Service`] is the HTTP service alone, for whoever embeds it;
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
 pub mod api;
 mod berlin;
+pub mod error;
 pub mod fleet;
 pub mod log;
+pub mod maintenance;
 mod poll;
 mod server;
 pub mod settings;

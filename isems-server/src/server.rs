@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use crate::{
     api::Service,
     fleet::{Fleet, RunningFleet},
+    maintenance::Control,
     settings::{PollArguments, ServeArguments, ServiceArguments},
 };
 
@@ -34,6 +35,7 @@ pub struct Server {
     collector: Collector,
     listener: TcpListener,
     fleet: Option<RunningFleet>,
+    control: Control,
     /// Held while the server exists: a demo's database goes with it.
     _temporary: Option<TempDir>,
 }
@@ -56,6 +58,7 @@ impl Server {
         };
         let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
         info!(path = %path.display(), nodes = repository.nodes().await?.len(), "database is open");
+        let control = Control::listen(&path, repository.clone());
         let mut collector = Collector::new(repository.clone());
         let mut fleet = None;
         if let Some(nodes) = demo {
@@ -72,7 +75,7 @@ impl Server {
             hide_inactive_after_days: service.hide_inactive_after_days,
             cors_origins: service.cors_origins.clone(),
         };
-        Ok(Self { service, collector, listener, fleet, _temporary: temporary })
+        Ok(Self { service, collector, listener, fleet, control, _temporary: temporary })
     }
 
     /// The address that the port is bound to.
@@ -83,7 +86,7 @@ impl Server {
     /// Collects and serves until `stop` is ready. Then no request is taken any more, those under way get three seconds, the
     /// transports are dropped, and the database is closed.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), BoxError> {
-        let Self { service, collector, listener, fleet, _temporary } = self;
+        let Self { service, collector, listener, fleet, control, _temporary } = self;
         let (stopping, stopped) = watch::channel(false);
         let when_stopped = || {
             let mut stopped = stopped.clone();
@@ -110,7 +113,8 @@ impl Server {
             info!("stopping");
             stopping.send_replace(true);
         };
-        let (http, fleet, (), ()) = tokio::join!(http, fleet, collector.run(when_stopped()), stop);
+        let (http, fleet, (), (), ()) =
+            tokio::join!(http, fleet, collector.run(when_stopped()), control.run(when_stopped()), stop);
         http?;
         fleet?;
         info!("stopped");

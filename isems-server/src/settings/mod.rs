@@ -21,6 +21,7 @@ use isems_transport_mqtt::Broker;
 use self::values::{
     database_path, origin, positive_duration, retention, retention_size, short_duration, socket_address,
 };
+use crate::maintenance::Maintenance;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -55,6 +56,9 @@ pub enum Action {
     Serve(ServeArguments),
     /// Poll every configured node once, and print what came; exit code 1 if any node failed
     Poll(PollArguments),
+    /// Look after a database.
+    #[command(flatten)]
+    Maintenance(Maintenance),
     /// Print the OpenAPI document of the HTTP service
     Openapi,
 }
