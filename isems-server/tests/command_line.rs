@@ -1,34 +1,19 @@
 //! The program as its user meets it: flags, environment, files, output and exit codes.
 
+mod common;
+
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener},
     path::Path,
-    process::{Child, Command, Output, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use isems_server::settings::Arguments;
 
-/// How long anything may take before a test gives up.
-const DEADLINE: Duration = Duration::from_mins(1);
-
-/// The program in a folder of its own, with nothing set in its environment.
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_isems-server"));
-    command.env_clear().current_dir(folder);
-    command
-}
-
-fn run(folder: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Output {
-    program(folder).args(flags).envs(environment.iter().copied()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use common::{Running, program, run, text};
 
 /// A node's web server: the same answer to every request.
 fn node(status: &'static str, body: String) -> SocketAddr {
@@ -55,68 +40,6 @@ fn lines(node: &str, count: i64) -> String {
         format!("{node};1;{second};v1;711;0;18.6;18.6;14.073;100;100;28;11.67;14.086;7;20;52.5;13.4;300\n")
     };
     (0..count).map(line).collect()
-}
-
-/// A server that is killed when a test ends, however it ends.
-struct Running {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Running {
-    fn start(folder: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut command = program(folder);
-        command.args(flags).envs(environment.iter().copied()).env("ISEMS_LISTEN", address.to_string());
-        let child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut running = Self { child, address };
-        running.wait_for("/healthz", "ok");
-        running
-    }
-
-    /// The answer to a request, once it contains a text.
-    fn wait_for(&mut self, path: &str, wanted: &str) -> String {
-        let start = Instant::now();
-        loop {
-            let answer = get(self.address, path);
-            match answer {
-                Some(answer) if answer.contains(wanted) => return answer,
-                _ => thread::sleep(Duration::from_millis(50)),
-            }
-            assert!(self.child.try_wait().unwrap().is_none(), "the server has ended: {}", self.log());
-            assert!(start.elapsed() < DEADLINE, "{path} never said {wanted}: {answer:?}");
-        }
-    }
-
-    /// What it has logged, once it has ended.
-    fn log(&mut self) -> String {
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        log
-    }
-
-    /// Asks it to end. Its log, and whether it ended well.
-    fn terminate(&mut self) -> (String, bool) {
-        let kill = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
-        assert!(kill.success());
-        let log = self.log();
-        (log, self.child.wait().unwrap().success())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn get(address: SocketAddr, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
 }
 
 #[test]
