@@ -319,7 +319,7 @@ fn statistics_are_told_to_people_and_to_scripts() {
         assert_eq!(stats["nodes"][1]["nodeId"], *second);
         assert_eq!(stats["nodes"][0]["measurements"], 1440);
         assert_eq!(stats["total"]["measurements"], 2880);
-        assert_eq!(stats["total"]["firstTimestamp"], "2025-10-25T22:00:00Z");
+        assert!(stats["total"]["firstTimestamp"].as_str().unwrap().starts_with("2025-10-25T22:00:"));
         assert!(stats["nodes"][0]["bytesPerMeasurement"].as_f64().unwrap() > 1.0);
         assert!(stats["fileBytes"].as_u64().unwrap() >= stats["liveBytes"].as_u64().unwrap());
         assert_eq!(stats["columnBytes"], Value::Null);
