@@ -1,5 +1,7 @@
 //! The commands that look after a database, without a server and with one that has it open.
 
+#![cfg(unix)]
+
 mod common;
 
 use std::{
@@ -461,6 +463,44 @@ fn damage_is_named_and_the_rest_is_saved() {
 }
 
 #[test]
+fn what_can_be_read_of_a_broken_structure_is_told_and_saved() {
+    let mut stored = two_nodes();
+    stored[700].firmware_version = Some("on the broken page".into());
+    let [first, second] = names(&stored);
+    for serves in [false, true] {
+        let mut place = Place::new(&stored);
+        let path = place.path("isems.redb");
+        let mut file = fs::read(&path).unwrap();
+        let mut broken = 0;
+        for page in file.chunks_mut(4096) {
+            if page.windows(18).any(|bytes| bytes == b"on the broken page") {
+                page.fill(0xa5);
+                broken += 1;
+            }
+        }
+        assert!(broken > 0);
+        fs::write(&path, file).unwrap();
+        if serves {
+            place.serve();
+        }
+        let check = place.run(&["check"]);
+        let said = text(&check.stdout);
+        assert_eq!(check.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("node {first}: what lies from 2025-10-26T")), "{said}");
+        assert!(said.contains("of 2880 measurements can be read") && !said.contains(&second), "{said}");
+        let backup = place.run(&["backup", "copy.redb"]);
+        assert_eq!(backup.status.code(), Some(1));
+        assert!(text(&backup.stdout).contains("measurements to "), "{}", text(&backup.stdout));
+        let saved = all_of(&place.path("copy.redb"), &first);
+        assert!((1440 - 120..1440).contains(&saved.len()), "{} are saved", saved.len());
+        assert!(saved.iter().all(|saved| stored.contains(saved)));
+        assert_eq!(all_of(&place.path("copy.redb"), &second), stored[1440..]);
+        let unfinished = |name: &String| name.contains("unfinished");
+        assert!(!place.files().iter().any(unfinished), "{:?}", place.files());
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_opened_leaves_something_to_do() {
     let place = Place::new(&two_nodes());
     let whole = fs::read(place.path("isems.redb")).unwrap();
@@ -550,7 +590,7 @@ fn requests_that_no_command_sends_are_answered_with_an_error() {
     };
     assert!(ask(b"{\"compact\":1}\n").contains("does not know this command"));
     assert!(ask(b"GET / HTTP/1.1\r\n\r\n").contains("does not know this command"));
-    assert!(ask(&[b'x'; 70_000]).contains("65536 bytes"));
+    assert!(ask(&vec![b'x'; 70_000]).contains("65536 bytes"));
     assert!(place.output(&["stats"]).contains("Hut"));
 }
 

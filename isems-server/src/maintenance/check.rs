@@ -2,16 +2,17 @@
 
 use std::io::Write;
 
-use isems_core::{BoxError, RedbRepository, RepositoryError};
+use isems_core::{BoxError, RedbRepository, Repository, RepositoryError};
+
+use super::salvage::Salvage;
 
 /// Names each damage on a line of its own, and says what was read. Whether all is sound.
 pub(super) async fn check(repository: &RedbRepository, output: &mut dyn Write) -> Result<bool, BoxError> {
     let checked = match repository.check().await {
         Ok(checked) => checked,
-        // The error's own text says to run this.
         Err(RepositoryError::Damaged { source, .. }) => {
-            writeln!(output, "the file: {source}")?;
-            writeln!(output, "The file's own structure is damaged. {WAY_OUT}")?;
+            writeln!(output, "the file itself: {source}")?;
+            probe(repository, output).await?;
             return Ok(false);
         }
         Err(error) => return Err(error.into()),
@@ -29,3 +30,17 @@ pub(super) async fn check(repository: &RedbRepository, output: &mut dyn Write) -
 }
 
 const WAY_OUT: &str = "`isems-server backup PATH` saves what can be read to a new file.";
+
+/// Finds out what can be read of a file whose own structure is damaged.
+async fn probe(repository: &RedbRepository, output: &mut dyn Write) -> Result<(), BoxError> {
+    let (mut read, mut kept) = (0, 0);
+    for node in repository.nodes().await? {
+        kept += node.measurements;
+        let mut salvage = Salvage::new(repository, node);
+        while let Some(measurements) = salvage.week(output).await? {
+            read += measurements.len();
+        }
+    }
+    writeln!(output, "{read} of {kept} measurements can be read. {WAY_OUT}")?;
+    Ok(())
+}
