@@ -1,6 +1,6 @@
 //! The command line: see `isems-server --help`.
 
-use std::{env, io, process::ExitCode, sync::Arc};
+use std::{env, io, process::ExitCode, sync::Arc, time::Duration};
 
 use isems_core::{BoxError, Collector, RedbRepository};
 use isems_server::{
@@ -13,6 +13,9 @@ use isems_server::{
 };
 use tokio::runtime::Runtime;
 
+/// How long the process waits for what is still under way when all else has ended.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
     let arguments = match Arguments::read(env::args_os()) {
         Ok(arguments) => arguments,
@@ -20,8 +23,8 @@ fn main() -> ExitCode {
     };
     let result = Runtime::new().map_err(BoxError::from).and_then(|runtime| {
         let result = runtime.block_on(run(arguments));
-        // A command of the control socket can still be reading the whole file, which nobody waits for any more.
-        runtime.shutdown_background();
+        // A command of the control socket can still be reading the whole file. That need not come to its end.
+        runtime.shutdown_timeout(LAST_WAIT);
         result
     });
     match result {

@@ -541,6 +541,18 @@ fn a_file_that_something_else_has_open_is_said_to_be() {
 }
 
 #[test]
+fn a_path_that_is_too_long_for_a_socket_does_not_stop_a_server() {
+    let mut place = Place { folder: tempfile::tempdir().unwrap(), server: None };
+    let long = format!("{}/isems.redb", "long".repeat(30));
+    fs::create_dir(place.path(&long).parent().unwrap()).unwrap();
+    place.server = Some(Running::start(place.folder.path(), &["serve", "--database-url", &long], &[]));
+    let error = place.error(&["stats", "--database-url", &long]);
+    assert!(error.contains("another process has it open"), "{error}");
+    let (log, ended_well) = place.server.as_mut().unwrap().terminate();
+    assert!(ended_well && log.contains("no control socket"), "{log}");
+}
+
+#[test]
 fn the_socket_is_the_servers_users_and_goes_with_it() {
     let mut place = Place::new(&hours("Hut", 2));
     let socket = place.path("isems.redb.control");

@@ -1,6 +1,6 @@
 //! The commands that look after a database: export, stats, check, backup, compact and delete.
 //!
-//! `arguments` is what the command line says. It becomes a [`Command`], which runs on an open database and writes text. Where
+//! `arguments` is what the command line says. It becomes a `Command`, which runs on an open database and writes text. Where
 //! another process has the database open, `control` sends the command there, and the same code runs in the server.
 
 mod arguments;

@@ -24,7 +24,13 @@ pub(in crate::maintenance) fn ask(
     let path = socket_path(database);
     let stream = match UnixStream::connect(&path) {
         Ok(stream) => stream,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+        // There is none, one of a server that has died, or the path is too long for one.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput
+            ) =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(format!("cannot reach the server through {}: {error}", path.display()).into()),
