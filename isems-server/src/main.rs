@@ -1,31 +1,32 @@
 //! The command line: see `isems-server --help`.
 
-use std::{env, io, process::ExitCode, sync::Arc};
+use std::{env, io, process::ExitCode, sync::Arc, time::Duration};
 
 use isems_core::{BoxError, Collector, RedbRepository};
 use isems_server::{
     Server,
     api::{Access, Service},
-    log, poll,
+    error::chain,
+    log, maintenance, poll,
     settings::{Action, Arguments, ServeArguments},
     signal,
 };
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long the process waits for what is still under way when all else has ended.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
     let arguments = match Arguments::read(env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    let result = match arguments.action {
-        None => serve(arguments.serve).await,
-        Some(Action::Serve(arguments)) => serve(*arguments).await,
-        Some(Action::Poll(arguments)) => {
-            log::start(&arguments.database);
-            poll(&arguments, io::stdout()).await
-        }
-        Some(Action::Openapi) => print_document(),
-    };
+    let result = Runtime::new().map_err(BoxError::from).and_then(|runtime| {
+        let result = runtime.block_on(run(arguments));
+        // A command of the control socket can still be reading the whole file. That need not come to its end.
+        runtime.shutdown_timeout(LAST_WAIT);
+        result
+    });
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -33,6 +34,22 @@ async fn main() -> ExitCode {
             eprintln!("error: {}", chain(&*error));
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<bool, BoxError> {
+    match arguments.action {
+        None => serve(arguments.serve).await,
+        Some(Action::Serve(arguments)) => serve(*arguments).await,
+        Some(Action::Poll(arguments)) => {
+            log::start(&arguments.database);
+            poll(&arguments, io::stdout()).await
+        }
+        Some(Action::Maintenance(action)) => {
+            log::start(action.database());
+            maintenance::run(&action, &mut io::stdout()).await
+        }
+        Some(Action::Openapi) => print_document(),
     }
 }
 
@@ -57,10 +74,4 @@ fn print_document() -> Result<bool, BoxError> {
     let service = Service { repository, monitor, hide_inactive_after_days: 30, cors_origins, access };
     println!("{}", service.document());
     Ok(true)
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, unix_now};
+use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, Retention, unix_now};
 use isems_transport_http::{HttpConfig, HttpTransport, Target};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use tempfile::TempDir;
@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::{
     api::{Access, Service},
     fleet::{Fleet, RunningFleet},
+    maintenance::Control,
     serve::{ConnectionLimits, serve},
     settings::{PollArguments, ServeArguments, ServiceArguments},
     tls::Certificate,
@@ -37,6 +38,7 @@ pub struct Server {
     limits: ConnectionLimits,
     certificate: Option<Certificate>,
     fleet: Option<RunningFleet>,
+    control: Control,
     /// Held while the server exists: a demo's database goes with it.
     _temporary: Option<TempDir>,
 }
@@ -59,10 +61,11 @@ impl Server {
         let options = RedbOptions {
             commit_interval: service.commit_interval,
             cache_bytes: CACHE_BYTES,
-            ..RedbOptions::default()
+            retention: Retention { age: service.retention, bytes: service.retention_size },
         };
         let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
         info!(path = %path.display(), nodes = repository.nodes().await?.len(), "database is open");
+        let control = Control::listen(&path, repository.clone());
         let mut collector = Collector::new(repository.clone());
         let mut fleet = None;
         if let Some(nodes) = demo {
@@ -80,7 +83,7 @@ impl Server {
             cors_origins: service.cors_origins.clone(),
             access,
         };
-        Ok(Self { service, collector, listener, limits, certificate, fleet, _temporary: temporary })
+        Ok(Self { service, collector, listener, limits, certificate, fleet, control, _temporary: temporary })
     }
 
     /// The address that the port is bound to.
@@ -91,7 +94,7 @@ impl Server {
     /// Collects and serves until `stop` is ready. Then no request is taken any more, those under way get three seconds, the
     /// transports are dropped, and the database is closed.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), BoxError> {
-        let Self { service, collector, listener, limits, certificate, fleet, _temporary } = self;
+        let Self { service, collector, listener, limits, certificate, fleet, control, _temporary } = self;
         let (stopping, stopped) = watch::channel(false);
         let when_stopped = || {
             let mut stopped = stopped.clone();
@@ -126,7 +129,8 @@ impl Server {
             info!("stopping");
             stopping.send_replace(true);
         };
-        let (http, fleet, (), ()) = tokio::join!(http, fleet, collector.run(when_stopped()), stop);
+        let (http, fleet, (), (), ()) =
+            tokio::join!(http, fleet, collector.run(when_stopped()), control.run(when_stopped()), stop);
         http?;
         fleet?;
         info!("stopped");

@@ -1,34 +1,20 @@
 //! The program as its user meets it: flags, environment, files, output and exit codes.
 
+mod common;
+
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use isems_server::settings::Arguments;
 
-/// How long anything may take before a test gives up.
-const DEADLINE: Duration = Duration::from_mins(1);
-
-/// The program in a folder of its own, with nothing set in its environment.
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_isems-server"));
-    command.env_clear().current_dir(folder);
-    command
-}
-
-fn run(folder: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Output {
-    program(folder).args(flags).envs(environment.iter().copied()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use common::{DEADLINE, Running, get_with, program, run, text};
 
 /// A node's web server: the same answer to every request.
 fn node(status: &'static str, body: String) -> SocketAddr {
@@ -57,77 +43,6 @@ fn lines(node: &str, count: i64) -> String {
     (0..count).map(line).collect()
 }
 
-/// A server that is killed when a test ends, however it ends.
-struct Running {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Running {
-    fn start(folder: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::start_at("127.0.0.1", folder, flags, environment)
-    }
-
-    fn start_at(host: &str, folder: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let address = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap();
-        let mut command = program(folder);
-        command.args(flags).envs(environment.iter().copied()).env("ISEMS_LISTEN", address.to_string());
-        let child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut running = Self { child, address };
-        running.wait_for("/healthz", "ok");
-        running
-    }
-
-    /// The answer to a request, once it contains a text.
-    fn wait_for(&mut self, path: &str, wanted: &str) -> String {
-        let start = Instant::now();
-        loop {
-            let answer = get(self.address, path);
-            match answer {
-                Some(answer) if answer.contains(wanted) => return answer,
-                _ => thread::sleep(Duration::from_millis(50)),
-            }
-            assert!(self.child.try_wait().unwrap().is_none(), "the server has ended: {}", self.log());
-            assert!(start.elapsed() < DEADLINE, "{path} never said {wanted}: {answer:?}");
-        }
-    }
-
-    /// What it has logged, once it has ended.
-    fn log(&mut self) -> String {
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        log
-    }
-
-    /// Asks it to end. Its log, and whether it ended well.
-    fn terminate(&mut self) -> (String, bool) {
-        let kill = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
-        assert!(kill.success());
-        let log = self.log();
-        (log, self.child.wait().unwrap().success())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn get(address: SocketAddr, path: &str) -> Option<String> {
-    get_with(address, path, "")
-}
-
-/// The answer to a request with further header lines.
-fn get_with(address: SocketAddr, path: &str, headers: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
-}
-
 #[test]
 fn helps_newcomers() {
     let folder = tempfile::tempdir().unwrap();
@@ -135,7 +50,9 @@ fn helps_newcomers() {
         let output = run(folder.path(), &flags, &[]);
         let help = text(&output.stdout);
         assert!(output.status.success());
-        for wanted in ["--demo", "poll", "openapi", "--router-ips", "--mqtt-server", "isems-server --demo"] {
+        for wanted in
+            ["--demo", "poll", "export", "backup", "openapi", "--router-ips", "--mqtt-server", "isems-server --demo"]
+        {
             assert!(help.contains(wanted), "{wanted} is missing in {help}");
         }
     }
@@ -162,7 +79,7 @@ fn a_bad_setting_stops_the_start_with_key_value_and_expectation() {
     fs::write(folder.path().join("value.toml"), "poll_interval = \"soon\"").unwrap();
     fs::write(folder.path().join("type.toml"), "router_ips = { a = 1 }").unwrap();
     fs::write(folder.path().join("broken.toml"), "router_ips = [").unwrap();
-    let cases: [Case<'_>; 24] = [
+    let cases: [Case<'_>; 30] = [
         (&["--poll-interval", "soon"], &[], &["soon", "--poll-interval", "15m"]),
         (&["--poll-interval", "0s"], &[], &["0s", "at least 1s"]),
         (&[], &[("ISEMS_POLL_INTERVAL", "soon")], &["soon", "ISEMS_POLL_INTERVAL", "15m"]),
@@ -187,6 +104,12 @@ fn a_bad_setting_stops_the_start_with_key_value_and_expectation() {
         (&["--tls-key", "x.key"], &[], &["tls_key", "ISEMS_TLS_CERTIFICATE"]),
         (&["--tls-certificate", "x.pem"], &[], &["tls_certificate", "ISEMS_TLS_KEY"]),
         (&["--tls-certificate", "x.pem", "--tls-key", "x.key"], &[], &["cannot read x.pem", "No such file"]),
+        (&["--retention", "6d"], &[], &["6d", "--retention", "at least 1w"]),
+        (&["--retention", "18m"], &[], &["18m", "mo months"]),
+        (&[], &[("ISEMS_RETENTION", "90")], &["90", "ISEMS_RETENTION", "90d"]),
+        (&["--retention=-5y"], &[], &["-5y", "at least 1w"]),
+        (&["--retention-size", "4"], &[], &["4", "--retention-size", "at least 1MB", "4GB"]),
+        (&[], &[("ISEMS_RETENTION_SIZE", "4 gigs")], &["4 gigs", "ISEMS_RETENTION_SIZE", "4GB"]),
     ];
     for (flags, environment, wanted) in cases {
         let output = program(folder.path())
@@ -242,6 +165,25 @@ fn the_example_file_is_complete_and_can_be_used() {
     for flag in flags.filter(|flag| !["demo", "config", "help", "version"].contains(flag)) {
         let key = flag.replace('-', "_");
         assert!(file.contains(&format!("\n{key} = ")) || file.contains(&format!("\n# {key} = ")), "{key} is missing");
+    }
+}
+
+#[test]
+fn retention_is_off_unless_it_is_set() {
+    let read = |flags: &[&str]| {
+        let flags = ["isems-server"].iter().chain(flags).map(Into::into);
+        let service = Arguments::read(flags).unwrap().serve.service;
+        (service.retention.map(|age| age.as_secs()), service.retention_size)
+    };
+    assert_eq!(read(&[]), (None, None));
+    let ages =
+        [("1w", 604_800), ("90d", 7_776_000), ("5y", 157_788_000), ("18 months", 47_336_400), ("1y 6mo", 47_336_400)];
+    for (text, seconds) in ages {
+        assert_eq!(read(&["--retention", text]).0, Some(seconds), "{text}");
+    }
+    let sizes = [("4GB", 4_000_000_000), ("500MiB", 524_288_000), ("1.5 gb", 1_500_000_000), ("2000000", 2_000_000)];
+    for (text, bytes) in sizes {
+        assert_eq!(read(&["--retention-size", text]).1, Some(bytes), "{text}");
     }
 }
 

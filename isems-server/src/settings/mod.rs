@@ -18,9 +18,10 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use isems_transport_http::Target;
 use isems_transport_mqtt::Broker;
 
-use crate::{api::Access, tokens::Tokens};
-
-use self::values::{database_path, origin, positive_duration, short_duration, socket_address};
+use self::values::{
+    database_path, origin, positive_duration, retention, retention_size, short_duration, socket_address,
+};
+use crate::{api::Access, maintenance::Maintenance, tokens::Tokens};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -55,6 +56,9 @@ pub enum Action {
     Serve(Box<ServeArguments>),
     /// Poll every configured node once, and print what came; exit code 1 if any node failed
     Poll(PollArguments),
+    /// Look after a database.
+    #[command(flatten)]
+    Maintenance(Maintenance),
     /// Print the OpenAPI document of the HTTP service
     Openapi,
 }
@@ -158,6 +162,14 @@ pub struct ServiceArguments {
     #[arg(long, env = "ISEMS_COMMIT_INTERVAL", value_name = "DURATION", default_value = "0s", hide_env_values = true,
           value_parser = short_duration)]
     pub commit_interval: Duration,
+
+    /// Remove measurements by themselves, a week at a time, once they are older: 90d, 18 months, 5y [default: never]
+    #[arg(long, env = "ISEMS_RETENTION", value_name = "DURATION", hide_env_values = true, value_parser = retention)]
+    pub retention: Option<Duration>,
+
+    /// Remove the oldest weeks while the database holds more than this: 4GB, 500MiB [default: never]
+    #[arg(long, env = "ISEMS_RETENTION_SIZE", value_name = "SIZE", hide_env_values = true, value_parser = retention_size)]
+    pub retention_size: Option<u64>,
 
     /// Origins whose web pages may read the service from a browser, separated by commas; * is any
     #[arg(long, env = "ISEMS_CORS_ORIGINS", value_name = "ORIGINS", default_value = "*", value_delimiter = ',',

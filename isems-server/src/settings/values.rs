@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span};
 
 pub(super) fn database_path(text: &str) -> Result<PathBuf, String> {
     let path = text.strip_prefix("redb:").unwrap_or(text);
@@ -42,6 +42,47 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
 pub(super) fn short_duration(text: &str) -> Result<Duration, String> {
     let duration = duration(text)?;
     if duration > Duration::from_mins(1) { Err("expected at most 1m".into()) } else { Ok(duration) }
+}
+
+/// How long measurements are kept, such as `90d`, `18 months` or `5y`: a year has 365.25 days, a month a twelfth of that.
+pub(super) fn retention(text: &str) -> Result<Duration, String> {
+    const DAY: f64 = 86_400.0;
+    const YEAR: f64 = 365.25 * DAY;
+    let span: Span = text.parse().map_err(|_| "expected a duration such as 90d, 18 months or 5y")?;
+    let seconds = f64::from(span.get_years()) * YEAR
+        + f64::from(span.get_months()) * (YEAR / 12.0)
+        + f64::from(span.get_weeks()) * (7.0 * DAY)
+        + f64::from(span.get_days()) * DAY
+        + f64::from(span.get_hours()) * 3600.0
+        + span.get_minutes() as f64 * 60.0
+        + span.get_seconds() as f64;
+    let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    if duration < Duration::from_hours(7 * 24) {
+        return Err("expected at least 1w; m is minutes, mo months".into());
+    }
+    Ok(duration)
+}
+
+/// A number of bytes, such as `4GB` (4,000,000,000) or `500MiB` (500 * 1,048,576).
+pub(super) fn retention_size(text: &str) -> Result<u64, String> {
+    let expected = || "expected a size of at least 1MB, such as 500MiB or 4GB".to_owned();
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(expected()),
+    };
+    let number: f64 = number.trim_end().parse().map_err(|_| expected())?;
+    let bytes = number * unit as f64;
+    if (1e6..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(expected()) }
 }
 
 pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {

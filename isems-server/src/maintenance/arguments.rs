@@ -1,0 +1,187 @@
+//! What the command line says.
+
+use std::{ops::Range, path::PathBuf};
+
+use clap::{Args, Subcommand};
+use isems_core::NodeId;
+
+use super::{
+    export::Format,
+    time::{Moment, time_zone},
+};
+use crate::settings::{DatabaseArguments, InvalidSetting};
+
+/// The commands that look after a database.
+#[derive(Debug, Subcommand)]
+pub enum Maintenance {
+    /// Write measurements as CSV, as JSON lines or as csvlog
+    Export(ExportArguments),
+    /// Show how much is stored of each node, and what it takes
+    Stats(StatsArguments),
+    /// Read everything back and name what is damaged; exit code 1 if anything is
+    Check(CheckArguments),
+    /// Write a consistent copy of the database to a new file
+    Backup(BackupArguments),
+    /// Make the file as small as it can be, while no server runs
+    Compact(CompactArguments),
+    /// Delete the measurements of a node
+    Delete(DeleteArguments),
+}
+
+impl Maintenance {
+    /// What every command says of the database.
+    pub fn database(&self) -> &DatabaseArguments {
+        match self {
+            Self::Export(arguments) => &arguments.database,
+            Self::Stats(arguments) => &arguments.database,
+            Self::Check(arguments) => &arguments.database,
+            Self::Backup(arguments) => &arguments.database,
+            Self::Compact(arguments) => &arguments.database,
+            Self::Delete(arguments) => &arguments.database,
+        }
+    }
+}
+
+/// The arguments of export.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+csv     a header and a line a measurement (RFC 4180), values under their names on the wire. A
+        text that begins with = + - @ or ' has a ' in front, so that no spreadsheet takes it for
+        a formula: whoever reads the text back removes one leading '.
+ndjson  a JSON object a line, with the same names.
+csvlog  the lines that the nodes write themselves. They have no receivedAt and no timeSource.
+
+Nodes come one after the other, each from old to new. It also works while a server runs.")]
+pub struct ExportArguments {
+    /// Nodes to write; all if none is named
+    #[arg(value_name = "NODE")]
+    pub nodes: Vec<NodeId>,
+
+    /// Which measurements.
+    #[command(flatten)]
+    pub range: RangeArguments,
+
+    /// How they are written
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub format: Format,
+
+    /// File to write, which has its name once it is complete [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}
+
+/// All seconds that a measurement can have.
+pub(super) const EVER: Range<i64> = 0..1 << 32;
+
+/// Which measured times are meant.
+#[derive(Debug, Args)]
+pub struct RangeArguments {
+    /// Not before this time: 2026-05-01T12:00:00Z, a day as 2026-05-01 (its midnight), or Unix seconds
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Moment>,
+
+    /// Before this time, in the same forms
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Moment>,
+
+    /// Time zone of days, and of the times that are written, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone_name)]
+    pub time_zone: String,
+}
+
+fn zone_name(name: &str) -> Result<String, String> {
+    time_zone(name).map(|_| name.into())
+}
+
+impl RangeArguments {
+    /// The measured times, Unix seconds. Without bounds it is all of them.
+    pub fn seconds(&self) -> Result<Range<i64>, InvalidSetting> {
+        let zone = time_zone(&self.time_zone).map_err(InvalidSetting)?;
+        let second = |moment: Option<&Moment>| moment.map(|moment| moment.second(&zone)).transpose();
+        let from = second(self.from.as_ref()).map_err(InvalidSetting)?.unwrap_or(EVER.start);
+        let to = second(self.to.as_ref()).map_err(InvalidSetting)?.unwrap_or(EVER.end);
+        if from >= to {
+            return Err(InvalidSetting("nothing lies between --from and --to: --from must be the earlier time".into()));
+        }
+        Ok(from..to)
+    }
+}
+
+/// The arguments of stats.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+recent measurements are not sealed into compressed blocks yet: that happens three days after
+their week is over.")]
+pub struct StatsArguments {
+    /// Show also what each column of the sealed blocks takes
+    #[arg(long)]
+    pub columns: bool,
+
+    /// Write JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}
+
+/// The arguments of check.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}
+
+/// The arguments of backup.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It also works while a server runs; the server writes the file then. Of a damaged database the
+copy has what can be read, what cannot is named, and the exit code is 1.")]
+pub struct BackupArguments {
+    /// File to make; it must not exist
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}
+
+/// The arguments of compact.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every week that is over is sealed into compressed blocks first. It can be interrupted at any time.")]
+pub struct CompactArguments {
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}
+
+/// The arguments of delete.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --from and --to all of the node is deleted, and the node forgotten. Room in the file is
+used again; `isems-server compact` gives it back.")]
+pub struct DeleteArguments {
+    /// The node
+    #[arg(value_name = "NODE")]
+    pub node: NodeId,
+
+    /// Which measurements.
+    #[command(flatten)]
+    pub range: RangeArguments,
+
+    /// Delete without asking
+    #[arg(long)]
+    pub yes: bool,
+
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}

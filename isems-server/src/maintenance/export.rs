@@ -1,0 +1,104 @@
+//! `isems-server export`: measurements as text.
+
+use std::{io::Write, ops::Range};
+
+use clap::ValueEnum;
+use futures_util::TryStreamExt;
+use isems_core::{BoxError, Measurement, MeasurementQuery, NodeId, RedbRepository, Repository, pages};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::{line, time::time_zone};
+
+/// How much is written at a time, bytes.
+const CHUNK: usize = 64 << 10;
+
+/// How measurements are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Format {
+    /// Comma separated values, with a header
+    Csv,
+    /// A JSON object a line
+    Ndjson,
+    /// The nodes' own lines
+    Csvlog,
+}
+
+/// What is to be written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Export {
+    /// All nodes if there is none.
+    pub(super) nodes: Vec<NodeId>,
+    /// Measured times, Unix seconds.
+    pub(super) seconds: Range<i64>,
+    pub(super) format: Format,
+    pub(super) time_zone: String,
+}
+
+impl Export {
+    /// Writes node after node, each from old to new. Memory stays flat.
+    pub(super) async fn run(&self, repository: &RedbRepository, output: &mut dyn Write) -> Result<(), BoxError> {
+        let zone = time_zone(&self.time_zone)?;
+        let nodes = self.nodes(repository).await?;
+        let mut lines = Lines { format: self.format, zone, buffer: Vec::with_capacity(2 * CHUNK), output };
+        if self.format == Format::Csv {
+            line::csv_header(&mut lines.buffer)?;
+        }
+        for node in nodes {
+            let Range { start: from, end: to } = self.seconds;
+            let query = MeasurementQuery { from, to, ..MeasurementQuery::oldest_first(node) };
+            lines.write_all(repository, query).await?;
+        }
+        lines.flush()
+    }
+
+    async fn nodes(&self, repository: &RedbRepository) -> Result<Vec<NodeId>, BoxError> {
+        let known = repository.nodes().await?;
+        if let Some(unknown) = self.nodes.iter().find(|id| known.iter().all(|node| node.id != **id)) {
+            return Err(super::unknown_node(unknown));
+        }
+        let is_wanted = |id: &NodeId| self.nodes.is_empty() || self.nodes.contains(id);
+        Ok(known.iter().map(|node| node.id.clone()).filter(is_wanted).collect())
+    }
+}
+
+/// Lines on their way out.
+struct Lines<'a> {
+    format: Format,
+    zone: TimeZone,
+    buffer: Vec<u8>,
+    output: &'a mut dyn Write,
+}
+
+impl Lines<'_> {
+    async fn write_all(&mut self, repository: &RedbRepository, query: MeasurementQuery) -> Result<(), BoxError> {
+        let mut pages = pages(repository, query);
+        let mut page = pages.try_next().await?;
+        while let Some(measurements) = page {
+            // The next page is read while this one is written.
+            let (next, written) = tokio::join!(
+                biased;
+                pages.try_next(),
+                async { measurements.iter().try_for_each(|measurement| self.write(measurement)) }
+            );
+            written?;
+            page = next?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, measurement: &Measurement) -> Result<(), BoxError> {
+        match self.format {
+            Format::Csv => line::csv(&mut self.buffer, measurement, &self.zone)?,
+            Format::Ndjson => line::ndjson(&mut self.buffer, measurement, &self.zone)?,
+            Format::Csvlog => line::csvlog(&mut self.buffer, measurement)?,
+        }
+        if self.buffer.len() >= CHUNK { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), BoxError> {
+        self.output.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}

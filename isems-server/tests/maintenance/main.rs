@@ -1,0 +1,11 @@
+//! The commands that look after a database, without a server and with one that has it open.
+
+#![cfg(unix)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod control;
+mod damage;
+mod export;
+mod place;
+mod upkeep;
