@@ -5,12 +5,14 @@
 //! * [`settings::Arguments`] reads flags, environment and file;
 //! * [`Server`] opens the database, the transports and the port, and runs until it is stopped;
 //! * [`poll()`] polls every node once;
+//! * [`import()`](import::import) brings in logs and the database of the Python collector;
 //! * [`api::Service`] is the HTTP service alone, for whoever embeds it;
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
 pub mod api;
 mod berlin;
 pub mod fleet;
+pub mod import;
 pub mod log;
 mod poll;
 mod server;

@@ -6,6 +6,7 @@ use isems_core::{BoxError, Collector, RedbRepository};
 use isems_server::{
     Server,
     api::Service,
+    import::import,
     log, poll,
     settings::{Action, Arguments, ServeArguments},
     signal,
@@ -24,6 +25,10 @@ async fn main() -> ExitCode {
             log::start(&arguments.database);
             poll(&arguments, io::stdout()).await
         }
+        Some(Action::Import(arguments)) => {
+            log::start(&arguments.database);
+            import(&arguments, io::stdout(), stopped()).await
+        }
         Some(Action::Openapi) => print_document(),
     };
     match result {
@@ -39,14 +44,14 @@ async fn main() -> ExitCode {
 async fn serve(arguments: &ServeArguments) -> Result<bool, BoxError> {
     log::start(&arguments.collect.database);
     let server = Server::open(arguments).await?;
-    server
-        .run(async {
-            if let Err(error) = signal::stop().await {
-                eprintln!("error: cannot wait for signals: {error}");
-            }
-        })
-        .await?;
+    server.run(stopped()).await?;
     Ok(true)
+}
+
+async fn stopped() {
+    if let Err(error) = signal::stop().await {
+        eprintln!("error: cannot wait for signals: {error}");
+    }
 }
 
 fn print_document() -> Result<bool, BoxError> {

@@ -19,6 +19,7 @@ use isems_transport_http::Target;
 use isems_transport_mqtt::Broker;
 
 use self::values::{database_path, origin, positive_duration, short_duration, socket_address};
+use crate::import::ImportArguments;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -53,6 +54,8 @@ pub enum Action {
     Serve(ServeArguments),
     /// Poll every configured node once, and print what came; exit code 1 if any node failed
     Poll(PollArguments),
+    /// Bring in logs (csvlog files) or the database of the Python collector, and print what became of them
+    Import(ImportArguments),
     /// Print the OpenAPI document of the HTTP service
     Openapi,
 }
