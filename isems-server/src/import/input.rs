@@ -84,7 +84,8 @@ impl Input {
         let whole = io::Cursor::new(start).chain(file);
         let counted = feed.progress.counting(whole);
         if is_gzip {
-            csvlog::read(MultiGzDecoder::new(counted), modified, feed)?;
+            csvlog::read(MultiGzDecoder::new(counted), modified, feed)
+                .map_err(|error| format!("cannot unpack it to its end: {error}"))?;
         } else {
             csvlog::read(counted, modified, feed)?;
         }

@@ -57,6 +57,8 @@ pub(super) fn read(path: &Path, bytes: u64, scratch: &Scratch, feed: &mut Feed) 
     } else {
         open(path)?
     };
+    // Lets a database that is cut short be read as far as it goes.
+    connection.pragma_update(None, "writable_schema", true)?;
     let mut rows = Rows { berlin: Berlin::new(), nodes: HashMap::new(), revision: None, firmware: None };
     let result = rows.read(&connection, bytes, feed);
     for node in rows.nodes.values_mut() {
@@ -147,7 +149,9 @@ impl Rows {
             connection.prepare(&format!("SELECT {columns} FROM measurement ORDER BY id")).map_err(foreign)?;
         let range =
             "SELECT coalesce((SELECT min(id) FROM measurement), 0), coalesce((SELECT max(id) FROM measurement), 0)";
-        let (first, last): (i64, i64) = connection.query_row(range, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        // Only progress is told by them, so that it does not matter if they cannot be read.
+        let ids = connection.query_row(range, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (first, last): (i64, i64) = ids.unwrap_or_default();
         let all_ids = u128::from(last.abs_diff(first)) + 1;
         let mut told = 0;
         let mut rows = statement.query([])?;
@@ -156,7 +160,7 @@ impl Rows {
                 return Ok(());
             }
             let id: i64 = row.get(0)?;
-            let read = (u128::from(id.abs_diff(first)) * u128::from(bytes) / all_ids) as u64;
+            let read = (u128::from(id.abs_diff(first)) * u128::from(bytes) / all_ids).min(bytes.into()) as u64;
             feed.progress.advance(read.saturating_sub(told));
             told = told.max(read);
             let line = id.clamp(0, u32::MAX.into()) as u32;
