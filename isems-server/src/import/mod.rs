@@ -93,7 +93,7 @@ pub async fn import(
     let result = if inputs.is_empty() { Ok(()) } else { run(arguments, inputs, &report, stop).await };
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.took = start.elapsed();
-    if result.is_ok() || report.files_read > 0 {
+    if result.is_ok() || report.stored + report.duplicates > 0 {
         write!(output, "{report}")?;
         output.flush()?;
     }
