@@ -126,7 +126,7 @@ fn helps_newcomers() {
         let output = run(folder.path(), &flags, &[]);
         let help = text(&output.stdout);
         assert!(output.status.success());
-        for wanted in ["--demo", "poll", "openapi", "--router-ips", "--mqtt-server", "isems-server --demo"] {
+        for wanted in ["--demo", "poll", "import", "openapi", "--router-ips", "--mqtt-server", "isems-server --demo"] {
             assert!(help.contains(wanted), "{wanted} is missing in {help}");
         }
     }

@@ -46,8 +46,8 @@ impl Progress {
     pub(super) fn show(&self, measurements: u64, last_logged: &mut Instant) {
         let read = self.read.load(Ordering::Relaxed);
         if !self.bar.is_hidden() {
-            self.bar.set_message(format!("{measurements} measurements"));
             self.bar.set_position(read);
+            self.bar.set_message(format!("{measurements} measurements"));
         } else if last_logged.elapsed() >= LOG_INTERVAL {
             *last_logged = Instant::now();
             info!(measurements, percent = (read * 100).checked_div(self.all).unwrap_or(100).min(100), "importing");
