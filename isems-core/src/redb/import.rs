@@ -21,7 +21,7 @@ use crate::{Batch, Measurement, Node, RepositoryError, Stored};
 
 /// Merged weeks are put into the file once they have this many measurements: a batch with a little of many weeks that are there
 /// already would have all of them in memory otherwise.
-const MEASUREMENTS_AT_ONCE: usize = 100_000;
+const MEASUREMENTS_AT_ONCE: usize = 50_000;
 
 /// A week of a node as it will be.
 struct MergedWeek<'a> {

@@ -7,7 +7,7 @@ use isems_core::{Measurement, NodeId};
 use super::packed::{Origin, Packed};
 
 /// How much may wait, bytes. It is about a million measurements: a week of a hundred nodes that report once a minute.
-const MEMORY: usize = 28 << 20;
+const MEMORY: usize = 24 << 20;
 
 /// A week is taken for complete when its node has gone on in another one for this many measurements. Lines that are a little
 /// late are within.
