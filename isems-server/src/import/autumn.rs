@@ -74,24 +74,20 @@ impl NodeClock {
         let (first, last) = (times[0], times[times.len() - 1]);
         let within_hour = |from: i64, to: i64| (0..=HOUR).contains(&(to - from));
         let went_back = times.array_windows().position(|[a, b]| a - b > STEP_SECONDS);
-        let (winter_from, ambiguous) = if let Some(before) = went_back {
-            // A clock that goes back more than once contradicts itself.
-            let again = times[before + 1..].array_windows().position(|[a, b]| a - b > STEP_SECONDS);
-            (before + 1, again.map_or(0, |again| times.len() - (before + 1) - (again + 1)))
-        } else if self.previous.is_some_and(|previous| within_hour(previous, first)) {
-            (times.len(), 0)
-        } else if self.previous.is_some_and(|previous| previous < first)
-            && next.is_some_and(|next| within_hour(last + HOUR, next))
-        {
-            (0, 0)
-        } else {
-            (times.len(), times.len())
+        let follows = self.previous.is_some_and(|previous| within_hour(previous, first));
+        let precedes = self.previous.is_some_and(|previous| previous < first)
+            && next.is_some_and(|next| within_hour(last + HOUR, next));
+        let winter_from = match went_back {
+            Some(before) => before + 1,
+            None if !follows && precedes => 0,
+            None => times.len(),
         };
+        let ambiguous = if went_back.is_some() || follows || precedes { 0 } else { times.len() as u64 };
         for (measurement, _) in &mut rows[winter_from..] {
             measurement.timestamp += HOUR;
             measurement.received_at += HOUR;
         }
         self.previous = rows.last().map(|(measurement, _)| measurement.timestamp);
-        Settled { rows, ambiguous: ambiguous as u64 }
+        Settled { rows, ambiguous }
     }
 }

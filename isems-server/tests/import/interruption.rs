@@ -13,7 +13,6 @@ fn interrupt(process: u32) {
     assert!(kill.success());
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn an_import_that_is_interrupted_goes_on_the_next_time() {
     let place = Place::new();
@@ -23,10 +22,9 @@ async fn an_import_that_is_interrupted_goes_on_the_next_time() {
     // A file that does not end.
     assert!(Command::new("mkfifo").arg(place.path("endless.log")).status().unwrap().success());
     let mut command = place.command(&["long.log", "endless.log", "--log", "debug"]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut endless = File::options().write(true).open(place.path("endless.log")).unwrap();
     endless.write_all(minutes("Dach", MONDAY, 5).collect::<String>().as_bytes()).unwrap();
-    let mut child = child;
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(log.any(|line| line.unwrap().contains("a batch is stored")));
     interrupt(child.id());

@@ -2,6 +2,7 @@
 
 mod csvlog;
 mod failures;
+#[cfg(unix)]
 mod interruption;
 mod sqlite;
 
