@@ -19,6 +19,9 @@ use super::{
 /// How many measurements are stored in one transaction, about. With what storing needs they take 60 MB.
 const MEASUREMENTS_A_BATCH: usize = 80_000;
 
+/// How many rejects of files that have ended wait for a batch.
+const REJECTS_A_BATCH: usize = 5 * Inbox::REJECTS_LOGGED;
+
 /// After how many measurements it is looked which weeks are complete.
 const MEASUREMENTS_A_LOOK: usize = 10_000;
 
@@ -46,12 +49,12 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn new(deliveries: Sender<Delivery>, report: Arc<Mutex<Report>>, progress: Progress, now: i64) -> Self {
+    pub(super) fn new(deliveries: Sender<Delivery>, report: Arc<Mutex<Report>>, progress: Progress) -> Self {
         Self {
             deliveries,
             report,
             progress,
-            now,
+            now: unix_now(),
             pending: Pending::default(),
             unlooked: 0,
             delivery: Delivery::default(),
@@ -62,7 +65,7 @@ impl Feed {
         }
     }
 
-    /// When the import began, Unix seconds, UTC. No measurement is later.
+    /// When the import of the file began, Unix seconds, UTC. None of its measurements is much later.
     pub(super) fn now(&self) -> i64 {
         self.now
     }
@@ -74,6 +77,7 @@ impl Feed {
 
     /// What follows is from this file.
     pub(super) fn begin(&mut self, file: u32, source: &str) {
+        self.now = unix_now();
         self.file = file;
         source.clone_into(&mut self.source);
     }
@@ -81,6 +85,9 @@ impl Feed {
     /// The end of a file.
     pub(super) fn end(&mut self) {
         self.delivery.rejects.extend(self.rejects.drain(..));
+        if self.delivery.rejects.len() >= REJECTS_A_BATCH {
+            self.send();
+        }
     }
 
     /// A measurement from a line of the file. It is valid.

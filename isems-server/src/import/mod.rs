@@ -27,7 +27,7 @@ use std::{
 use clap::Args;
 use isems_core::{
     Batch, BoxError, Inbox, Measurement, NodeId, RedbOptions, RedbRepository, Reject, RejectReason, Repository,
-    RepositoryError, unix_now,
+    RepositoryError,
 };
 use tokio::{
     sync::mpsc::{Receiver, channel},
@@ -121,7 +121,7 @@ async fn run(
     let scratch = Arc::new(Scratch::beside(path));
     let progress = Progress::new(bytes);
     let (sender, receiver) = channel(1);
-    let feed = Feed::new(sender, report.clone(), progress.clone(), unix_now());
+    let feed = Feed::new(sender, report.clone(), progress.clone());
     let (room, told) = (scratch.clone(), report.clone());
     // Not one of the runtime's threads: these are waited for in the end, and reading can hang.
     let reader = thread::Builder::new().name("isems-import".into()).spawn(move || read(&inputs, &room, feed, &told))?;
@@ -134,7 +134,7 @@ async fn run(
     };
     let ended = timeout(GRACE, has_ended).await;
     store.progress.end();
-    drop(scratch);
+    scratch.remove();
     stored?;
     if ended.is_ok() && reader.join().is_err() {
         return Err("reading the files has failed; what is stored stays".into());

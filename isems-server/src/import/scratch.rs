@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A folder that is made when it is needed, and is gone when this is dropped.
+/// A folder that is made when it is needed.
 #[derive(Debug)]
 pub(super) struct Scratch {
     parent: PathBuf,
@@ -29,5 +29,10 @@ impl Scratch {
             *folder = Some(tempfile::Builder::new().prefix(".isems-import-").tempdir_in(&self.parent)?);
         }
         Ok(folder.as_ref().map(|folder| folder.path().to_owned()).unwrap_or_default())
+    }
+
+    /// Removes the folder with what is in it, also from under a thread that hangs.
+    pub(super) fn remove(&self) {
+        drop(self.folder.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
