@@ -67,7 +67,7 @@ pub use crate::{
     account::{LastError, SourceStatus, TransportState, TransportStatus},
     backoff::Backoff,
     collector::{Collector, Monitor},
-    decode::{Decoded, RejectedLine, decode},
+    decode::{CsvlogDecoder, Decoded, RejectedLine, decode},
     inbox::{Inbox, Receipt},
     measurement::{Fault, Field, Measurement, TimeSource},
     node::{InvalidNodeId, Node, NodeId},

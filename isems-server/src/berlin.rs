@@ -1,6 +1,24 @@
 //! The wall clock of Europe/Berlin, in which the original collector's API told its times.
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::DateTime,
+    tz::{AmbiguousOffset, Offset, TimeZone},
+};
+
+/// When a wall clock shows a time, Unix seconds, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instant {
+    /// Once, as most times.
+    Once(i64),
+    /// Never: in spring the clock skips an hour.
+    Never,
+    /// Twice: in autumn it goes through an hour of summer time, and an hour later through the same one of winter time.
+    Twice {
+        /// In summer time.
+        first: i64,
+    },
+}
 
 /// Tells Berlin's wall clock.
 #[derive(Debug, Clone)]
@@ -16,5 +34,15 @@ impl Berlin {
     pub(crate) fn wall_clock(&self, second: i64) -> DateTime {
         let timestamp = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
         self.0.to_datetime(timestamp)
+    }
+
+    /// When the wall clock shows this.
+    pub(crate) fn instant(&self, wall_clock: DateTime) -> Instant {
+        let second = |offset: Offset| offset.to_timestamp(wall_clock).map_or(i64::MIN, Timestamp::as_second);
+        match self.0.to_ambiguous_timestamp(wall_clock).offset() {
+            AmbiguousOffset::Unambiguous { offset } => Instant::Once(second(offset)),
+            AmbiguousOffset::Gap { .. } => Instant::Never,
+            AmbiguousOffset::Fold { before, .. } => Instant::Twice { first: second(before) },
+        }
     }
 }

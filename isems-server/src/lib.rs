@@ -5,6 +5,7 @@
 //! * [`settings::Arguments`] reads flags, environment and file;
 //! * [`Server`] opens the database, the transports and the port, and runs until it is stopped;
 //! * [`poll()`] polls every node once;
+//! * [`import()`](import::import) brings in logs and the database of the Python collector;
 //! * [`maintenance`] has the commands that look after a database;
 //! * [`api::Service`] is the HTTP service alone, for whoever embeds it;
 //! * [`serve`](serve::serve) serves it within limits, over a [TLS certificate](tls::Certificate) if there is one, to those who
@@ -15,6 +16,7 @@ pub mod api;
 mod berlin;
 pub mod error;
 pub mod fleet;
+pub mod import;
 pub mod log;
 pub mod maintenance;
 mod poll;

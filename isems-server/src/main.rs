@@ -7,6 +7,7 @@ use isems_server::{
     Server,
     api::{Access, Service},
     error::chain,
+    import::import,
     log, maintenance, poll,
     settings::{Action, Arguments, ServeArguments},
     signal,
@@ -45,6 +46,10 @@ async fn run(arguments: Arguments) -> Result<bool, BoxError> {
             log::start(&arguments.database);
             poll(&arguments, io::stdout()).await
         }
+        Some(Action::Import(arguments)) => {
+            log::start(&arguments.database);
+            import(&arguments, io::stdout(), stopped()).await
+        }
         Some(Action::Maintenance(action)) => {
             log::start(action.database());
             maintenance::run(&action, &mut io::stdout()).await
@@ -57,14 +62,14 @@ async fn serve(arguments: ServeArguments) -> Result<bool, BoxError> {
     log::start(&arguments.collect.database);
     let server = Server::open(&arguments).await?;
     drop(arguments);
-    server
-        .run(async {
-            if let Err(error) = signal::stop().await {
-                eprintln!("error: cannot wait for signals: {error}");
-            }
-        })
-        .await?;
+    server.run(stopped()).await?;
     Ok(true)
+}
+
+async fn stopped() {
+    if let Err(error) = signal::stop().await {
+        eprintln!("error: cannot wait for signals: {error}");
+    }
 }
 
 fn print_document() -> Result<bool, BoxError> {

@@ -50,9 +50,17 @@ fn helps_newcomers() {
         let output = run(folder.path(), &flags, &[]);
         let help = text(&output.stdout);
         assert!(output.status.success());
-        for wanted in
-            ["--demo", "poll", "export", "backup", "openapi", "--router-ips", "--mqtt-server", "isems-server --demo"]
-        {
+        for wanted in [
+            "--demo",
+            "poll",
+            "import",
+            "export",
+            "backup",
+            "openapi",
+            "--router-ips",
+            "--mqtt-server",
+            "isems-server --demo",
+        ] {
             assert!(help.contains(wanted), "{wanted} is missing in {help}");
         }
     }

@@ -9,7 +9,7 @@ const FIELDS_WITHOUT_STATUS: usize = 18;
 const FIELDS: usize = 19;
 
 pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
-    let mut lines = LineDecoder { payload, node: None, revision: None, firmware: None };
+    let mut lines = CsvlogDecoder { named: payload.node.clone(), ..CsvlogDecoder::new(payload.received_at) };
     let mut decoded = Decoded::default();
     let mut unset_clock = Vec::new();
     let mut newest_is_unset = false;
@@ -33,7 +33,7 @@ pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match lines.decode(line) {
+        match lines.measurement(line) {
             Ok(measurement) => {
                 newest_is_unset = measurement.timestamp < Measurement::CLOCK_UNSET_BEFORE;
                 if newest_is_unset {
@@ -85,16 +85,46 @@ fn is_whole(line: &[u8]) -> bool {
         && status.and_then(|status| str::from_utf8(status).ok()).is_some_and(|status| status.parse::<Status>().is_ok())
 }
 
-/// Decodes lines one by one and shares the texts that neighbouring lines have in common.
-struct LineDecoder<'a> {
-    payload: &'a Payload<'a>,
+/// Decodes csvlog lines one by one, for whoever reads a log too large for a [`Payload`].
+///
+/// What [`decode`](crate::decode()) knows from the payload as a whole it does not know: a line whose clock was not set is always
+/// rejected, because nothing tells when it arrived.
+#[derive(Debug, Clone)]
+pub struct CsvlogDecoder {
+    /// The node that every line has to name.
+    named: Option<NodeId>,
+    received_at: i64,
+    // What neighbouring lines have in common is shared.
     node: Option<NodeId>,
     revision: Option<Arc<str>>,
     firmware: Option<Arc<str>>,
 }
 
-impl LineDecoder<'_> {
-    fn decode(&mut self, line: &[u8]) -> Result<Measurement, LineFault> {
+impl CsvlogDecoder {
+    /// Decodes lines that arrived at this time, Unix seconds, UTC.
+    pub fn new(received_at: i64) -> Self {
+        Self { named: None, received_at, node: None, revision: None, firmware: None }
+    }
+
+    /// Decodes a line without its line feed. `None`: it is blank. `number` is its number in the log, and `is_ended` whether
+    /// it had a line feed: without one a line counts only when it is whole by itself, with 19 fields and three status digits.
+    pub fn decode(&mut self, number: u32, line: &[u8], is_ended: bool) -> Option<Result<Measurement, RejectedLine>> {
+        let (line, is_ended) = line.strip_suffix(b"\r").map_or((line, is_ended), |line| (line, true));
+        let line = without_byte_order_mark(line);
+        if line.trim_ascii().is_empty() {
+            return None;
+        }
+        let decoded = if is_ended || is_whole(line) {
+            self.measurement(line).and_then(|measurement| {
+                if measurement.timestamp < Measurement::CLOCK_UNSET_BEFORE { Err(CLOCK_UNSET) } else { Ok(measurement) }
+            })
+        } else {
+            Err(LineFault::whole(RejectReason::FieldCount))
+        };
+        Some(decoded.map_err(|fault| fault.rejected(number, line)))
+    }
+
+    fn measurement(&mut self, line: &[u8]) -> Result<Measurement, LineFault> {
         let line = str::from_utf8(line).map_err(|_| LineFault::whole(RejectReason::EncodingInvalid))?;
         let mut fields = [""; FIELDS];
         let mut count = 0;
@@ -110,11 +140,11 @@ impl LineDecoder<'_> {
         if timestamp == 0 && fields[3..count].iter().all(|field| is_zero(field)) {
             return Err(LineFault::whole(RejectReason::Placeholder));
         }
-        let latest = self.payload.received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS).min(i64::from(u32::MAX));
+        let latest = self.received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS).min(i64::from(u32::MAX));
         if timestamp > latest {
             return Err(LineFault { reason: RejectReason::ClockAhead, field: Some("timestamp") });
         }
-        let mut measurement = Measurement::new(node, timestamp, self.payload.received_at);
+        let mut measurement = Measurement::new(node, timestamp, self.received_at);
         measurement.isems_revision = value::text("isemsRevision", fields[1], &mut self.revision)?;
         measurement.firmware_version = value::text("openMPPTFirmwareVersion", fields[3], &mut self.firmware)?;
         measurement.time_to_shutdown = value::field_number(Field::TimeToShutdown, fields[4])?;
@@ -127,7 +157,7 @@ impl LineDecoder<'_> {
     }
 
     fn node(&mut self, name: &str) -> Result<NodeId, LineFault> {
-        if let Some(node) = &self.payload.node {
+        if let Some(node) = &self.named {
             if node.as_str() == name {
                 return Ok(node.clone());
             }
@@ -138,7 +168,7 @@ impl LineDecoder<'_> {
         }
         let node =
             NodeId::new(name).map_err(|_| LineFault { reason: RejectReason::NodeIdInvalid, field: Some("nodeId") })?;
-        if self.payload.node.is_some() {
+        if self.named.is_some() {
             return Err(LineFault { reason: RejectReason::NodeMismatch, field: Some("nodeId") });
         }
         self.node = Some(node.clone());

@@ -4,6 +4,7 @@ mod csvlog;
 mod json;
 mod value;
 
+pub use self::csvlog::CsvlogDecoder;
 use crate::{Fault, Format, Measurement, Payload, Reject, RejectReason};
 
 /// What a payload's bytes hold: `received` = measurements + rejects.

@@ -1,6 +1,7 @@
 //! Storing much history at once, straight into blocks.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     num::NonZero,
     sync::atomic::{AtomicUsize, Ordering},
@@ -18,11 +19,15 @@ use super::{
 };
 use crate::{Batch, Measurement, Node, RepositoryError, Stored};
 
+/// Merged weeks are put into the file once they have this many measurements: a batch with a little of many weeks that are there
+/// already would have all of them in memory otherwise.
+const MEASUREMENTS_AT_ONCE: usize = 50_000;
+
 /// A week of a node as it will be.
-struct MergedWeek {
+struct MergedWeek<'a> {
     number: u32,
     week: u16,
-    measurements: Vec<Measurement>,
+    measurements: Cow<'a, [Measurement]>,
     had_rows: bool,
 }
 
@@ -42,25 +47,19 @@ impl Writer {
             let mut rows = transaction.open_table(ROWS)?;
             let mut blocks = transaction.open_table(BLOCKS)?;
             let mut weeks = Vec::new();
-            let mut rest = measurements.into_iter().peekable();
-            while let Some(first) = rest.next() {
-                let node_id = first.node_id.clone();
-                let week = week_of(first.timestamp as u64);
-                let mut new = vec![first];
-                while let Some(next) =
-                    rest.next_if(|next| next.node_id == node_id && next.timestamp < week_start(week + 1) as i64)
-                {
-                    new.push(next);
+            let mut waiting = 0;
+            for new in measurements.chunk_by(|a, b| a.node_id == b.node_id && week(a) == week(b)) {
+                if let Some(merged) = merge(&mut rows, &blocks, &mut changed, new, &mut stored)? {
+                    waiting += merged.measurements.len();
+                    weeks.push(merged);
                 }
-                weeks.extend(merge(&mut rows, &blocks, &mut changed, week, new, &mut stored)?);
-            }
-            for (week, block) in weeks.iter().zip(encode(&weeks)?) {
-                if week.had_rows {
-                    let base = row_key(week.number, 0);
-                    rows.retain_in(base + week_start(week.week)..base + week_start(week.week + 1), |_, _| false)?;
+                if waiting >= MEASUREMENTS_AT_ONCE {
+                    insert(&mut rows, &mut blocks, &weeks)?;
+                    weeks.clear();
+                    waiting = 0;
                 }
-                sealed::insert(&mut blocks, week.number, week.week, &block)?;
             }
+            insert(&mut rows, &mut blocks, &weeks)?;
             changed.write(&transaction)?;
             append(&transaction, &batch)?;
         }
@@ -71,19 +70,39 @@ impl Writer {
     }
 }
 
-/// Merges what is new of a node's week with what is there. `None`: the week stays as it is.
-fn merge(
+fn week(measurement: &Measurement) -> u16 {
+    week_of(measurement.timestamp as u64)
+}
+
+/// Puts weeks into blocks, in the place of what is there of them.
+fn insert(
+    rows: &mut Table<'_, u64, &'static [u8]>,
+    blocks: &mut Table<'_, u64, &'static [u8]>,
+    weeks: &[MergedWeek<'_>],
+) -> Result<(), Failure> {
+    for (week, block) in weeks.iter().zip(encode(weeks)?) {
+        if week.had_rows {
+            let base = row_key(week.number, 0);
+            rows.retain_in(base + week_start(week.week)..base + week_start(week.week + 1), |_, _| false)?;
+        }
+        sealed::insert(blocks, week.number, week.week, &block)?;
+    }
+    Ok(())
+}
+
+/// Merges what is new of a node's week, in order of time, with what is there. `None`: the week stays as it is.
+fn merge<'a>(
     rows: &mut Table<'_, u64, &'static [u8]>,
     blocks: &Table<'_, u64, &'static [u8]>,
     changed: &mut ChangedNodes<'_>,
-    week: u16,
-    new: Vec<Measurement>,
+    new: &'a [Measurement],
     stored: &mut Stored,
-) -> Result<Option<MergedWeek>, Failure> {
+) -> Result<Option<MergedWeek<'a>>, Failure> {
+    let week = week(&new[0]);
     let Some(known) = known(rows, blocks, changed.node_of(&new[0]), week)? else {
         // A week that cannot be read whole takes rows beside what is damaged.
         let Stored { stored: count, duplicates, conflicts } =
-            store_measurements(rows, blocks, &mut SealedPages::default(), changed, &new)?;
+            store_measurements(rows, blocks, &mut SealedPages::default(), changed, new)?;
         stored.stored += count;
         stored.duplicates += duplicates;
         stored.conflicts.extend(conflicts);
@@ -94,21 +113,21 @@ fn merge(
     let mut merged = known.measurements;
     if merged.is_empty() && new.is_sorted_by(|a, b| a.timestamp < b.timestamp) {
         stored.stored += new.len() as u64;
-        for measurement in &new {
+        for measurement in new {
             count(node, measurement);
         }
-        return Ok(Some(MergedWeek { number: node.number, week, measurements: new, had_rows }));
+        return Ok(Some(MergedWeek { number: node.number, week, measurements: new.into(), had_rows }));
     }
     let mut is_changed = false;
     for measurement in new {
         match merged.get(&measurement.timestamp) {
-            Some(known) if known.same_values(&measurement) => stored.duplicates += 1,
-            Some(_) => stored.conflicts.push(measurement),
+            Some(known) if known.same_values(measurement) => stored.duplicates += 1,
+            Some(_) => stored.conflicts.push(measurement.clone()),
             None => {
                 stored.stored += 1;
-                count(node, &measurement);
+                count(node, measurement);
                 is_changed = true;
-                merged.insert(measurement.timestamp, measurement);
+                merged.insert(measurement.timestamp, measurement.clone());
             }
         }
     }
@@ -149,7 +168,7 @@ fn known(
 }
 
 /// The blocks of weeks, in their order, made on all processors.
-fn encode(weeks: &[MergedWeek]) -> Result<Vec<Vec<u8>>, Failure> {
+fn encode(weeks: &[MergedWeek<'_>]) -> Result<Vec<Vec<u8>>, Failure> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(weeks.len());
     let next = AtomicUsize::new(0);
     let work = || {

@@ -21,7 +21,7 @@ use isems_transport_mqtt::Broker;
 use self::values::{
     database_path, origin, positive_duration, retention, retention_size, short_duration, socket_address,
 };
-use crate::{api::Access, maintenance::Maintenance, tokens::Tokens};
+use crate::{api::Access, import::ImportArguments, maintenance::Maintenance, tokens::Tokens};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -56,6 +56,8 @@ pub enum Action {
     Serve(Box<ServeArguments>),
     /// Poll every configured node once, and print what came; exit code 1 if any node failed
     Poll(PollArguments),
+    /// Bring in logs (csvlog files) or the database of the Python collector, and print what became of them
+    Import(ImportArguments),
     /// Look after a database.
     #[command(flatten)]
     Maintenance(Maintenance),

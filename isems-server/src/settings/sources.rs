@@ -18,11 +18,19 @@ pub(super) fn matches(command: Command, flags: &[OsString]) -> Result<(Command, 
     check_environment(&command)?;
     let file = config_flag(flags).or_else(|| environment_value("ISEMS_CONFIG").map(PathBuf::from));
     let file = file.map(|path| File::read(&command, path)).transpose()?;
+    let declared = command.clone();
     let command = with_file(command, file.as_ref());
-    let matches = command
-        .clone()
-        .try_get_matches_from(flags)
-        .map_err(|error| with_origin(error, &command, flags, file.as_ref()))?;
+    let names_command = flags.get(1).is_some_and(|first| command.find_subcommand(first).is_some());
+    let parser = if names_command {
+        // What is said of the flags of serve, that can stand without its name, is not asked for then: a bad value there would
+        // be an error even where the command's own flag goes before it.
+        let silent = declared.mut_args(|argument| argument.env(Resettable::Reset));
+        silent.mut_subcommands(|subcommand| with_file(subcommand, file.as_ref()))
+    } else {
+        command.clone()
+    };
+    let matches =
+        parser.try_get_matches_from(flags).map_err(|error| with_origin(error, &command, flags, file.as_ref()))?;
     Ok((command, matches))
 }
 

@@ -10,10 +10,12 @@ use jiff::{SignedDuration, Span};
 
 pub(super) fn database_path(text: &str) -> Result<PathBuf, String> {
     let path = text.strip_prefix("redb:").unwrap_or(text);
-    if text.starts_with("sqlite:") {
-        return Err("this is the database of the Python collector, which isems-server cannot open; name a new file, \
-                    such as isems.redb, and leave the old one where it is"
-            .into());
+    if let Some(old) = text.strip_prefix("sqlite:") {
+        let old = old.strip_prefix("///").unwrap_or(old);
+        return Err(format!(
+            "this is the database of the Python collector; name a new file, such as isems.redb, and bring the old one in \
+             once: isems-server import {old} --database-url isems.redb"
+        ));
     }
     match path.split_once("://") {
         _ if path.is_empty() => Err("expected a path, such as isems.redb".into()),

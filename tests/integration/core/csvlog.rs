@@ -1,7 +1,7 @@
 //! Decoding csvlog lines.
 
 use isems_core::{
-    Decoded, Field, Measurement, Payload, Reject, RejectReason, Status, TimeSource, decode,
+    CsvlogDecoder, Decoded, Field, Measurement, Payload, Reject, RejectReason, Status, TimeSource, decode,
     testing::{SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME},
 };
 
@@ -422,4 +422,43 @@ fn node_ids_are_free_text() {
         let named = Payload { node: Some(node_id(name)), ..payload(line.as_bytes()) };
         assert_eq!(only_measurement(decode(&named)), measurement);
     }
+}
+
+#[test]
+fn a_stream_of_lines_gives_what_the_payload_gives() {
+    let lines = [
+        "\u{feff}".to_owned() + SAMPLE_LINE_19,
+        String::new(),
+        " \r".into(),
+        line_at(SAMPLE_TIME + 15) + "\r",
+        SAMPLE_LINE_18.into(),
+        "rubbish".into(),
+        line_with(9, "garbage"),
+        line_with(1, "Hut"),
+        line_at(SAMPLE_TIME + 86_400),
+        SAMPLE_LINE_19.into(),
+    ];
+    let mut decoder = CsvlogDecoder::new(ARRIVAL);
+    let mut streamed = Decoded::default();
+    for (number, line) in (1..).zip(&lines) {
+        match decoder.decode(number, line.as_bytes(), true) {
+            None => {}
+            Some(Ok(measurement)) => streamed.measurements.push(measurement),
+            Some(Err(reject)) => streamed.rejects.push(reject),
+        }
+    }
+    assert_eq!(streamed, decode_whole(lines.join("\n")));
+    assert_eq!((streamed.measurements.len(), streamed.rejects.len()), (5, 3));
+}
+
+#[test]
+fn in_a_stream_nothing_dates_a_clock_that_is_not_set_and_no_broken_line_is_taken() {
+    let decode = |line: &str, is_ended| {
+        let decoded = CsvlogDecoder::new(ARRIVAL).decode(1, line.as_bytes(), is_ended).expect("it is not blank");
+        decoded.map_err(|reject| reject.reason)
+    };
+    assert_eq!(decode(&line_at(123_456_789), true), Err(RejectReason::ClockUnset));
+    assert!(decode(SAMPLE_LINE_19, false).is_ok());
+    assert!(decode(SAMPLE_LINE_18, true).is_ok());
+    assert_eq!(decode(SAMPLE_LINE_18, false), Err(RejectReason::FieldCount), "its last number can be cut");
 }

@@ -246,3 +246,22 @@ fn give_the_only_node_the_number(path: &std::path::Path, nodes: TableDefinition<
     }
     transaction.commit().expect("it can be written");
 }
+
+#[tokio::test]
+async fn an_import_adds_a_little_to_many_weeks() {
+    const WEEK: i64 = 604_800;
+    let repository = RedbRepository::in_memory().expect("memory is there");
+    let measured = |week: i64, minute: i64| sample_measurement("Hut", SAMPLE_TIME + WEEK * week + 60 * minute);
+    let weeks = |minutes: std::ops::Range<i64>| {
+        let minutes = move |week| minutes.clone().map(move |minute| measured(week, minute));
+        batch((0..30).flat_map(minutes).collect())
+    };
+    // More in all than is merged at a time.
+    let first = repository.import(weeks(0..4_000)).await.expect("it can be stored");
+    assert_eq!((first.stored, first.duplicates), (120_000, 0));
+    let second = repository.import(weeks(3_999..4_001)).await.expect("it can be stored");
+    assert_eq!((second.stored, second.duplicates), (30, 30));
+    assert_eq!(all_of(&repository, "Hut").await, weeks(0..4_001).measurements);
+    let checked = repository.check().await.expect("it can be read");
+    assert_eq!((checked.measurements, checked.damages.len()), (120_030, 0));
+}

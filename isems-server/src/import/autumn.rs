@@ -1,0 +1,93 @@
+//! The hour in autumn that Berlin's wall clock goes through twice.
+
+use isems_core::Measurement;
+
+use super::packed::{Origin, Packed};
+
+const HOUR: i64 = 3_600;
+
+/// A clock that is set right by less than this has not gone through the hour again.
+const STEP_SECONDS: i64 = 60;
+
+/// More rows than this of one node are not held back; nothing that is in order has as many in an hour.
+const ROWS_HELD: usize = 100_000;
+
+/// Dates the rows of one node, in the order in which the collector stored them.
+///
+/// Rows of the hour that comes twice are held back until the next row after it, and are then dated together:
+///
+/// 1. Where the wall clock goes back from one row to the next, the hour began again: what comes before is summer time, what
+///    comes after is winter time.
+/// 2. Otherwise all are of the same pass. They are summer time if they follow the row before them within an hour. Most are: the
+///    collector did not store a row whose wall clock was not later than the newest one, so that it lost the second pass.
+/// 3. They are winter time if they do not, and the row after them follows within an hour.
+/// 4. What is left is ambiguous, and is taken for summer time.
+#[derive(Debug, Default)]
+pub(super) struct NodeClock {
+    /// When the row before was measured, Unix seconds, UTC.
+    previous: Option<i64>,
+    /// Rows of the hour, dated as summer time.
+    held: Option<Packed>,
+}
+
+/// Rows that have got their date.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    pub(super) rows: Vec<(Measurement, Origin)>,
+    /// How many of them could be either.
+    pub(super) ambiguous: u64,
+}
+
+impl NodeClock {
+    /// A row whose time comes once. What was held back is settled by it.
+    pub(super) fn once(&mut self, timestamp: i64) -> Settled {
+        let settled = self.settle(Some(timestamp));
+        self.previous = Some(timestamp);
+        settled
+    }
+
+    /// A row of the hour that comes twice, dated as summer time.
+    pub(super) fn twice(&mut self, measurement: Measurement, origin: Origin) -> Settled {
+        let is_other_year =
+            self.held.as_ref().is_some_and(|held| held.last_timestamp().abs_diff(measurement.timestamp) > 86_400);
+        let settled = if is_other_year || self.held.as_ref().is_some_and(|held| held.measurements() >= ROWS_HELD) {
+            self.settle(Some(measurement.timestamp))
+        } else {
+            Settled::default()
+        };
+        match &mut self.held {
+            Some(held) => held.push(measurement, origin),
+            None => self.held = Some(Packed::new(measurement, origin)),
+        }
+        settled
+    }
+
+    /// No row follows.
+    pub(super) fn end(&mut self) -> Settled {
+        self.settle(None)
+    }
+
+    fn settle(&mut self, next: Option<i64>) -> Settled {
+        let Some(held) = self.held.take() else { return Settled::default() };
+        let mut rows: Vec<(Measurement, Origin)> = held.unpack().collect();
+        let times: Vec<i64> = rows.iter().map(|(measurement, _)| measurement.timestamp).collect();
+        let (first, last) = (times[0], times[times.len() - 1]);
+        let within_hour = |from: i64, to: i64| (0..=HOUR).contains(&(to - from));
+        let went_back = times.array_windows().position(|[a, b]| a - b > STEP_SECONDS);
+        let follows = self.previous.is_some_and(|previous| within_hour(previous, first));
+        let precedes = self.previous.is_some_and(|previous| previous < first)
+            && next.is_some_and(|next| within_hour(last + HOUR, next));
+        let winter_from = match went_back {
+            Some(before) => before + 1,
+            None if !follows && precedes => 0,
+            None => times.len(),
+        };
+        let ambiguous = if went_back.is_some() || follows || precedes { 0 } else { times.len() as u64 };
+        for (measurement, _) in &mut rows[winter_from..] {
+            measurement.timestamp += HOUR;
+            measurement.received_at += HOUR;
+        }
+        self.previous = rows.last().map(|(measurement, _)| measurement.timestamp);
+        Settled { rows, ambiguous }
+    }
+}

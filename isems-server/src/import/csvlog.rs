@@ -1,0 +1,121 @@
+//! Reading csvlog files.
+
+use std::io::{self, Read};
+
+use isems_core::{CsvlogDecoder, Reject, RejectReason, RejectedLine};
+
+use super::feed::Feed;
+
+/// A line longer than this is no measurement, and is not kept.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Feeds the lines of a log that was last changed at a time, Unix seconds, UTC.
+///
+/// Every line arrived when the log was last changed, or if that is earlier than the line's own time, at that. So an old log is
+/// imported whatever happened to its file, and what is later than now is told apart.
+pub(super) fn read(input: impl Read, modified: i64, feed: &mut Feed) -> io::Result<()> {
+    let now = feed.now();
+    let mut decoder = CsvlogDecoder::new(now);
+    let mut lines = Lines::new(input);
+    let mut number: u32 = 0;
+    while let Some(line) = lines.next()? {
+        number = number.saturating_add(1);
+        if feed.is_over() {
+            return Ok(());
+        }
+        let result = if line.is_cut {
+            let text = Reject::text_of(line.bytes);
+            Some(Err(RejectedLine { reason: RejectReason::TooLarge, field: None, line: number, text }))
+        } else {
+            decoder.decode(number, line.bytes, line.is_ended)
+        };
+        match result {
+            None => {}
+            Some(Ok(mut measurement)) => {
+                measurement.received_at = modified.max(measurement.timestamp).min(now);
+                feed.measurement(number, measurement);
+            }
+            Some(Err(line)) => {
+                let node = line.text.split_once(';').map(|(node, _)| node.into());
+                feed.reject(line, node);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The lines of an input, in memory that does not grow.
+struct Lines<R> {
+    input: R,
+    buffer: Vec<u8>,
+    /// Where what was read and not given out lies in the buffer.
+    start: usize,
+    end: usize,
+}
+
+struct Line<'a> {
+    bytes: &'a [u8],
+    is_ended: bool,
+    /// Whether it is only the start of a line that does not fit.
+    is_cut: bool,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(input: R) -> Self {
+        Self { input, buffer: vec![0; BUFFER_BYTES], start: 0, end: 0 }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        let mut searched = 0;
+        loop {
+            let unsearched = &self.buffer[self.start + searched..self.end];
+            if let Some(length) = memchr::memchr(b'\n', unsearched) {
+                let line = self.start..self.start + searched + length;
+                self.start = line.end + 1;
+                return Ok(Some(Line { bytes: &self.buffer[line], is_ended: true, is_cut: false }));
+            }
+            searched = self.end - self.start;
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                (self.start, self.end) = (0, searched);
+            }
+            if self.end == self.buffer.len() {
+                let is_ended = self.skip_line()?;
+                return Ok(Some(Line { bytes: &self.buffer[..Reject::MAX_TEXT_BYTES], is_ended, is_cut: true }));
+            }
+            let read = self.fill()?;
+            if read == 0 {
+                self.end = 0;
+                let line = Line { bytes: &self.buffer[..searched], is_ended: false, is_cut: false };
+                return Ok((searched > 0).then_some(line));
+            }
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        loop {
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads over the rest of a line that fills the buffer, whose start stays in it. Whether the line has an end.
+    fn skip_line(&mut self) -> io::Result<bool> {
+        loop {
+            (self.start, self.end) = (Reject::MAX_TEXT_BYTES, Reject::MAX_TEXT_BYTES);
+            if self.fill()? == 0 {
+                return Ok(false);
+            }
+            if let Some(length) = memchr::memchr(b'\n', &self.buffer[self.start..self.end]) {
+                self.start += length + 1;
+                return Ok(true);
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What the files' readers feed: it groups measurements by week, and hands them over in batches.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use isems_core::{Inbox, Measurement, Reject, RejectReason, RejectedLine, unix_now};
+use tokio::sync::mpsc::Sender;
+
+use super::{
+    TRANSPORT,
+    packed::{Origin, Packed},
+    pending::Pending,
+    progress::Progress,
+    report::Report,
+};
+
+/// How many measurements are stored in one transaction, about. With what storing needs they take 60 MB.
+const MEASUREMENTS_A_BATCH: usize = 80_000;
+
+/// How many rejects of files that have ended wait for a batch.
+const REJECTS_A_BATCH: usize = 5 * Inbox::REJECTS_LOGGED;
+
+/// After how many measurements it is looked which weeks are complete.
+const MEASUREMENTS_A_LOOK: usize = 10_000;
+
+/// What is stored at a time.
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    pub(super) weeks: Vec<Packed>,
+    pub(super) rejects: Vec<Reject>,
+}
+
+/// The way from the readers of files to the repository.
+pub(super) struct Feed {
+    deliveries: Sender<Delivery>,
+    report: Arc<Mutex<Report>>,
+    pub(super) progress: Progress,
+    now: i64,
+    pending: Pending,
+    unlooked: usize,
+    delivery: Delivery,
+    measurements: usize,
+    file: u32,
+    source: String,
+    /// The newest bad lines of the file.
+    rejects: VecDeque<Reject>,
+}
+
+impl Feed {
+    pub(super) fn new(deliveries: Sender<Delivery>, report: Arc<Mutex<Report>>, progress: Progress) -> Self {
+        Self {
+            deliveries,
+            report,
+            progress,
+            now: unix_now(),
+            pending: Pending::default(),
+            unlooked: 0,
+            delivery: Delivery::default(),
+            measurements: 0,
+            file: 0,
+            source: String::new(),
+            rejects: VecDeque::new(),
+        }
+    }
+
+    /// When the import of the file began, Unix seconds, UTC. None of its measurements is much later.
+    pub(super) fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Whether nobody takes anything any more; then reading on is of no use.
+    pub(super) fn is_over(&self) -> bool {
+        self.deliveries.is_closed()
+    }
+
+    /// What follows is from this file.
+    pub(super) fn begin(&mut self, file: u32, source: &str) {
+        self.now = unix_now();
+        self.file = file;
+        source.clone_into(&mut self.source);
+    }
+
+    /// The end of a file.
+    pub(super) fn end(&mut self) {
+        self.delivery.rejects.extend(self.rejects.drain(..));
+        if self.delivery.rejects.len() >= REJECTS_A_BATCH {
+            self.send();
+        }
+    }
+
+    /// A measurement from a line of the file. It is valid.
+    pub(super) fn measurement(&mut self, line: u32, measurement: Measurement) {
+        self.pending.push(measurement, Origin { file: self.file, line });
+        self.unlooked += 1;
+        if self.unlooked >= MEASUREMENTS_A_LOOK {
+            self.unlooked = 0;
+            let mut complete = Vec::new();
+            self.pending.take_complete(&mut complete);
+            self.deliver(complete);
+        }
+    }
+
+    /// A bad line of the file. The node is the one that it names, where that can be told.
+    pub(super) fn reject(&mut self, line: RejectedLine, node: Option<String>) {
+        self.report().reject(line.reason, &self.source, line.line, &line.text);
+        if self.rejects.len() >= Inbox::REJECTS_LOGGED {
+            self.rejects.pop_front();
+        }
+        self.rejects.push_back(Reject {
+            received_at: self.now,
+            transport: TRANSPORT.into(),
+            source: self.source.clone(),
+            node,
+            reason: line.reason,
+            field: line.field.map(Into::into),
+            line: line.line,
+            text: line.text,
+        });
+    }
+
+    /// Counts times of which the wall clock does not tell whether they were before or after the change to winter time.
+    pub(super) fn ambiguous_times(&mut self, count: u64) {
+        self.report().ambiguous_times += count;
+    }
+
+    /// Hands over what is left.
+    pub(super) fn finish(mut self) {
+        let mut rest = Vec::new();
+        self.pending.take_all(&mut rest);
+        self.deliver(rest);
+        self.send();
+    }
+
+    fn deliver(&mut self, weeks: Vec<Packed>) {
+        for week in weeks {
+            self.measurements += week.measurements();
+            self.delivery.weeks.push(week);
+            if self.measurements >= MEASUREMENTS_A_BATCH {
+                self.send();
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        self.measurements = 0;
+        let delivery = std::mem::take(&mut self.delivery);
+        if !(delivery.weeks.is_empty() && delivery.rejects.is_empty()) {
+            // An error is that nobody wants it any more, as `is_over` says.
+            let _ = self.deliveries.blocking_send(delivery);
+        }
+    }
+
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A measurement that is not stored because other values of its node and second are.
+pub(super) fn conflict(measurement: &Measurement, source: &str, line: u32) -> Reject {
+    Reject {
+        received_at: unix_now(),
+        transport: TRANSPORT.into(),
+        source: source.into(),
+        node: Some(measurement.node_id.to_string()),
+        reason: RejectReason::Conflict,
+        field: None,
+        line,
+        text: Reject::text_of(measurement.to_string().as_bytes()),
+    }
+}
