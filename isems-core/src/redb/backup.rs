@@ -1,7 +1,8 @@
 //! A copy of everything, as it is at one moment.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +27,10 @@ pub(super) fn backup(database: &Database, path: &Path) -> Result<u64, Failure> {
         return Err(Failure::Other(format!("{} exists already; choose another path", path.display())));
     }
     let unfinished = unfinished(path);
+    make_empty(&unfinished).map_err(|error| match error {
+        TryLockError::WouldBlock => Failure::Other(format!("another copy to {} is being made", path.display())),
+        TryLockError::Error(error) => cannot("write", &unfinished, &error),
+    })?;
     let result = copy(database, &unfinished).and_then(|()| {
         fs::rename(&unfinished, path).map_err(|error| cannot("rename", &unfinished, &error))?;
         Ok(fs::metadata(path).map_err(|error| cannot("read", path, &error))?.len())
@@ -44,13 +49,19 @@ pub(super) fn unfinished(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// Makes an empty file, also of one that was left behind unfinished, unless somebody is writing it.
+pub(super) fn make_empty(path: &Path) -> Result<(), TryLockError> {
+    let file = File::options().write(true).create(true).truncate(false).open(path).map_err(TryLockError::Error)?;
+    file.try_lock()?;
+    file.set_len(0).map_err(TryLockError::Error)
+}
+
 fn cannot(action: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::Other(format!("cannot {action} {}: {error}", path.display()))
 }
 
 fn copy(database: &Database, path: &Path) -> Result<(), Failure> {
     let source = database.begin_read()?;
-    fs::File::create(path).map_err(|error| cannot("write", path, &error))?;
     let mut target = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
     copy_table(&source, &target, METADATA)?;
     copy_table(&source, &target, NODES)?;

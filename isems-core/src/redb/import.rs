@@ -13,10 +13,13 @@ use super::{
     block,
     failure::Failure,
     row, sealed,
-    tables::{BLOCKS, ROWS, row_key, week_of, week_start},
+    tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
     writer::{ChangedNodes, SealedPages, Writer, append, count, store_measurements},
 };
 use crate::{Batch, Measurement, Node, RepositoryError, Stored};
+
+/// How many measurements are held as whole weeks before they are encoded, so that memory stays flat.
+const MEASUREMENTS_A_ROUND: usize = 200_000;
 
 /// A week of a node as it will be.
 struct MergedWeek {
@@ -48,19 +51,17 @@ impl Writer {
                 let week = week_of(first.timestamp as u64);
                 let mut new = vec![first];
                 while let Some(next) =
-                    rest.next_if(|next| next.node_id == node_id && next.timestamp < week_start(week + 1) as i64)
+                    rest.next_if(|next| next.node_id == node_id && next.timestamp < week_end(week) as i64)
                 {
                     new.push(next);
                 }
                 weeks.extend(merge(&mut rows, &blocks, &mut changed, week, new, &mut stored)?);
-            }
-            for (week, block) in weeks.iter().zip(encode(&weeks)?) {
-                if week.had_rows {
-                    let base = row_key(week.number, 0);
-                    rows.retain_in(base + week_start(week.week)..base + week_start(week.week + 1), |_, _| false)?;
+                let held: usize = weeks.iter().map(|week: &MergedWeek| week.measurements.len()).sum();
+                if held >= MEASUREMENTS_A_ROUND {
+                    put(std::mem::take(&mut weeks), &mut rows, &mut blocks)?;
                 }
-                sealed::insert(&mut blocks, week.number, week.week, &block)?;
             }
+            put(weeks, &mut rows, &mut blocks)?;
             changed.write(&transaction)?;
             append(&transaction, &batch)?;
         }
@@ -69,6 +70,22 @@ impl Writer {
         self.accept(durable);
         Ok(Ok(stored))
     }
+}
+
+/// Puts weeks into blocks, in the place of what is there of them.
+fn put(
+    weeks: Vec<MergedWeek>,
+    rows: &mut Table<'_, u64, &'static [u8]>,
+    blocks: &mut Table<'_, u64, &'static [u8]>,
+) -> Result<(), Failure> {
+    for (week, block) in weeks.iter().zip(encode(&weeks)?) {
+        if week.had_rows {
+            let base = row_key(week.number, 0);
+            rows.retain_in(base + week_start(week.week)..base + week_end(week.week), |_, _| false)?;
+        }
+        sealed::insert(blocks, week.number, week.week, &block)?;
+    }
+    Ok(())
 }
 
 /// Merges what is new of a node's week with what is there. `None`: the week stays as it is.
@@ -139,7 +156,7 @@ fn known(
     }
     let base = row_key(node.number, 0);
     let mut had_rows = false;
-    for entry in rows.range(base + week_start(week)..base + week_start(week + 1))? {
+    for entry in rows.range(base + week_start(week)..base + week_end(week))? {
         let (key, row) = entry?;
         had_rows = true;
         let Ok(measurement) = row::decode(&node.id, (key.value() - base) as i64, row.value()) else { return Ok(None) };

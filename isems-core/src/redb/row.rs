@@ -94,6 +94,13 @@ pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRec
     let first_timestamp = record.i64()?;
     let last_received_at = record.i64()?;
     let timestamp = record.i64()?;
+    let seconds = 0..=i64::from(u32::MAX);
+    if !seconds.contains(&first_timestamp) || !seconds.contains(&timestamp) || first_timestamp > timestamp {
+        return Err(DamagedRecord("impossible times"));
+    }
+    if !(1..=Node::MAX_NUMBER).contains(&number) {
+        return Err(DamagedRecord("impossible node number"));
+    }
     let latest = decode(&id, timestamp, record.0)?;
     Ok(Node { id, number, measurements, first_timestamp, last_received_at, latest })
 }

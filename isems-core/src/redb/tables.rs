@@ -54,6 +54,16 @@ pub(super) fn week_start(week: u16) -> u64 {
     (u64::from(week) * WEEK_SECONDS).saturating_sub(MONDAY_SECONDS)
 }
 
+/// When a week ends, Unix seconds. The last one ends where the seconds of a key do.
+pub(super) fn week_end(week: u16) -> u64 {
+    ((u64::from(week) + 1) * WEEK_SECONDS - MONDAY_SECONDS).min(1 << 32)
+}
+
+/// The node number of a key of [`ROWS`] or [`BLOCKS`].
+pub(super) fn number_of(key: u64) -> u32 {
+    (key >> 32) as u32
+}
+
 /// The key under which a caller's metadata is kept.
 pub(super) fn metadata_key(key: &str) -> String {
     format!("caller/{key}")

@@ -13,12 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::redb::{Database, Error, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
+use ::redb::{Error, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     block::Pages,
-    failure::Failure,
+    failure::{Failure, caught},
+    options::OpenDatabase,
     row,
     sealed::{self, BlockError},
     tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, metadata_key, row_key, week_of},
@@ -56,7 +57,7 @@ pub(super) struct StoreJob {
 }
 
 pub(super) struct Writer {
-    pub(super) database: Arc<Database>,
+    pub(super) database: Arc<OpenDatabase>,
     pub(super) path: Arc<Path>,
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Receiver<Job>,
@@ -84,8 +85,7 @@ impl Writer {
     fn store(&mut self, first: StoreJob) -> Option<Job> {
         let (group, next) = self.collect(first);
         let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
-        let result = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&batches)));
-        match result.map_err(|_| Failure::Panic).and_then(|result| result.map_err(Failure::from)) {
+        match caught(|| Ok(self.commit(&batches)?)) {
             Ok(outcomes) => reply(group, outcomes.into_iter()),
             Err(failure) => {
                 let failure = Arc::new(failure);
