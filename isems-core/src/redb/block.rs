@@ -4,7 +4,7 @@
 //!
 //! | part | bytes |
 //! |---|---|
-//! | header | checksum of what follows in the header `u32`, format `u8`, length of the header `u16`, of the block `u32`, rows `u32`, last time `u32`, first time of each page `u32`, count of columns `u8` |
+//! | header | checksum of node number `u32`, week `u16` and what follows in the header `u32`, format `u8`, length of the header `u16`, of the block `u32`, rows `u32`, last time `u32`, first time of each page `u32`, count of columns `u8` |
 //! | of each column in the header | kind `u8`, offset from the start of the block `u32`, length `u32`, checksum `u32` |
 //! | columns | small ones first, so that what does not change lies beside the header |
 //!
@@ -74,8 +74,8 @@ fn numbers(measurements: &[Measurement], field: Field) -> Vec<Option<f64>> {
     measurements.iter().map(|measurement| measurement.number(field)).collect()
 }
 
-/// A block of measurements of one node, in order of time, each second once, at least one.
-pub(super) fn encode(measurements: &[Measurement]) -> Result<Vec<u8>, PcoError> {
+/// A block of measurements of one node in one week, in order of time, each second once, at least one.
+pub(super) fn encode(number: u32, week: u16, measurements: &[Measurement]) -> Result<Vec<u8>, PcoError> {
     let mut columns: Vec<(Kind, Vec<u8>)> = Vec::new();
     let integers = |kind: Kind, integer: &dyn Fn(&Measurement) -> i64| {
         let integers: Vec<i64> = measurements.iter().map(integer).collect();
@@ -110,10 +110,10 @@ pub(super) fn encode(measurements: &[Measurement]) -> Result<Vec<u8>, PcoError> 
         }
     }
     columns.sort_by_key(|(_, bytes)| bytes.len());
-    Ok(assemble(measurements, &columns))
+    Ok(assemble(number, week, measurements, &columns))
 }
 
-fn assemble(measurements: &[Measurement], columns: &[(Kind, Vec<u8>)]) -> Vec<u8> {
+fn assemble(number: u32, week: u16, measurements: &[Measurement], columns: &[(Kind, Vec<u8>)]) -> Vec<u8> {
     let header_length = 4 + 1 + 2 + 4 + 4 + 4 + 4 * pages(measurements.len()) + 1 + 13 * columns.len();
     let length = header_length + columns.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
     let mut block = Vec::with_capacity(length);
@@ -135,12 +135,21 @@ fn assemble(measurements: &[Measurement], columns: &[(Kind, Vec<u8>)]) -> Vec<u8
         block.extend(crc32fast::hash(bytes).to_le_bytes());
         offset += bytes.len();
     }
-    let checksum = crc32fast::hash(&block[4..]);
+    let checksum = header_checksum(number, week, &block[4..]);
     block[..4].copy_from_slice(&checksum.to_le_bytes());
     for (_, bytes) in columns {
         block.extend(bytes);
     }
     block
+}
+
+/// The node and the week are in it, so that a block that is met elsewhere does not pass for another one.
+fn header_checksum(number: u32, week: u16, header: &[u8]) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&number.to_le_bytes());
+    checksum.update(&week.to_le_bytes());
+    checksum.update(header);
+    checksum.finalize()
 }
 
 /// The header of a block.
@@ -163,14 +172,14 @@ struct ColumnPlace {
 }
 
 impl Header {
-    /// Reads the header from the start of a block of a week.
-    pub(super) fn parse(start: &[u8], week: u16) -> Result<Self, DamagedRecord> {
+    /// Reads the header from the start of the block of a node and a week.
+    pub(super) fn parse(number: u32, week: u16, start: &[u8]) -> Result<Self, DamagedRecord> {
         let mut reader = Reader(start);
         let checksum = reader.u32()?;
         let format = reader.u8()?;
         let header_length = usize::from(reader.u16()?);
         let checked = start.get(4..header_length).ok_or(DamagedRecord("the header is too short"))?;
-        if crc32fast::hash(checked) != checksum {
+        if header_checksum(number, week, checked) != checksum {
             return Err(DamagedRecord("the header's checksum does not fit"));
         }
         if format != FORMAT {

@@ -146,7 +146,7 @@ impl NodeCheck<'_> {
             let (key, row) = entry?;
             let second = (key.value() - base) as i64;
             *after = second + 1;
-            match row::decode(&self.node.id, second, row.value()) {
+            match row::decode(&self.node.id, key.value(), row.value()) {
                 Ok(measurement) => self.measurement(measurement),
                 Err(problem) => self.tell_damage(format!("the row of {second} is damaged: {problem}")),
             }

@@ -131,7 +131,7 @@ fn delete_from_block(
     if kept.is_empty() {
         sealed::remove(blocks, node.number, week)?;
     } else if kept.len() < before {
-        sealed::insert(blocks, node.number, week, &block::encode(&kept)?)?;
+        sealed::insert(blocks, node.number, week, &block::encode(node.number, week, &kept)?)?;
     }
     removed.measurements += (before - kept.len()) as u64;
     Ok(())

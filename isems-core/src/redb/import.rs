@@ -159,7 +159,7 @@ fn known(
     for entry in rows.range(base + week_start(week)..base + week_end(week))? {
         let (key, row) = entry?;
         had_rows = true;
-        let Ok(measurement) = row::decode(&node.id, (key.value() - base) as i64, row.value()) else { return Ok(None) };
+        let Ok(measurement) = row::decode(&node.id, key.value(), row.value()) else { return Ok(None) };
         measurements.entry(measurement.timestamp).or_insert(measurement);
     }
     Ok(Some(KnownWeek { measurements, had_rows }))
@@ -174,7 +174,7 @@ fn encode(weeks: &[MergedWeek]) -> Result<Vec<Vec<u8>>, Failure> {
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(week) = weeks.get(place) else { return Ok::<_, Failure>(blocks) };
-            blocks.push((place, block::encode(&week.measurements)?));
+            blocks.push((place, block::encode(week.number, week.week, &week.measurements)?));
         }
     };
     let mut blocks: Vec<(usize, Vec<u8>)> = thread::scope(|scope| {

@@ -94,7 +94,7 @@ pub(super) fn prepare(database: &Database, Week { node, week }: &Week) -> Result
         let (key, row) = entry?;
         let second = key.value() - base;
         // A row that cannot be read stays where it is, for `check` to tell.
-        if let Ok(measurement) = row::decode(&node.id, second as i64, row.value()) {
+        if let Ok(measurement) = row::decode(&node.id, key.value(), row.value()) {
             merged.insert(measurement.timestamp, measurement);
             seconds.push(second as u32);
             checksum.update(row.value());
@@ -110,7 +110,7 @@ pub(super) fn prepare(database: &Database, Week { node, week }: &Week) -> Result
     }
     let merged: Vec<Measurement> = merged.into_values().collect();
     let replaces = header.map(|header| header.checksum);
-    let (block, checksum) = (block::encode(&merged)?, checksum.finalize());
+    let (block, checksum) = (block::encode(number, week, &merged)?, checksum.finalize());
     Ok(Some(Step { number, week, replaces, block, seconds, checksum, has_more }))
 }
 

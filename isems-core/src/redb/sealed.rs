@@ -38,7 +38,7 @@ pub(super) fn header(
     if key.value() != piece_key(number, week, 0) {
         return Err(DamagedRecord("its first piece is missing").into());
     }
-    Ok(Some(Header::parse(piece.value(), week)?))
+    Ok(Some(Header::parse(number, week, piece.value())?))
 }
 
 /// Reads and verifies the columns of a block that are wanted.

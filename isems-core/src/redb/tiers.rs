@@ -188,7 +188,7 @@ where
                     Err(error) => return Some(Err(error)),
                 };
                 let second = key.value() - base;
-                match row::decode(&node.id, second as i64, row.value()) {
+                match row::decode(&node.id, key.value(), row.value()) {
                     Ok(measurement) => Some(Ok(measurement)),
                     Err(DamagedRecord(problem)) => {
                         holes.push(Hole { number: node.number, from: second, to: second + 1, problem });

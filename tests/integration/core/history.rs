@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::TryStreamExt;
 use isems_core::{
     Batch, Field, Measurement, MeasurementQuery, Order, RedbRepository, Repository, Series, SeriesQuery, Status,
     Stored, TimeSource, pages,
 };
-use futures_util::TryStreamExt;
 use proptest::{collection::vec, prelude::*, sample::select};
 use tempfile::TempDir;
 
@@ -43,10 +43,25 @@ enum Step {
     Import(Vec<Run>),
     /// Every week that ended before this one.
     Seal(i64),
-    Delete { node: usize, from: i64, to: i64 },
+    Delete {
+        node: usize,
+        from: i64,
+        to: i64,
+    },
     Reopen,
-    Ask { node: usize, from: i64, to: i64, order: Order, limit: usize },
-    Chart { node: usize, from: i64, to: i64, points: usize },
+    Ask {
+        node: usize,
+        from: i64,
+        to: i64,
+        order: Order,
+        limit: usize,
+    },
+    Chart {
+        node: usize,
+        from: i64,
+        to: i64,
+        points: usize,
+    },
 }
 
 /// Seconds after [`MONDAY`], often at the ends of weeks.
@@ -61,9 +76,8 @@ fn range() -> impl Strategy<Value = (i64, i64)> {
 }
 
 fn run() -> impl Strategy<Value = Run> {
-    let values = select(
-        &[Values::Nothing, Values::Constant, Values::Decimals, Values::Gaps, Values::Odd, Values::Noise][..],
-    );
+    let values =
+        select(&[Values::Nothing, Values::Constant, Values::Decimals, Values::Gaps, Values::Odd, Values::Noise][..]);
     let count = prop_oneof![8 => 1..30_i64, 1 => 2000..2100_i64];
     let step = select(&[1_i64, 60, 3600, 86_400][..]);
     (0..NODES.len(), 0..4_i64, prop_oneof![Just(0), 0..WEEK], step, count, values, 0..3_i64).prop_map(
@@ -95,7 +109,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A number that is another one for every time, and the same for the same.
 fn noise(time: i64, salt: i64) -> u64 {
-    let mut random = (time as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (salt as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
+    let mut random =
+        (time as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (salt as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
     random ^= random >> 29;
     random = random.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     random ^ random >> 32
@@ -109,7 +124,7 @@ impl Run {
 
     fn measurement(&self, time: i64) -> Measurement {
         let mut measurement = Measurement::new(node_id(NODES[self.node]), time, time + self.variant);
-        let part = (time / 60 % 100) as f64;
+        let part = (time / 60 % 90) as f64;
         for (place, field) in (0_i64..).zip(Field::ALL) {
             let range = field.range();
             let odd = [-0.0, 0.1 + 0.2, *range.start(), *range.end(), 1.0 / 3.0, 1e-300, f64::MIN_POSITIVE / 2.0, 7.0];
@@ -122,7 +137,9 @@ impl Run {
                     _ => Some(part),
                 },
                 Values::Gaps => (noise(time, place) % 4 > 0).then_some(part / 8.0),
-                Values::Odd => Some(odd[(noise(time, place + self.variant) % 8) as usize]).filter(|odd| range.contains(odd)),
+                Values::Odd => {
+                    Some(odd[(noise(time, place + self.variant) % 8) as usize]).filter(|odd| range.contains(odd))
+                }
                 Values::Noise => {
                     let share = noise(time, place + 20 * self.variant) as f64 / u64::MAX as f64;
                     Some((range.start() + share * (range.end() - range.start())).clamp(*range.start(), *range.end()))
@@ -277,7 +294,8 @@ impl Subject {
                 if *order == Order::NewestFirst {
                     expected.reverse();
                 }
-                self.assert_pages(MeasurementQuery { limit: 7, ..query.clone() }, &expected[..expected.len().min(100)]).await;
+                self.assert_pages(MeasurementQuery { limit: 7, ..query.clone() }, &expected[..expected.len().min(100)])
+                    .await;
                 expected.truncate(*limit);
                 let found = self.repository.measurements(&query).await.expect("it can be read");
                 assert_exact(&found, &expected);
@@ -329,7 +347,10 @@ impl Subject {
             let counted = statistics.nodes.iter().find(|counted| counted.id == id).expect("it is counted");
             assert_eq!(counted.measurements, node.measurements);
             assert!(counted.recent <= counted.measurements && counted.bytes > 0);
-            assert_eq!((counted.first_timestamp, counted.last_timestamp), (node.first_timestamp, node.latest.timestamp));
+            assert_eq!(
+                (counted.first_timestamp, counted.last_timestamp),
+                (node.first_timestamp, node.latest.timestamp)
+            );
         }
     }
 }

@@ -9,6 +9,7 @@ mod inbox;
 mod json;
 mod redb;
 mod redb_files;
+mod sealing;
 mod simulation;
 mod suites;
 
