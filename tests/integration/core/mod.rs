@@ -2,6 +2,7 @@
 
 mod collector;
 mod csvlog;
+mod damage;
 mod decode_properties;
 mod fleet;
 mod history;
