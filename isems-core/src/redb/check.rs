@@ -9,7 +9,10 @@ use super::{
     report::{Checked, Damage},
     row,
     sealed::{self, BlockError},
-    tables::{BLOCKS, NODES, REJECTS, ROWS, number_of, piece_key, row_key, week_end, week_of, week_start},
+    tables::{
+        BLOCKS, NODES, REJECTS, ROWS, number_of, out_of_order, piece_key, row_key, second_of, week_end, week_of,
+        week_start,
+    },
 };
 use crate::{Measurement, Node, Reject};
 
@@ -82,6 +85,9 @@ fn strangers(
     while let Some(start) = next {
         let Some(entry) = table.range(start..)?.next() else { break };
         let number = number_of(entry?.0.value());
+        if number < number_of(start) {
+            return Err(out_of_order().into());
+        }
         if !known.contains(&number) {
             let problem = format!("there is {what} of it, but no record of the node");
             checked.tell(format!("node number {number}"), problem);
@@ -144,9 +150,9 @@ impl NodeCheck<'_> {
         let base = row_key(self.node.number, 0);
         for entry in rows.range(base..base + (1 << 32))? {
             let (key, row) = entry?;
-            let second = (key.value() - base) as i64;
+            let second = second_of(key.value()) as i64;
             *after = second + 1;
-            match row::decode(&self.node.id, key.value(), row.value()) {
+            match row::decode(&self.node.id, self.node.number, key.value(), row.value()) {
                 Ok(measurement) => self.measurement(measurement),
                 Err(problem) => self.tell_damage(format!("the row of {second} is damaged: {problem}")),
             }
@@ -170,7 +176,7 @@ impl NodeCheck<'_> {
         let base = row_key(number, 0);
         let mut seconds = BTreeSet::new();
         for row in rows.range(base + week_start(week)..base + week_end(week))? {
-            seconds.insert((row?.0.value() - base) as i64);
+            seconds.insert(second_of(row?.0.value()) as i64);
         }
         let ascends = measurements.is_sorted_by(|a, b| a.timestamp < b.timestamp);
         let is_of_week = measurements.iter().all(|measurement| week_of(measurement.timestamp as u64) == week);

@@ -7,7 +7,7 @@ use std::{
     ops::{Deref, DerefMut},
     panic::{self, AssertUnwindSafe},
     path::Path,
-    sync::{Arc, RwLock, mpsc},
+    sync::{Arc, Mutex, RwLock, mpsc},
     thread,
     time::Duration,
 };
@@ -152,6 +152,7 @@ impl RedbOptions {
             jobs: sender,
             retention: self.retention,
             sealing: Arc::default(),
+            scale: Arc::new(Mutex::new(1.0)),
         };
         let (stop_upkeep, stop) = mpsc::channel();
         let background = upkeep.clone();

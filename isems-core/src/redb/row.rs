@@ -7,7 +7,7 @@
 
 use super::{
     bytes::{DamagedRecord, Reader},
-    tables::row_key,
+    tables::{number_of, row_key},
 };
 use crate::{Field, Measurement, Node, NodeId, Status, TimeSource};
 
@@ -79,8 +79,12 @@ fn verified(key: u64, record: &[u8]) -> Result<Reader<'_>, DamagedRecord> {
     }
 }
 
-/// The measurement in a row of a node that has this key.
-pub(super) fn decode(node: &NodeId, key: u64, row: &[u8]) -> Result<Measurement, DamagedRecord> {
+/// The measurement in a row that has this key, of the node with this number.
+pub(super) fn decode(node: &NodeId, number: u32, key: u64, row: &[u8]) -> Result<Measurement, DamagedRecord> {
+    // In a damaged file a range can have keys of others.
+    if number_of(key) != number {
+        return Err(DamagedRecord("the row is another node's"));
+    }
     let mut row = verified(key, row)?;
     let timestamp = i64::from(key as u32);
     let flags = row.u8()?;
@@ -139,6 +143,6 @@ pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRec
     if !(1..=Node::MAX_NUMBER).contains(&number) {
         return Err(DamagedRecord("impossible node number"));
     }
-    let latest = decode(&id, row_key(number, timestamp as u32), record.0)?;
+    let latest = decode(&id, number, row_key(number, timestamp as u32), record.0)?;
     Ok(Node { id, number, measurements, first_timestamp, last_received_at, latest })
 }

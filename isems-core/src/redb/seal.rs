@@ -14,7 +14,7 @@ use super::{
     block,
     failure::Failure,
     row, sealed,
-    tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
+    tables::{BLOCKS, ROWS, out_of_order, row_key, second_of, week_end, week_of, week_start},
     writer::{NodeIndex, Writer},
 };
 use crate::{Measurement, Node};
@@ -61,7 +61,11 @@ pub(super) fn due(database: &Database, node: &Arc<Node>, before: u64, late_rows:
     let mut due = Vec::new();
     let mut start = 0;
     while let Some(row) = rows.range(base + start..base + (1 << 32))?.next() {
-        let week = week_of(row?.0.value() - base);
+        let second = second_of(row?.0.value());
+        if second < start {
+            return Err(out_of_order().into());
+        }
+        let week = week_of(second);
         start = week_end(week);
         if start > before {
             break;
@@ -92,9 +96,9 @@ pub(super) fn prepare(database: &Database, Week { node, week }: &Week) -> Result
             break;
         }
         let (key, row) = entry?;
-        let second = key.value() - base;
+        let second = second_of(key.value());
         // A row that cannot be read stays where it is, for `check` to tell.
-        if let Ok(measurement) = row::decode(&node.id, key.value(), row.value()) {
+        if let Ok(measurement) = row::decode(&node.id, number, key.value(), row.value()) {
             merged.insert(measurement.timestamp, measurement);
             seconds.push(second as u32);
             checksum.update(row.value());

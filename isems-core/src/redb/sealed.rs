@@ -1,13 +1,16 @@
 //! The sealed tier: blocks in pieces that fill a page of the file each.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ops::RangeInclusive,
+};
 
 use redb::{AccessGuard, ReadableTable, StorageError, Table};
 
 use super::{
     block::{Columns, Header, Kind, Pages},
     bytes::DamagedRecord,
-    tables::{piece_key, week_of_piece},
+    tables::{number_of, out_of_order, piece_key, week_of_piece},
 };
 use crate::{Measurement, NodeId};
 
@@ -122,7 +125,7 @@ pub(super) fn first_week(
     last: u16,
 ) -> Result<Option<u16>, StorageError> {
     let mut pieces = blocks.range(piece_key(number, first, 0)..=piece_key(number, last, u16::MAX))?;
-    pieces.next().map(|piece| Ok(week_of_piece(piece?.0.value()))).transpose()
+    pieces.next().map(|piece| week_of_one(piece?.0.value(), number, first..=last)).transpose()
 }
 
 /// The last week from one to another one, both included, in which a node has a block.
@@ -133,5 +136,10 @@ pub(super) fn last_week(
     last: u16,
 ) -> Result<Option<u16>, StorageError> {
     let mut pieces = blocks.range(piece_key(number, first, 0)..=piece_key(number, last, u16::MAX))?;
-    pieces.next_back().map(|piece| Ok(week_of_piece(piece?.0.value()))).transpose()
+    pieces.next_back().map(|piece| week_of_one(piece?.0.value(), number, first..=last)).transpose()
+}
+
+fn week_of_one(key: u64, number: u32, weeks: RangeInclusive<u16>) -> Result<u16, StorageError> {
+    let week = week_of_piece(key);
+    if number_of(key) == number && weeks.contains(&week) { Ok(week) } else { Err(out_of_order()) }
 }

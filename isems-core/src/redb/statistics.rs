@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableStats};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableStats};
 
 use super::{
     failure::Failure,
@@ -47,17 +47,21 @@ pub(super) fn statistics(database: &Database, path: &Path) -> Result<Statistics,
             last_timestamp: node.latest.timestamp,
         });
     }
-    let tables = [
-        rows.stats()?,
-        blocks.stats()?,
-        records.stats()?,
-        transaction.open_table(METADATA)?.stats()?,
-        transaction.open_table(REJECTS)?.stats()?,
-    ];
-    statistics.nodes.sort_by(|a, b| a.id.cmp(&b.id));
-    let in_use = |stats: &TableStats| stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
-    statistics.live_bytes = tables.iter().map(in_use).sum();
+    statistics.live_bytes = live_bytes(&transaction)?;
     statistics.file_bytes = fs::metadata(path).map_or(statistics.live_bytes, |metadata| metadata.len());
     statistics.free_bytes = statistics.file_bytes.saturating_sub(statistics.live_bytes);
     Ok(statistics)
+}
+
+/// How many bytes of a file are in use. Cost: reading the whole file.
+pub(super) fn live_bytes(transaction: &ReadTransaction) -> Result<u64, Failure> {
+    let tables = [
+        transaction.open_table(ROWS)?.stats()?,
+        transaction.open_table(BLOCKS)?.stats()?,
+        transaction.open_table(NODES)?.stats()?,
+        transaction.open_table(METADATA)?.stats()?,
+        transaction.open_table(REJECTS)?.stats()?,
+    ];
+    let in_use = |stats: &TableStats| stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
+    Ok(tables.iter().map(in_use).sum())
 }

@@ -10,7 +10,7 @@ use super::{
     column::Numbers,
     row,
     sealed::{self, BlockError},
-    tables::{row_key, week_end, week_of, week_start},
+    tables::{number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
 };
 use crate::{Bucket, Measurement, Node, Order, Series, SeriesQuery};
 
@@ -107,7 +107,9 @@ where
         let mut rows = self.rows.range(base + left.start..base + left.end)?;
         let (first, last) = (week_of(left.start), week_of(left.end - 1));
         let week = |row: Result<(redb::AccessGuard<'_, u64>, _), StorageError>| {
-            Ok::<_, StorageError>(week_of(row?.0.value() - base))
+            let key = row?.0.value();
+            let is_in_range = number_of(key) == number && left.contains(&second_of(key));
+            if is_in_range { Ok(week_of(second_of(key))) } else { Err(out_of_order()) }
         };
         Ok(match order {
             Order::OldestFirst => {
@@ -181,15 +183,25 @@ where
     ) -> Result<Rows<'h>, StorageError> {
         let base = row_key(node.number, 0);
         let rows = self.rows.range(base + range.start..base + range.end)?;
+        let mut range = range.clone();
         let measurement =
             move |entry: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), StorageError>| {
                 let (key, row) = match entry {
                     Ok(entry) => entry,
                     Err(error) => return Some(Err(error)),
                 };
-                let second = key.value() - base;
-                match row::decode(&node.id, key.value(), row.value()) {
-                    Ok(measurement) => Some(Ok(measurement)),
+                let second = second_of(key.value());
+                let in_order = |measurement| {
+                    if range.contains(&second) { Ok(measurement) } else { Err(DamagedRecord("rows are not in order")) }
+                };
+                match row::decode(&node.id, node.number, key.value(), row.value()).and_then(in_order) {
+                    Ok(measurement) => {
+                        match order {
+                            Order::OldestFirst => range.start = second + 1,
+                            Order::NewestFirst => range.end = second,
+                        }
+                        Some(Ok(measurement))
+                    }
                     Err(DamagedRecord(problem)) => {
                         holes.push(Hole { number: node.number, from: second, to: second + 1, problem });
                         None

@@ -18,7 +18,7 @@ use super::{
     options::OpenDatabase,
     report::{Retention, Sealed},
     seal::{self, Step, Week},
-    sealed,
+    sealed, statistics,
     tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
     writer::{Job, NodeIndex, Writer},
 };
@@ -51,6 +51,8 @@ pub(super) struct Upkeep {
     pub(super) retention: Retention,
     /// Held while a week is sealed: two at a time would do the same work twice. The damage that was told.
     pub(super) sealing: Arc<Mutex<BTreeSet<(u32, Option<u16>)>>>,
+    /// How much was live when it was last measured, as a share of what was estimated. Held while retention removes something.
+    pub(super) scale: Arc<Mutex<f64>>,
 }
 
 impl Upkeep {
@@ -169,22 +171,37 @@ impl Upkeep {
     /// Removes the oldest weeks while there is too much. The newest week stays.
     fn remove_much(&self, now: u64) -> Result<u64, Failure> {
         let Some(allowed) = self.retention.bytes else { return Ok(0) };
-        let mut removed = 0;
-        let mut before = u64::MAX;
-        loop {
-            let (live, oldest) = {
-                let transaction = self.database.begin_read()?;
-                let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
-                let live = blocks.len()? * PIECE_BYTES + rows.len()? * ROW_BYTES;
-                (live, seal::oldest_week(&blocks, &self.nodes)?)
-            };
-            let Some(oldest) = oldest.filter(|oldest| *oldest < week_of(now)) else { return Ok(removed) };
-            if live <= allowed || live >= before {
-                return Ok(removed);
-            }
-            before = live;
-            removed += self.remove_before(week_end(oldest), "the database is larger than the retention allows")?;
+        let is_too_much = |estimate: u64, scale: f64| estimate as f64 * scale > allowed as f64;
+        let mut scale = self.scale.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_too_much(self.estimate()?, *scale) {
+            return Ok(0);
         }
+        // Before anything goes it is measured, which is the best scale for the next estimates.
+        let live = statistics::live_bytes(&self.database.begin_read()?)?;
+        let mut estimate = self.estimate()?.max(1);
+        *scale = live as f64 / estimate as f64;
+        let mut removed = 0;
+        while is_too_much(estimate, *scale) {
+            let oldest = {
+                let blocks = self.database.begin_read()?.open_table(BLOCKS)?;
+                seal::oldest_week(&blocks, &self.nodes)?
+            };
+            let Some(oldest) = oldest.filter(|oldest| *oldest < week_of(now)) else { break };
+            removed += self.remove_before(week_end(oldest), "the database is larger than the retention allows")?;
+            let left = self.estimate()?;
+            if left >= estimate {
+                break;
+            }
+            estimate = left;
+        }
+        Ok(removed)
+    }
+
+    /// How many bytes the rows and blocks take, about, without reading them.
+    fn estimate(&self) -> Result<u64, Failure> {
+        let transaction = self.database.begin_read()?;
+        let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
+        Ok(blocks.len()? * PIECE_BYTES + rows.len()? * ROW_BYTES)
     }
 
     /// Removes everything before a second, and returns how many measurements that were.

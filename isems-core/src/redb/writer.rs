@@ -264,7 +264,7 @@ pub(super) fn store_measurements(
             let row = rows.get(key)?;
             let known = match row {
                 // What is there but cannot be read is left as it is.
-                Some(row) => Some(row::decode(&measurement.node_id, key, row.value()).ok()),
+                Some(row) => Some(row::decode(&measurement.node_id, node.number, key, row.value()).ok()),
                 None => sealed.find(blocks, node, second)?.map(Some),
             };
             if let Some(known) = known {

@@ -1,15 +1,18 @@
 //! Tests of the core part.
 
 mod collector;
+mod crash;
 mod csvlog;
 mod damage;
 mod decode_properties;
 mod fleet;
+mod formats;
 mod history;
 mod inbox;
 mod json;
 mod redb;
 mod redb_files;
+mod retention;
 mod sealing;
 mod simulation;
 mod suites;
