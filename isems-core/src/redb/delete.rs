@@ -50,7 +50,8 @@ impl Writer {
             if removed.measurements == 0 && !removed.is_more && range != EVER {
                 return Ok(0);
             }
-            let rest = remaining(&Tiers { rows: &rows, blocks: &blocks }, &node, &removed)?;
+            let known = Some(removed.measurements).filter(|_| !removed.is_more);
+            let rest = remaining(&Tiers { rows: &rows, blocks: &blocks }, &node, known)?;
             let mut nodes = transaction.open_table(NODES)?;
             match &rest {
                 Some(node) => nodes.insert(node.number, row::encode_node(node).as_slice())?,
@@ -137,8 +138,13 @@ fn delete_from_block(
     Ok(())
 }
 
-/// The node without what was removed. `None`: nothing is left that can be read.
-fn remaining<R, B>(tiers: &Tiers<'_, R, B>, node: &Node, removed: &Removed) -> Result<Option<Node>, Failure>
+/// The node without what was removed; if it is not known how many measurements that were, what is left is counted. `None`:
+/// nothing is left that can be read.
+pub(super) fn remaining<R, B>(
+    tiers: &Tiers<'_, R, B>,
+    node: &Node,
+    removed: Option<u64>,
+) -> Result<Option<Node>, Failure>
 where
     R: ReadableTable<u64, &'static [u8]>,
     B: ReadableTable<u64, &'static [u8]>,
@@ -148,7 +154,9 @@ where
         Ok(found.into_iter().next())
     };
     let (Some(oldest), Some(latest)) = (end(Order::OldestFirst)?, end(Order::NewestFirst)?) else { return Ok(None) };
-    let measurements =
-        if removed.is_more { tiers.count(node)? } else { node.measurements.saturating_sub(removed.measurements) };
+    let measurements = match removed {
+        Some(removed) => node.measurements.saturating_sub(removed),
+        None => tiers.count(node)?,
+    };
     Ok(Some(Node { measurements, first_timestamp: oldest.timestamp, latest, ..node.clone() }))
 }

@@ -13,8 +13,7 @@ use std::{
 };
 
 use redb::{
-    AccessGuard, Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, StorageError,
-    backends::InMemoryBackend,
+    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, StorageError, backends::InMemoryBackend,
 };
 use tokio::sync::Semaphore;
 use tracing::error;
@@ -269,7 +268,7 @@ fn format(database: &Database) -> Result<Option<u32>, Error> {
 }
 
 /// Makes every table that is missing, and says that the file has this format.
-fn make_tables(database: &Database) -> Result<(), Failure> {
+pub(super) fn make_tables(database: &Database) -> Result<(), Failure> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
     transaction.open_table(METADATA)?.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
@@ -305,12 +304,19 @@ fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, Arc<N
 fn next_number(database: &Database) -> Result<u32, Failure> {
     let transaction = database.begin_read()?;
     let end = Node::MAX_NUMBER + 1;
+    let last_of = |table| {
+        let last = caught(|| {
+            let last = transaction.open_table::<u64, &[u8]>(table)?.range(..row_key(end, 0))?.next_back();
+            Ok(last.map(|entry| Ok::<_, StorageError>(number_of(entry?.0.value()))).transpose()?)
+        });
+        match last {
+            Ok(last) => Ok(last),
+            // A page that is lost need not keep the rest from being read.
+            Err(damage) if damage.is_damage() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    };
     let node = transaction.open_table(NODES)?.range(..end)?.next_back();
-    let row = transaction.open_table(ROWS)?.range(..row_key(end, 0))?.next_back();
-    let piece = transaction.open_table(BLOCKS)?.range(..row_key(end, 0))?.next_back();
     let node = node.map(|node| Ok::<_, StorageError>(node?.0.value())).transpose()?;
-    let number =
-        |entry: Result<(AccessGuard<'_, u64>, _), StorageError>| Ok::<_, StorageError>(number_of(entry?.0.value()));
-    let (row, piece) = (row.map(number).transpose()?, piece.map(number).transpose()?);
-    Ok(node.max(row).max(piece).unwrap_or(0) + 1)
+    Ok(node.max(last_of(ROWS)?).max(last_of(BLOCKS)?).unwrap_or(0) + 1)
 }
