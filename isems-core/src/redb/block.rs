@@ -359,12 +359,12 @@ impl<'a> Pages<'a> {
             };
         }
         for (measurement, level) in measurements.iter_mut().zip(each(&mut self.levels)?) {
-            let level = optional(level, |level| u8::try_from(level).ok());
-            measurement.power_save_level = level.ok_or(DamagedRecord("impossible power save level"))?;
+            let impossible = DamagedRecord("impossible power save level");
+            measurement.power_save_level = optional(level, impossible, |level| u8::try_from(level).ok())?;
         }
         for (measurement, status) in measurements.iter_mut().zip(each(&mut self.statuses)?) {
-            let status = optional(status, |bits| u16::try_from(bits).ok().and_then(Status::from_bits));
-            measurement.status = status.ok_or(DamagedRecord("impossible status"))?;
+            let bits = |bits| u16::try_from(bits).ok().and_then(Status::from_bits);
+            measurement.status = optional(status, DamagedRecord("impossible status"), bits)?;
         }
         if let Some(revisions) = &mut self.revisions {
             for (measurement, revision) in measurements.iter_mut().zip(revisions.page(page)?.drain(wanted.clone())) {
@@ -393,7 +393,14 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// A value as it stands in a column of integers: 0 if it is missing, else one more than it is. `None`: it is impossible.
-fn optional<T>(integer: i64, value: impl FnOnce(i64) -> Option<T>) -> Option<Option<T>> {
-    if integer == 0 { Some(None) } else { value(integer.checked_sub(1)?).map(Some) }
+/// A value as it stands in a column of integers: 0 if it is missing, else one more than it is.
+fn optional<T>(
+    integer: i64,
+    impossible: DamagedRecord,
+    value: impl FnOnce(i64) -> Option<T>,
+) -> Result<Option<T>, DamagedRecord> {
+    if integer == 0 {
+        return Ok(None);
+    }
+    integer.checked_sub(1).and_then(value).map(Some).ok_or(impossible)
 }

@@ -58,10 +58,11 @@ impl Writer {
                 weeks.extend(merge(&mut rows, &blocks, &mut changed, week, new, &mut stored)?);
                 let held: usize = weeks.iter().map(|week: &MergedWeek| week.measurements.len()).sum();
                 if held >= MEASUREMENTS_A_ROUND {
-                    put(std::mem::take(&mut weeks), &mut rows, &mut blocks)?;
+                    put(&weeks, &mut rows, &mut blocks)?;
+                    weeks.clear();
                 }
             }
-            put(weeks, &mut rows, &mut blocks)?;
+            put(&weeks, &mut rows, &mut blocks)?;
             changed.write(&transaction)?;
             append(&transaction, &batch)?;
         }
@@ -74,11 +75,11 @@ impl Writer {
 
 /// Puts weeks into blocks, in the place of what is there of them.
 fn put(
-    weeks: Vec<MergedWeek>,
+    weeks: &[MergedWeek],
     rows: &mut Table<'_, u64, &'static [u8]>,
     blocks: &mut Table<'_, u64, &'static [u8]>,
 ) -> Result<(), Failure> {
-    for (week, block) in weeks.iter().zip(encode(&weeks)?) {
+    for (week, block) in weeks.iter().zip(encode(weeks)?) {
         if week.had_rows {
             let base = row_key(week.number, 0);
             rows.retain_in(base + week_start(week.week)..base + week_end(week.week), |_, _| false)?;

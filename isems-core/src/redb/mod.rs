@@ -62,7 +62,8 @@ const READERS: usize = 4;
 /// A [`Repository`] in a redb file, or in memory.
 ///
 /// A measurement takes about 150 bytes until three days after its week (from Monday 00:00 UTC on) is over; then it is sealed in
-/// the background, and takes about three. Nothing is lost or changed by that. Opening takes the same time however much is stored.
+/// the background, and takes about three. Nothing is lost or changed by that. What comes late for a sealed week joins it within an
+/// hour, or when there are some thousand of it. Opening takes the same time however much is stored.
 /// Only one process can have a file open. Dropping it finishes the writes under way and closes the file. A block that is
 /// damaged is left out of what is read, and said so in the log once.
 ///

@@ -151,6 +151,7 @@ impl RedbOptions {
             jobs: sender,
             retention: self.retention,
             sealing: Arc::default(),
+            told: Arc::default(),
             scale: Arc::new(Mutex::new(1.0)),
         };
         let (stop_upkeep, stop) = mpsc::channel();

@@ -41,6 +41,9 @@ const LATE_ROWS: usize = 4096;
 const PIECE_BYTES: u64 = 4_200;
 const ROW_BYTES: u64 = 190;
 
+/// A node's number, and a week if it is only that.
+pub(super) type Place = (u32, Option<u16>);
+
 /// What upkeep works on.
 #[derive(Clone)]
 pub(super) struct Upkeep {
@@ -49,8 +52,10 @@ pub(super) struct Upkeep {
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Sender<Job>,
     pub(super) retention: Retention,
-    /// Held while a week is sealed: two at a time would do the same work twice. The damage that was told.
-    pub(super) sealing: Arc<Mutex<BTreeSet<(u32, Option<u16>)>>>,
+    /// Held while a week is sealed: two at a time would do the same work twice.
+    pub(super) sealing: Arc<Mutex<()>>,
+    /// The damage that was told.
+    pub(super) told: Arc<Mutex<BTreeSet<Place>>>,
     /// How much was live when it was last measured, as a share of what was estimated. Held while retention removes something.
     pub(super) scale: Arc<Mutex<f64>>,
 }
@@ -143,7 +148,7 @@ impl Upkeep {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(damage) if damage.is_damage() => {
-                if self.sealing.lock().unwrap_or_else(PoisonError::into_inner).insert((node.number, week)) {
+                if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((node.number, week)) {
                     warn!(
                         path = %self.path.display(), node = %node.id, week_from = week.map(week_start), %damage,
                         "what is damaged is not sealed; see isems-server check"

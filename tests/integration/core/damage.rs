@@ -104,7 +104,8 @@ fn outside(measurements: impl IntoIterator<Item = Measurement>, id: &NodeId, wee
 }
 
 fn problems(checked: &Checked) -> String {
-    checked.damages.iter().map(|damage| format!("{damage}\n")).collect()
+    let problems: Vec<_> = checked.damages.iter().map(ToString::to_string).collect();
+    problems.join("\n")
 }
 
 /// Each place of a block of Barn's first week, which lies in one piece: header, and columns.

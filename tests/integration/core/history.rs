@@ -107,13 +107,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A number that is another one for every time, and the same for the same.
-fn noise(time: i64, salt: i64) -> u64 {
+/// A number from 0 on that is another one for every time, and the same for the same.
+fn noise(time: i64, salt: i64) -> i64 {
     let mut random =
         (time as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (salt as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
     random ^= random >> 29;
     random = random.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    random ^ random >> 32
+    (random ^ random >> 32) as i64 & i64::MAX
 }
 
 impl Run {
@@ -141,7 +141,7 @@ impl Run {
                     Some(odd[(noise(time, place + self.variant) % 8) as usize]).filter(|odd| range.contains(odd))
                 }
                 Values::Noise => {
-                    let share = noise(time, place + 20 * self.variant) as f64 / u64::MAX as f64;
+                    let share = noise(time, place + 20 * self.variant) as f64 / i64::MAX as f64;
                     Some((range.start() + share * (range.end() - range.start())).clamp(*range.start(), *range.end()))
                 }
             };
@@ -154,7 +154,7 @@ impl Run {
                 measurement.firmware_version = Some("ESP_2.0".into());
                 measurement.power_save_level = Some(0);
                 measurement.status = Status::from_bits(0x300);
-                measurement.received_at = time + (random % 60) as i64;
+                measurement.received_at = time + random % 60;
             }
             Values::Gaps => {
                 measurement.firmware_version = (random % 3 > 0).then(|| format!("v{}", random % 5).into());
@@ -166,7 +166,7 @@ impl Run {
                 measurement.power_save_level = Some((random % 256) as u8);
                 measurement.status = Status::from_bits((random >> 20 & 0xfff) as u16);
                 measurement.time_source = if random % 2 > 0 { TimeSource::Arrival } else { TimeSource::Node };
-                measurement.received_at = if random % 7 > 0 { time + (random % 100_000) as i64 } else { i64::MAX };
+                measurement.received_at = if random % 7 > 0 { time + random % 100_000 } else { i64::MAX };
             }
         }
         measurement
