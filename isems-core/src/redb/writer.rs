@@ -98,11 +98,11 @@ impl Writer {
     /// All that waits, up to the size of a transaction; with an interval also what comes until it is over. And the job that
     /// ends the group because it is none of storing.
     fn collect(&self, first: StoreJob) -> (Vec<StoreJob>, Option<Job>) {
-        let deadline = Instant::now() + self.commit_interval;
+        let deadline = Instant::now().checked_add(self.commit_interval);
         let mut measurements = first.batch.measurements.len();
         let mut group = vec![first];
         while measurements < MEASUREMENTS_A_TRANSACTION && group.len() < QUEUE {
-            let wait = deadline.saturating_duration_since(Instant::now());
+            let wait = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
             match self.jobs.recv_timeout(wait) {
                 Ok(Job::Store(job)) => {
                     measurements += job.batch.measurements.len();

@@ -295,9 +295,9 @@ async fn what_is_read_of_a_damaged_file_was_stored() {
     let whole = fs::read(&path).expect("it can be read");
     let seed = RandomState::new().hash_one(0);
     println!("the random places have the seed {seed}");
-    let mut places: Vec<usize> = (0..320).step_by(29).chain((320..whole.len()).step_by(whole.len() / 25)).collect();
+    let mut places: Vec<usize> = (0..320).step_by(29).chain((320..whole.len()).step_by(whole.len() / 16)).collect();
     let mut random = seed;
-    for _ in 0..20 {
+    for _ in 0..12 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         places.push((random >> 33) as usize % whole.len());
     }
