@@ -169,8 +169,10 @@ impl RedbRepository {
         work: impl FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let database = self.database.clone();
-        let result = task::spawn_blocking(move || work(&database)).await;
-        result.unwrap_or(Err(Failure::Panic)).map_err(|failure| Arc::new(failure).error(action, &self.path))
+        let result = task::spawn_blocking(move || work(&database)).await.unwrap_or_else(|error| {
+            Err(if error.is_panic() { Failure::Panic } else { Failure::Other("the program is about to end".into()) })
+        });
+        result.map_err(|failure| Arc::new(failure).error(action, &self.path))
     }
 
     /// The one place where queries cross to the blocking pool.

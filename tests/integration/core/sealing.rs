@@ -189,17 +189,41 @@ async fn read(repository: Arc<RedbRepository>, acknowledged: Arc<AtomicI64>, is_
     }
 }
 
-/// Deletes a measurement and stores another one for the same second, again and again.
-async fn replace(repository: Arc<RedbRepository>) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_that_is_stored_anew_while_its_week_is_sealed_keeps_what_came_last() {
+    let repository = Arc::new(RedbRepository::in_memory().expect("memory suffices"));
     let id = node_id("Barn");
-    for round in 0..60 {
-        let time = MONDAY + round % 3;
-        let new = Measurement { battery_voltage: Some(round as f64), ..sample_measurement("Barn", time) };
-        repository.delete(&id, time, time + 1).await.expect("it is deleted");
-        assert_eq!(store(&repository, vec![new.clone()]).await, 1);
-        let query = MeasurementQuery { from: time, to: time + 1, ..MeasurementQuery::oldest_first(id.clone()) };
-        assert_exact(&repository.measurements(&query).await.expect("it can be read"), &[new]);
+    // Values for which making a block takes longer than deleting and storing.
+    let varied = |minute: i64| {
+        let mut measurement = sample_measurement("Barn", MONDAY + 60 * minute);
+        each_number(&mut measurement, |field| Some(1.0 / (minute + field as i64) as f64));
+        measurement
+    };
+    store(&repository, (1..4000).map(varied).collect()).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let sealing = {
+        let (repository, is_over) = (repository.clone(), is_over.clone());
+        tokio::spawn(async move {
+            while !is_over.load(Ordering::SeqCst) {
+                repository.seal(i64::MAX).await.expect("it is sealed");
+            }
+        })
+    };
+    let mut last = sample_measurement("Barn", MONDAY);
+    for round in 0..300 {
+        repository.delete(&id, MONDAY, MONDAY + 1).await.expect("it is deleted");
+        last.battery_voltage = Some(f64::from(round));
+        assert_eq!(store(&repository, vec![last.clone()]).await, 1);
+        if round % 10 == 9 {
+            repository.seal(i64::MAX).await.expect("it is sealed");
+            let query = MeasurementQuery { to: MONDAY + 1, ..MeasurementQuery::oldest_first(id.clone()) };
+            let found = repository.measurements(&query).await.expect("it can be read");
+            assert_exact(&found, std::slice::from_ref(&last));
+        }
     }
+    is_over.store(true, Ordering::SeqCst);
+    sealing.await.expect("sealing does not panic");
+    assert_eq!(repository.check().await.expect("it can be read").damages, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -212,7 +236,17 @@ async fn readers_meet_everything_once_while_it_is_stored_sealed_and_deleted() {
     let readers: Vec<_> = [Order::OldestFirst, Order::NewestFirst]
         .map(|order| tokio::spawn(read(repository.clone(), acknowledged.clone(), is_over.clone(), order)))
         .into();
-    let replacing = tokio::spawn(replace(repository.clone()));
+    let deleting = tokio::spawn({
+        let repository = repository.clone();
+        async move {
+            for round in 0..30 {
+                let time = MONDAY + round % 3;
+                store(&repository, vec![sample_measurement("Barn", time)]).await;
+                let deleted = repository.delete(&node_id("Barn"), time, time + 1).await;
+                assert_eq!(deleted.expect("it is deleted"), 1);
+            }
+        }
+    });
     let sealing = {
         let (repository, is_over) = (repository.clone(), is_over.clone());
         tokio::spawn(async move {
@@ -229,7 +263,7 @@ async fn readers_meet_everything_once_while_it_is_stored_sealed_and_deleted() {
         assert_eq!(stored.expect("it is stored").stored, 20);
         acknowledged.fetch_add(20, Ordering::SeqCst);
     }
-    replacing.await.expect("replacing does not panic");
+    deleting.await.expect("deleting does not panic");
     is_over.store(true, Ordering::SeqCst);
     for reader in readers {
         reader.await.expect("reading does not panic");
