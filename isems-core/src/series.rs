@@ -154,4 +154,12 @@ impl Bucket {
         self.max = self.max.max(value);
         self.sum += value;
     }
+
+    /// Adds the values of another bucket.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.sum += other.sum;
+    }
 }

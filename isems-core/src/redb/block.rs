@@ -4,7 +4,7 @@
 //!
 //! | part | bytes |
 //! |---|---|
-//! | header | checksum of what follows in the header `u32`, format `u8`, length of the header `u16`, of the block `u32`, rows `u32`, last time `u32`, first time of each page `u32`, count of columns `u8` |
+//! | header | checksum of node number `u32`, week `u16` and what follows in the header `u32`, format `u8`, length of the header `u16`, of the block `u32`, rows `u32`, last time `u32`, first time of each page `u32`, count of columns `u8` |
 //! | of each column in the header | kind `u8`, offset from the start of the block `u32`, length `u32`, checksum `u32` |
 //! | columns | small ones first, so that what does not change lies beside the header |
 //!
@@ -18,6 +18,7 @@ use pco::errors::PcoError;
 use super::{
     bytes::{DamagedRecord, Reader},
     column::{Integers, Numbers, PAGE_ROWS, Texts, encode_integers, encode_numbers, encode_texts, filled, pages},
+    tables::{WEEK_SECONDS, week_of},
 };
 use crate::{Field, Measurement, NodeId, Status, TimeSource};
 
@@ -73,8 +74,8 @@ fn numbers(measurements: &[Measurement], field: Field) -> Vec<Option<f64>> {
     measurements.iter().map(|measurement| measurement.number(field)).collect()
 }
 
-/// A block of measurements of one node, in order of time, each second once, at least one.
-pub(super) fn encode(measurements: &[Measurement]) -> Result<Vec<u8>, PcoError> {
+/// A block of measurements of one node in one week, in order of time, each second once, at least one.
+pub(super) fn encode(number: u32, week: u16, measurements: &[Measurement]) -> Result<Vec<u8>, PcoError> {
     let mut columns: Vec<(Kind, Vec<u8>)> = Vec::new();
     let integers = |kind: Kind, integer: &dyn Fn(&Measurement) -> i64| {
         let integers: Vec<i64> = measurements.iter().map(integer).collect();
@@ -109,10 +110,10 @@ pub(super) fn encode(measurements: &[Measurement]) -> Result<Vec<u8>, PcoError> 
         }
     }
     columns.sort_by_key(|(_, bytes)| bytes.len());
-    Ok(assemble(measurements, &columns))
+    Ok(assemble(number, week, measurements, &columns))
 }
 
-fn assemble(measurements: &[Measurement], columns: &[(Kind, Vec<u8>)]) -> Vec<u8> {
+fn assemble(number: u32, week: u16, measurements: &[Measurement], columns: &[(Kind, Vec<u8>)]) -> Vec<u8> {
     let header_length = 4 + 1 + 2 + 4 + 4 + 4 + 4 * pages(measurements.len()) + 1 + 13 * columns.len();
     let length = header_length + columns.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
     let mut block = Vec::with_capacity(length);
@@ -134,12 +135,21 @@ fn assemble(measurements: &[Measurement], columns: &[(Kind, Vec<u8>)]) -> Vec<u8
         block.extend(crc32fast::hash(bytes).to_le_bytes());
         offset += bytes.len();
     }
-    let checksum = crc32fast::hash(&block[4..]);
+    let checksum = header_checksum(number, week, &block[4..]);
     block[..4].copy_from_slice(&checksum.to_le_bytes());
     for (_, bytes) in columns {
         block.extend(bytes);
     }
     block
+}
+
+/// The node and the week are in it, so that a block that is met elsewhere does not pass for another one.
+fn header_checksum(number: u32, week: u16, header: &[u8]) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&number.to_le_bytes());
+    checksum.update(&week.to_le_bytes());
+    checksum.update(header);
+    checksum.finalize()
 }
 
 /// The header of a block.
@@ -162,31 +172,51 @@ struct ColumnPlace {
 }
 
 impl Header {
-    /// Reads the header from the start of a block.
-    pub(super) fn parse(start: &[u8]) -> Result<Self, DamagedRecord> {
+    /// Reads the header from the start of the block of a node and a week.
+    pub(super) fn parse(number: u32, week: u16, start: &[u8]) -> Result<Self, DamagedRecord> {
         let mut reader = Reader(start);
         let checksum = reader.u32()?;
         let format = reader.u8()?;
         let header_length = usize::from(reader.u16()?);
         let checked = start.get(4..header_length).ok_or(DamagedRecord("the header is too short"))?;
-        if crc32fast::hash(checked) != checksum {
+        if header_checksum(number, week, checked) != checksum {
             return Err(DamagedRecord("the header's checksum does not fit"));
         }
         if format != FORMAT {
             return Err(DamagedRecord("unknown block format"));
         }
+        // Format and length of the header have been read.
+        let mut reader = Reader(checked);
+        reader.bytes(3)?;
         let length = reader.u32()? as usize;
         let rows = reader.u32()? as usize;
+        if rows == 0 || rows as u64 > WEEK_SECONDS {
+            return Err(DamagedRecord("impossible count of rows"));
+        }
         let last_time = reader.u32()?;
-        let first_times = (0..pages(rows)).map(|_| reader.u32()).collect::<Result<_, _>>()?;
+        let first_times = (0..pages(rows)).map(|_| reader.u32()).collect::<Result<Vec<_>, _>>()?;
+        let is_of_week = |time: &u32| week_of(u64::from(*time)) == week;
+        let ascends = first_times.is_sorted_by(|a, b| a < b) && first_times.last() <= Some(&last_time);
+        if !ascends || !first_times.first().is_some_and(is_of_week) || !is_of_week(&last_time) {
+            return Err(DamagedRecord("its times are not of its week"));
+        }
         let count = reader.u8()?;
         let column = |_| {
             let kind = Kind(reader.u8()?);
-            let (offset, length) = (reader.u32()? as usize, reader.u32()? as usize);
-            Ok(ColumnPlace { kind, bytes: offset..offset + length, checksum: reader.u32()? })
+            let (offset, size) = (reader.u32()? as usize, reader.u32()? as usize);
+            let end = offset.checked_add(size).filter(|end| *end <= length);
+            let bytes = offset..end.ok_or(DamagedRecord("a column lies outside of it"))?;
+            Ok(ColumnPlace { kind, bytes, checksum: reader.u32()? })
         };
         let columns = (0..count).map(column).collect::<Result<_, DamagedRecord>>()?;
         Ok(Self { checksum, length, rows, last_time, first_times, columns })
+    }
+
+    /// When a page has its first row, and before when it has its last one, as the header says.
+    fn span(&self, page: usize) -> Option<Range<u64>> {
+        let start = self.first_times.get(page).copied()?;
+        let end = self.first_times.get(page + 1).map_or(u64::from(self.last_time) + 1, |next| u64::from(*next));
+        Some(u64::from(start)..end)
     }
 
     /// The pages that can have rows from one second on and before another one.
@@ -199,14 +229,9 @@ impl Header {
         start.min(end)..end
     }
 
-    /// Every column: its kind, and how many bytes it takes.
-    pub(super) fn columns(&self) -> impl Iterator<Item = (Kind, usize)> + '_ {
-        self.columns.iter().map(|column| (column.kind, column.bytes.len()))
-    }
-
-    /// Where a column's bytes are in the block. `None`: no row has a value.
-    pub(super) fn place(&self, kind: Kind) -> Option<Range<usize>> {
-        self.columns.iter().find(|column| column.kind == kind).map(|column| column.bytes.clone())
+    /// Every column: its kind, and where its bytes are in the block.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (Kind, Range<usize>)> + '_ {
+        self.columns.iter().map(|column| (column.kind, column.bytes.clone()))
     }
 
     /// Whether these are a column's bytes as they were written.
@@ -221,37 +246,60 @@ impl Header {
 }
 
 /// The bytes of some columns of a block, verified.
-pub(super) struct Columns {
-    pub(super) rows: usize,
+pub(super) struct Columns<'h> {
+    pub(super) header: &'h Header,
     pub(super) bytes: Vec<(Kind, Vec<u8>)>,
 }
 
-impl Columns {
+impl Columns<'_> {
     fn get(&self, kind: Kind) -> Option<Reader<'_>> {
         self.bytes.iter().find(|(this, _)| *this == kind).map(|(_, bytes)| Reader(bytes))
     }
 
     fn integers(&self, kind: Kind) -> Result<Option<Integers<'_>>, DamagedRecord> {
-        self.get(kind).map(|mut bytes| Integers::parse(&mut bytes, self.rows)).transpose()
+        self.get(kind).map(|mut bytes| Integers::parse(&mut bytes, self.header.rows)).transpose()
     }
 
     fn texts(&self, kind: Kind) -> Result<Option<Texts<'_>>, DamagedRecord> {
-        self.get(kind).map(|mut bytes| Texts::parse(&mut bytes, self.rows)).transpose()
+        self.get(kind).map(|mut bytes| Texts::parse(&mut bytes, self.header.rows)).transpose()
     }
 
-    pub(super) fn times(&self) -> Result<Integers<'_>, DamagedRecord> {
-        self.integers(Kind::TIME)?.ok_or(DamagedRecord("there are no times"))
+    pub(super) fn times(&self) -> Result<Times<'_>, DamagedRecord> {
+        let integers = self.integers(Kind::TIME)?.ok_or(DamagedRecord("there are no times"))?;
+        Ok(Times { integers, header: self.header })
     }
 
     pub(super) fn numbers(&self, field: Field) -> Result<Option<Numbers<'_>>, DamagedRecord> {
-        self.get(Kind::number(field)).map(|mut bytes| Numbers::parse(&mut bytes, self.rows)).transpose()
+        self.get(Kind::number(field)).map(|mut bytes| Numbers::parse(&mut bytes, self.header.rows)).transpose()
+    }
+}
+
+/// The times of a block.
+pub(super) struct Times<'a> {
+    integers: Integers<'a>,
+    header: &'a Header,
+}
+
+impl Times<'_> {
+    /// The times of a page, ascending, as the header says.
+    pub(super) fn page(&mut self, page: usize) -> Result<Vec<i64>, DamagedRecord> {
+        let times = self.integers.page(page, |time| time)?;
+        let span = self.header.span(page).map(|span| span.start as i64..span.end as i64);
+        let is_in_span = |span: &Range<i64>| {
+            times.first() == Some(&span.start) && times.last().is_some_and(|last| span.contains(last))
+        };
+        if times.is_sorted_by(|a, b| a < b) && span.as_ref().is_some_and(is_in_span) {
+            Ok(times)
+        } else {
+            Err(DamagedRecord("its times contradict its header"))
+        }
     }
 }
 
 /// Whole measurements of a block, page by page.
 pub(super) struct Pages<'a> {
     node: &'a NodeId,
-    times: Integers<'a>,
+    times: Times<'a>,
     arrivals: Option<Integers<'a>>,
     delays: Option<Integers<'a>>,
     time_sources: Option<Integers<'a>>,
@@ -264,7 +312,7 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// `columns` are all of the block.
-    pub(super) fn new(columns: &'a Columns, node: &'a NodeId) -> Result<Self, DamagedRecord> {
+    pub(super) fn new(columns: &'a Columns<'_>, node: &'a NodeId) -> Result<Self, DamagedRecord> {
         let mut numbers = Vec::new();
         for field in Field::ALL {
             numbers.extend(columns.numbers(field)?.map(|column| (field, column)));
@@ -285,7 +333,7 @@ impl<'a> Pages<'a> {
 
     /// The measurements of a page from one second on and before another one.
     pub(super) fn page(&mut self, page: usize, from: u64, to: u64) -> Result<Vec<Measurement>, DamagedRecord> {
-        let times = self.times.page(page, |time| time)?;
+        let times = self.times.page(page)?;
         let place = |time: u64| times.partition_point(|this| (*this as u64) < time);
         let wanted = place(from)..place(to);
         if wanted.is_empty() {
@@ -304,13 +352,19 @@ impl<'a> Pages<'a> {
             measurement.received_at = measurement.timestamp.wrapping_add(delay);
         }
         for (measurement, source) in measurements.iter_mut().zip(each(&mut self.time_sources)?) {
-            measurement.time_source = if source == 1 { TimeSource::Arrival } else { TimeSource::Node };
+            measurement.time_source = match source {
+                0 => TimeSource::Node,
+                1 => TimeSource::Arrival,
+                _ => return Err(DamagedRecord("impossible time source")),
+            };
         }
         for (measurement, level) in measurements.iter_mut().zip(each(&mut self.levels)?) {
-            measurement.power_save_level = u8::try_from(level - 1).ok();
+            let impossible = DamagedRecord("impossible power save level");
+            measurement.power_save_level = optional(level, impossible, |level| u8::try_from(level).ok())?;
         }
         for (measurement, status) in measurements.iter_mut().zip(each(&mut self.statuses)?) {
-            measurement.status = u16::try_from(status - 1).ok().and_then(Status::from_bits);
+            let bits = |bits| u16::try_from(bits).ok().and_then(Status::from_bits);
+            measurement.status = optional(status, DamagedRecord("impossible status"), bits)?;
         }
         if let Some(revisions) = &mut self.revisions {
             for (measurement, revision) in measurements.iter_mut().zip(revisions.page(page)?.drain(wanted.clone())) {
@@ -337,4 +391,16 @@ impl<'a> Pages<'a> {
         }
         Ok(measurements)
     }
+}
+
+/// A value as it stands in a column of integers: 0 if it is missing, else one more than it is.
+fn optional<T>(
+    integer: i64,
+    impossible: DamagedRecord,
+    value: impl FnOnce(i64) -> Option<T>,
+) -> Result<Option<T>, DamagedRecord> {
+    if integer == 0 {
+        return Ok(None);
+    }
+    integer.checked_sub(1).and_then(value).map(Some).ok_or(impossible)
 }

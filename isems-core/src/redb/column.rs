@@ -35,8 +35,8 @@ const DECIMAL: u8 = 1;
 const PREDICTED: u8 = 2;
 const FLOAT: u8 = 3;
 
-/// Decimals are tried up to this many digits: the nodes print at most six.
-const MAX_DIGITS: u8 = 7;
+/// The powers of ten that make integers of decimals. The nodes print at most six digits.
+const SCALES: [f64; 8] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
 
 /// The rows of a page.
 pub(super) fn page_rows(rows: usize, page: usize) -> usize {
@@ -217,8 +217,7 @@ pub(super) fn filled(values: &[Option<f64>]) -> Vec<f64> {
 
 /// The numbers as integers of the lowest power of ten that gives each of them back to the bit.
 fn decimals(numbers: &[f64]) -> Option<(u8, Vec<i64>)> {
-    (0..=MAX_DIGITS).find_map(|digits| {
-        let scale = scale(digits);
+    (0_u8..).zip(SCALES).find_map(|(digits, scale)| {
         let exact = |number: &f64| {
             let integer = (number * scale).round();
             let is_exact = integer.abs() < 9e15 && (integer as i64 as f64 / scale).to_bits() == number.to_bits();
@@ -228,8 +227,8 @@ fn decimals(numbers: &[f64]) -> Option<(u8, Vec<i64>)> {
     })
 }
 
-fn scale(digits: u8) -> f64 {
-    10_f64.powi(i32::from(digits))
+fn scale(digits: u8) -> Result<f64, DamagedRecord> {
+    SCALES.get(usize::from(digits)).copied().ok_or(DamagedRecord("too many digits"))
 }
 
 /// A straight line that predicts one column from another, in units of the last digit.
@@ -327,9 +326,9 @@ impl<'a> Numbers<'a> {
         let presence = parse_presence(bytes, rows)?;
         let values = match bytes.u8()? {
             CONSTANT => Values::Constant(bytes.f64()?),
-            DECIMAL => Values::Decimal { scale: scale(bytes.u8()?), integers: Integers::parse(bytes, rows)? },
+            DECIMAL => Values::Decimal { scale: scale(bytes.u8()?)?, integers: Integers::parse(bytes, rows)? },
             PREDICTED => Values::Predicted {
-                scale: scale(bytes.u8()?),
+                scale: scale(bytes.u8()?)?,
                 line: Line { slope: bytes.f64()?, intercept: bytes.f64()? },
                 residuals: Integers::parse(bytes, rows)?,
             },
@@ -409,10 +408,11 @@ impl<'a> Texts<'a> {
     }
 
     pub(super) fn page(&mut self, page: usize) -> Result<Vec<Option<Arc<str>>>, DamagedRecord> {
-        let distinct = &self.distinct;
-        self.places.page(page, |place| {
-            let place = usize::try_from(place).ok()?.checked_sub(1)?;
-            distinct.get(place).cloned()
-        })
+        let text = |place: i64| match usize::try_from(place).ok()?.checked_sub(1) {
+            None => Some(None),
+            Some(place) => self.distinct.get(place).cloned().map(Some),
+        };
+        let texts = self.places.page(page, text)?;
+        texts.into_iter().collect::<Option<_>>().ok_or(DamagedRecord("there is no such text"))
     }
 }

@@ -6,12 +6,14 @@ use std::{
 };
 
 use redb::ReadableTable;
+use tracing::warn;
 
 use super::{
     block,
     failure::Failure,
-    row, sealed,
-    tables::{BLOCKS, NODES, ROWS, row_key, week_of, week_start},
+    row,
+    sealed::{self, BlockError},
+    tables::{BLOCKS, NODES, ROWS, row_key, week_end, week_of, week_start},
     tiers::{Tiers, Wanted},
     writer::Writer,
 };
@@ -20,26 +22,36 @@ use crate::{Node, NodeId, Order};
 /// Seconds that a measurement can have.
 const EVER: Range<u64> = 0..1 << 32;
 
+/// What was removed.
+#[derive(Default)]
+struct Removed {
+    measurements: u64,
+    /// Whether a block was removed that does not say how many measurements it had.
+    is_more: bool,
+}
+
 impl Writer {
-    /// Removes a node's measurements from one second on and before another one, and returns how many that were.
+    /// Removes a node's measurements from one second on and before another one, and returns how many that were. A block that is
+    /// damaged is removed if it lies in the range as a whole, and else left as it is.
     pub(super) fn delete(&mut self, id: &NodeId, range: Range<u64>) -> Result<u64, Failure> {
         let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         let Some(node) = known.filter(|_| range.start < range.end) else { return Ok(0) };
         let transaction = self.transaction()?;
-        let mut removed = 0;
+        let mut removed = Removed::default();
         let rest = {
             let mut rows = transaction.open_table(ROWS)?;
             let mut blocks = transaction.open_table(BLOCKS)?;
             let base = row_key(node.number, 0);
             rows.retain_in(base + range.start..base + range.end, |_, _| {
-                removed += 1;
+                removed.measurements += 1;
                 false
             })?;
-            removed += delete_sealed(&mut blocks, &node, &range)?;
-            if removed == 0 && range != EVER {
+            self.delete_sealed(&mut blocks, &node, &range, &mut removed)?;
+            if removed.measurements == 0 && !removed.is_more && range != EVER {
                 return Ok(0);
             }
-            let rest = remaining(&Tiers { rows: &rows, blocks: &blocks }, &node, removed)?;
+            let known = Some(removed.measurements).filter(|_| !removed.is_more);
+            let rest = remaining(&Tiers { rows: &rows, blocks: &blocks }, &node, known)?;
             let mut nodes = transaction.open_table(NODES)?;
             match &rest {
                 Some(node) => nodes.insert(node.number, row::encode_node(node).as_slice())?,
@@ -53,47 +65,86 @@ impl Writer {
             Some(node) => index.insert(id.clone(), Arc::new(node)),
             None => index.remove(id),
         };
-        Ok(removed)
+        Ok(removed.measurements)
+    }
+
+    fn delete_sealed(
+        &self,
+        blocks: &mut redb::Table<'_, u64, &'static [u8]>,
+        node: &Node,
+        range: &Range<u64>,
+        removed: &mut Removed,
+    ) -> Result<(), Failure> {
+        let mut next = week_of(range.start);
+        let last = week_of(range.end - 1);
+        while let Some(week) = sealed::first_week(blocks, node.number, next, last)? {
+            next = week + 1;
+            let is_whole = range.start <= week_start(week) && week_end(week) <= range.end;
+            let deleted = if is_whole {
+                delete_block(blocks, node.number, week, removed)
+            } else {
+                delete_from_block(blocks, node, week, range, removed)
+            };
+            if let Err(damage) = deleted {
+                if !damage.is_damage() {
+                    return Err(damage);
+                }
+                warn!(
+                    path = %self.path.display(), node = %node.id, week_from = week_start(week), %damage,
+                    "nothing is deleted from a damaged block; delete the whole week to be rid of it"
+                );
+            }
+        }
+        Ok(())
     }
 }
 
-/// Removes from the blocks of a node, and returns how many measurements that were. Those of a block that cannot be read and is
-/// removed whole are not counted.
-fn delete_sealed(
+/// Removes a block, be it damaged.
+fn delete_block(
+    blocks: &mut redb::Table<'_, u64, &'static [u8]>,
+    number: u32,
+    week: u16,
+    removed: &mut Removed,
+) -> Result<(), Failure> {
+    match sealed::header(blocks, number, week) {
+        Ok(header) => removed.measurements += header.map_or(0, |header| header.rows as u64),
+        Err(BlockError::Damaged(_)) => removed.is_more = true,
+        Err(BlockError::Storage(error)) => return Err(error.into()),
+    }
+    Ok(sealed::remove(blocks, number, week)?)
+}
+
+/// Removes a part of a block.
+fn delete_from_block(
     blocks: &mut redb::Table<'_, u64, &'static [u8]>,
     node: &Node,
+    week: u16,
     range: &Range<u64>,
-) -> Result<u64, Failure> {
-    let mut removed = 0;
-    let mut next = week_of(range.start);
-    let last = week_of(range.end - 1);
-    while let Some(week) = sealed::first_week(blocks, node.number, next, last)? {
-        next = week + 1;
-        let is_whole = range.start <= week_start(week) && week_start(week + 1) <= range.end;
-        if is_whole {
-            removed += sealed::header(blocks, node.number, week).ok().flatten().map_or(0, |header| header.rows as u64);
-            sealed::remove(blocks, node.number, week, week)?;
-            continue;
-        }
-        let Some(header) = sealed::header(blocks, node.number, week)? else { continue };
-        if header.pages(range.start, range.end).is_empty() {
-            continue;
-        }
-        let mut kept = sealed::whole(blocks, &node.id, node.number, week, &header)?;
-        let before = kept.len();
-        kept.retain(|measurement| !range.contains(&(measurement.timestamp as u64)));
-        removed += (before - kept.len()) as u64;
-        if kept.is_empty() {
-            sealed::remove(blocks, node.number, week, week)?;
-        } else if kept.len() < before {
-            sealed::insert(blocks, node.number, week, &block::encode(&kept)?)?;
-        }
+    removed: &mut Removed,
+) -> Result<(), Failure> {
+    let Some(header) = sealed::header(blocks, node.number, week)? else { return Ok(()) };
+    if header.pages(range.start, range.end).is_empty() {
+        return Ok(());
     }
-    Ok(removed)
+    let mut kept = sealed::whole(blocks, &node.id, node.number, week, &header)?;
+    let before = kept.len();
+    kept.retain(|measurement| !range.contains(&(measurement.timestamp as u64)));
+    if kept.is_empty() {
+        sealed::remove(blocks, node.number, week)?;
+    } else if kept.len() < before {
+        sealed::insert(blocks, node.number, week, &block::encode(node.number, week, &kept)?)?;
+    }
+    removed.measurements += (before - kept.len()) as u64;
+    Ok(())
 }
 
-/// The node without what was removed. `None`: nothing is left.
-fn remaining<R, B>(tiers: &Tiers<'_, R, B>, node: &Node, removed: u64) -> Result<Option<Node>, Failure>
+/// The node without what was removed; if it is not known how many measurements that were, what is left is counted. `None`:
+/// nothing is left that can be read.
+pub(super) fn remaining<R, B>(
+    tiers: &Tiers<'_, R, B>,
+    node: &Node,
+    removed: Option<u64>,
+) -> Result<Option<Node>, Failure>
 where
     R: ReadableTable<u64, &'static [u8]>,
     B: ReadableTable<u64, &'static [u8]>,
@@ -103,10 +154,9 @@ where
         Ok(found.into_iter().next())
     };
     let (Some(oldest), Some(latest)) = (end(Order::OldestFirst)?, end(Order::NewestFirst)?) else { return Ok(None) };
-    Ok(Some(Node {
-        measurements: node.measurements.saturating_sub(removed),
-        first_timestamp: oldest.timestamp,
-        latest,
-        ..node.clone()
-    }))
+    let measurements = match removed {
+        Some(removed) => node.measurements.saturating_sub(removed),
+        None => tiers.count(node)?,
+    };
+    Ok(Some(Node { measurements, first_timestamp: oldest.timestamp, latest, ..node.clone() }))
 }

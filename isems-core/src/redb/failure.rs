@@ -1,6 +1,12 @@
 //! What can go wrong under way, and what the caller is told.
 
-use std::{error::Error as StdError, path::Path, sync::Arc};
+use std::{
+    error::Error as StdError,
+    io::ErrorKind,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Arc,
+};
 
 use redb::{
     CommitError, CompactionError, DatabaseError, Error, SetDurabilityError, StorageError, TableError, TransactionError,
@@ -52,15 +58,39 @@ impl From<BlockError> for Failure {
 }
 
 impl Failure {
+    /// Whether the file is at fault, and not the disk, the moment or the caller.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Redb(error) => match &**error {
+                // A table that is missing, or a page beyond the end of the file.
+                Error::Corrupted(_)
+                | Error::LockPoisoned(_)
+                | Error::TableDoesNotExist(_)
+                | Error::TableTypeMismatch { .. }
+                | Error::TableIsMultimap(_)
+                | Error::TypeDefinitionChanged { .. } => true,
+                Error::Io(error) => matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData),
+                _ => false,
+            },
+            Self::Damaged(_) | Self::Panic => true,
+            Self::Compression(_) | Self::Other(_) => false,
+        }
+    }
+
     /// What the caller is told. Several can be told of the same failure.
     pub(super) fn error(self: &Arc<Self>, action: &'static str, path: &Path) -> RepositoryError {
         let source: BoxError = Box::new(Shared(self.clone()));
-        match &**self {
-            Self::Redb(error) if !matches!(**error, Error::Corrupted(_)) => RepositoryError::Storage { action, source },
-            Self::Compression(_) | Self::Other(_) => RepositoryError::Storage { action, source },
-            Self::Redb(_) | Self::Damaged(_) | Self::Panic => RepositoryError::Damaged { path: path.into(), source },
+        if self.is_damage() {
+            RepositoryError::Damaged { path: path.into(), source }
+        } else {
+            RepositoryError::Storage { action, source }
         }
     }
+}
+
+/// Does what reads a file that may be damaged: redb can panic over one.
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Failure::Panic))
 }
 
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use super::{
     block,
     failure::Failure,
     row, sealed,
-    tables::{BLOCKS, ROWS, row_key, week_of, week_start},
+    tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
     writer::{ChangedNodes, SealedPages, Writer, append, count, store_measurements},
 };
 use crate::{Batch, Measurement, Node, RepositoryError, Stored};
@@ -83,7 +83,7 @@ fn insert(
     for (week, block) in weeks.iter().zip(encode(weeks)?) {
         if week.had_rows {
             let base = row_key(week.number, 0);
-            rows.retain_in(base + week_start(week.week)..base + week_start(week.week + 1), |_, _| false)?;
+            rows.retain_in(base + week_start(week.week)..base + week_end(week.week), |_, _| false)?;
         }
         sealed::insert(blocks, week.number, week.week, &block)?;
     }
@@ -158,10 +158,10 @@ fn known(
     }
     let base = row_key(node.number, 0);
     let mut had_rows = false;
-    for entry in rows.range(base + week_start(week)..base + week_start(week + 1))? {
+    for entry in rows.range(base + week_start(week)..base + week_end(week))? {
         let (key, row) = entry?;
         had_rows = true;
-        let Ok(measurement) = row::decode(&node.id, (key.value() - base) as i64, row.value()) else { return Ok(None) };
+        let Ok(measurement) = row::decode(&node.id, node.number, key.value(), row.value()) else { return Ok(None) };
         measurements.entry(measurement.timestamp).or_insert(measurement);
     }
     Ok(Some(KnownWeek { measurements, had_rows }))
@@ -176,7 +176,7 @@ fn encode(weeks: &[MergedWeek<'_>]) -> Result<Vec<Vec<u8>>, Failure> {
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(week) = weeks.get(place) else { return Ok::<_, Failure>(blocks) };
-            blocks.push((place, block::encode(&week.measurements)?));
+            blocks.push((place, block::encode(week.number, week.week, &week.measurements)?));
         }
     };
     let mut blocks: Vec<(usize, Vec<u8>)> = thread::scope(|scope| {

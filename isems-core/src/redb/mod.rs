@@ -12,6 +12,7 @@ mod column;
 mod delete;
 mod failure;
 mod import;
+mod options;
 mod report;
 mod row;
 mod seal;
@@ -23,22 +24,15 @@ mod upkeep;
 mod writer;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt,
-    fs::{self, File},
-    io::Read,
     ops::Range,
-    panic::{self, AssertUnwindSafe},
     path::Path,
-    sync::{Arc, Mutex, PoisonError, RwLock, mpsc},
-    thread::{self, JoinHandle},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
 };
 
-use ::redb::{
-    Builder, Database, DatabaseError, Error, ReadTransaction, ReadableDatabase, ReadableTable, StorageError,
-    backends::InMemoryBackend,
-};
+use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageError};
 use async_trait::async_trait;
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -46,13 +40,15 @@ use tokio::{
 };
 use tracing::error;
 
+pub use self::options::RedbOptions;
 pub use self::report::{Checked, Compacted, Damage, NodeStatistics, Retention, Sealed, Statistics};
 use self::{
     failure::Failure,
-    tables::{BLOCKS, FORMAT, FORMAT_KEY, METADATA, NODES, REJECTS, ROWS, metadata_key},
+    options::OpenDatabase,
+    tables::{BLOCKS, METADATA, REJECTS, ROWS, metadata_key},
     tiers::{Hole, Tiers, Wanted},
     upkeep::Upkeep,
-    writer::{Job, NodeIndex, QUEUE, StoreJob, Writer},
+    writer::{Job, NodeIndex, StoreJob, Writer},
 };
 use crate::{
     Batch, Measurement, MeasurementQuery, Node, NodeId, Reject, Repository, RepositoryError, Series, SeriesQuery,
@@ -66,7 +62,8 @@ const READERS: usize = 4;
 /// A [`Repository`] in a redb file, or in memory.
 ///
 /// A measurement takes about 150 bytes until three days after its week (from Monday 00:00 UTC on) is over; then it is sealed in
-/// the background, and takes about three. Nothing is lost or changed by that. Opening takes the same time however much is stored.
+/// the background, and takes about three. Nothing is lost or changed by that. What comes late for a sealed week joins it within an
+/// hour, or when there are some thousand of it. Opening takes the same time however much is stored.
 /// Only one process can have a file open. Dropping it finishes the writes under way and closes the file. A block that is
 /// damaged is left out of what is read, and said so in the log once.
 ///
@@ -90,239 +87,13 @@ pub struct RedbRepository {
     /// Dropping it ends the background work.
     stop_upkeep: Option<mpsc::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
-    database: Arc<Database>,
+    database: Arc<OpenDatabase>,
     path: Arc<Path>,
     nodes: Arc<NodeIndex>,
     queue: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     /// What could not be read and has been told.
     holes: Arc<Mutex<BTreeSet<Hole>>>,
-}
-
-/// How a [`RedbRepository`] is opened.
-#[derive(Debug, Clone)]
-pub struct RedbOptions {
-    /// How long a commit is held back so that more batches share it. Storing takes that much longer, and the disk is written
-    /// that much more rarely. Zero: as soon as the commit before is done.
-    pub commit_interval: Duration,
-    /// How much of the file is kept in memory, in bytes.
-    pub cache_bytes: usize,
-    /// What is removed by itself.
-    pub retention: Retention,
-}
-
-impl Default for RedbOptions {
-    /// No interval, 16 MiB, no retention.
-    fn default() -> Self {
-        Self { commit_interval: Duration::ZERO, cache_bytes: 16 << 20, retention: Retention::default() }
-    }
-}
-
-impl RedbOptions {
-    /// Opens the file, or makes it when there is none. Its folder must exist.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbRepository, RepositoryError> {
-        let path = path.as_ref();
-        self.start(self.database(path)?, path)
-    }
-
-    /// A repository that is gone when it is dropped.
-    pub fn in_memory(&self) -> Result<RedbRepository, RepositoryError> {
-        let path = Path::new(":memory:");
-        let database =
-            self.builder().create_with_backend(InMemoryBackend::new()).map_err(|error| open_error(path, error))?;
-        make_tables(&database).map_err(|failure| Arc::new(failure).error("write", path))?;
-        self.start(database, path)
-    }
-
-    /// Makes a file that nobody has open as small as it can be: what is free in it is given back. Blocking. It can be
-    /// interrupted at any time, and what is stored is the same afterwards.
-    pub fn compact(&self, path: impl AsRef<Path>) -> Result<Compacted, RepositoryError> {
-        let path = path.as_ref();
-        let size = || fs::metadata(path).map(|metadata| metadata.len()).map_err(|error| open_error(path, error));
-        let before = size()?;
-        let mut database = self.database(path)?;
-        guarded(path, "compact", || {
-            // One pass moves what it can; the next one may find room that the one before has made.
-            while database.compact()? {}
-            Ok(())
-        })?;
-        drop(database);
-        Ok(Compacted { before, after: size()? })
-    }
-
-    fn builder(&self) -> Builder {
-        let mut builder = Builder::new();
-        builder.set_cache_size(self.cache_bytes);
-        builder
-    }
-
-    /// Opens a file of this format, brings an older one to it, or makes a new one.
-    fn database(&self, path: &Path) -> Result<Database, RepositoryError> {
-        if is_new(path)? {
-            // It gets its name when it has its tables: what has the name is a whole database, whenever the power fails.
-            let unfinished = backup::unfinished(path);
-            let cannot = |error| open_error(path, error);
-            let database = self.builder().create(&unfinished).map_err(|error| redb_open_error(path, error))?;
-            make_tables(&database).map_err(|failure| Arc::new(failure).error("write", path))?;
-            fs::rename(&unfinished, path).map_err(cannot)?;
-            return Ok(database);
-        }
-        let opened = panic::catch_unwind(AssertUnwindSafe(|| self.builder().open(path)));
-        let database = opened
-            .map_err(|_| Arc::new(Failure::Panic).error("read", path))?
-            .map_err(|error| redb_open_error(path, error))?;
-        let found = guarded(path, "read", || Ok(format(&database)?))?;
-        match found {
-            Some(FORMAT) => {}
-            // Format 1 is this one without blocks.
-            Some(1) => guarded(path, "write", || make_tables(&database))?,
-            Some(found) => return Err(RepositoryError::NewerFormat { path: path.into(), found, supported: FORMAT }),
-            None => return Err(RepositoryError::NotADatabase { path: path.into() }),
-        }
-        Ok(database)
-    }
-
-    fn start(&self, database: Database, path: &Path) -> Result<RedbRepository, RepositoryError> {
-        let nodes = guarded(path, "read", || load_nodes(&database, path))?;
-        let next_number = nodes.values().map(|node| node.number + 1).max().unwrap_or(1);
-        let database = Arc::new(database);
-        let nodes = Arc::new(RwLock::new(nodes));
-        let path: Arc<Path> = path.into();
-        let (sender, jobs) = mpsc::channel();
-        let writer = Writer {
-            database: database.clone(),
-            path: path.clone(),
-            nodes: nodes.clone(),
-            jobs,
-            commit_interval: self.commit_interval,
-            next_number,
-        };
-        let upkeep = Upkeep {
-            database: database.clone(),
-            path: path.clone(),
-            nodes: nodes.clone(),
-            jobs: sender,
-            retention: self.retention,
-            sealing: Arc::default(),
-        };
-        let (stop_upkeep, stop) = mpsc::channel();
-        let background = upkeep.clone();
-        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new().name(name.into()).spawn(work).map_err(|error| open_error(&path, error))
-        };
-        let threads = vec![
-            spawn("isems-upkeep", Box::new(move || background.run(&stop)))?,
-            spawn("isems-writer", Box::new(|| writer.run()))?,
-        ];
-        Ok(RedbRepository {
-            upkeep: Some(upkeep),
-            stop_upkeep: Some(stop_upkeep),
-            threads,
-            database,
-            path,
-            nodes,
-            queue: Arc::new(Semaphore::new(QUEUE)),
-            readers: Arc::new(Semaphore::new(READERS)),
-            holes: Arc::default(),
-        })
-    }
-}
-
-fn open_error(path: &Path, source: impl Into<crate::BoxError>) -> RepositoryError {
-    RepositoryError::Open { path: path.into(), source: source.into() }
-}
-
-/// What redb says of a file that it cannot open. A file that ends too early is damaged.
-fn redb_open_error(path: &Path, error: DatabaseError) -> RepositoryError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            RepositoryError::Locked { path: path.into() }
-        }
-        DatabaseError::Storage(StorageError::Io(error))
-            if !matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData) =>
-        {
-            open_error(path, error)
-        }
-        error => RepositoryError::Damaged { path: path.into(), source: error.into() },
-    }
-}
-
-/// Runs what reads a file that may be damaged: redb can panic over one.
-fn guarded<T>(
-    path: &Path,
-    action: &'static str,
-    work: impl FnOnce() -> Result<T, Failure>,
-) -> Result<T, RepositoryError> {
-    let result = panic::catch_unwind(AssertUnwindSafe(work));
-    result.unwrap_or(Err(Failure::Panic)).map_err(|failure| Arc::new(failure).error(action, path))
-}
-
-/// Whether there is no file yet; and what redb itself would answer with an error that helps nobody.
-fn is_new(path: &Path) -> Result<bool, RepositoryError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder
-        && !folder.is_dir()
-    {
-        return Err(RepositoryError::FolderMissing { path: path.into(), folder: folder.into() });
-    }
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(open_error(path, error)),
-    };
-    let mut magic = [0; 4];
-    match file.read(&mut magic) {
-        Ok(0) => Err(RepositoryError::Damaged { path: path.into(), source: "the file is empty".into() }),
-        Ok(4) if magic == *b"redb" => Ok(false),
-        Ok(_) => Err(RepositoryError::NotADatabase { path: path.into() }),
-        Err(error) => Err(open_error(path, error)),
-    }
-}
-
-/// The format of a file. `None`: it is none of ours.
-fn format(database: &Database) -> Result<Option<u32>, Error> {
-    let transaction = database.begin_read()?;
-    let metadata = match transaction.open_table(METADATA) {
-        Ok(metadata) => metadata,
-        Err(::redb::TableError::TableDoesNotExist(_) | ::redb::TableError::TableTypeMismatch { .. }) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let format = metadata.get(FORMAT_KEY)?;
-    Ok(format.and_then(|format| Some(u32::from_le_bytes(format.value().try_into().ok()?))))
-}
-
-/// Makes every table that is missing, and says that the file has this format.
-fn make_tables(database: &Database) -> Result<(), Failure> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(true);
-    transaction.open_table(METADATA)?.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
-    transaction.open_table(NODES)?;
-    transaction.open_table(ROWS)?;
-    transaction.open_table(BLOCKS)?;
-    transaction.open_table(REJECTS)?;
-    transaction.commit()?;
-    Ok(())
-}
-
-/// Every node. A record that cannot be read costs that node only, and is told.
-fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, Arc<Node>>, Failure> {
-    let transaction = database.begin_read()?;
-    let table = transaction.open_table(NODES)?;
-    let mut nodes = BTreeMap::new();
-    for entry in table.iter()? {
-        let (number, record) = entry?;
-        match row::decode_node(number.value(), record.value()) {
-            Ok(node) => {
-                nodes.insert(node.id.clone(), Arc::new(node));
-            }
-            Err(damage) => {
-                error!(path = %path.display(), number = number.value(), %damage, "a node is left out; see isems-server check");
-            }
-        }
-    }
-    Ok(nodes)
 }
 
 /// Seconds, as the keys of the file have them.
@@ -354,20 +125,26 @@ impl RedbRepository {
     /// is for those who cannot wait.
     pub async fn seal(&self, before: i64) -> Result<Sealed, RepositoryError> {
         let upkeep = self.upkeep()?.clone();
-        self.blocking("write", move |_| upkeep.seal(before.max(0) as u64, |_| true)).await
+        self.blocking("write", move |_| upkeep.seal(before.max(0) as u64, 1, |_| true)).await
+    }
+
+    /// Removes what the [retention](RedbOptions::retention) does not allow, and returns how many measurements that were. It
+    /// happens by itself as time goes on; this is for those who cannot wait.
+    pub async fn retain(&self) -> Result<u64, RepositoryError> {
+        let upkeep = self.upkeep()?.clone();
+        self.blocking("write", move |_| upkeep.retain()).await
     }
 
     /// How much is held, of every node. Cost: reading the whole file.
     pub async fn statistics(&self) -> Result<Statistics, RepositoryError> {
-        let (nodes, path) = (self.nodes.clone(), self.path.clone());
-        self.blocking("read", move |database| statistics::statistics(database, &nodes, &path)).await
+        let path = self.path.clone();
+        self.blocking("read", move |database| statistics::statistics(database, &path)).await
     }
 
     /// Reads everything back and verifies counts, order and checksums. Damage is reported, and is no error. Cost: reading and decoding the whole
     /// file.
     pub async fn check(&self) -> Result<Checked, RepositoryError> {
-        let nodes = self.nodes.clone();
-        self.blocking("read", move |database| check::check(database, &nodes)).await
+        self.blocking("read", check::check).await
     }
 
     /// Writes a copy of what is stored at this moment to a new file, as small as it can be, and returns its size in bytes.
@@ -392,8 +169,10 @@ impl RedbRepository {
         work: impl FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let database = self.database.clone();
-        let result = task::spawn_blocking(move || work(&database)).await;
-        result.unwrap_or(Err(Failure::Panic)).map_err(|failure| Arc::new(failure).error(action, &self.path))
+        let result = task::spawn_blocking(move || work(&database)).await.unwrap_or_else(|error| {
+            Err(if error.is_panic() { Failure::Panic } else { Failure::Other("the program is about to end".into()) })
+        });
+        result.map_err(|failure| Arc::new(failure).error(action, &self.path))
     }
 
     /// The one place where queries cross to the blocking pool.
@@ -506,7 +285,12 @@ impl Repository for RedbRepository {
     async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
         self.read(move |transaction| {
             let rejects = transaction.open_table(REJECTS)?;
-            rejects.iter()?.rev().take(limit).map(|entry| reject(entry?.1.value())).collect()
+            let found = rejects.iter()?.rev().filter_map(|entry| match entry {
+                // One that cannot be read is left out, and told by `check`.
+                Ok((_, reject)) => serde_json::from_slice(reject.value()).ok().map(Ok),
+                Err(error) => Some(Err(error.into())),
+            });
+            found.take(limit).collect()
         })
         .await
     }
@@ -519,10 +303,6 @@ impl Repository for RedbRepository {
         })
         .await
     }
-}
-
-fn reject(entry: &[u8]) -> Result<Reject, Failure> {
-    serde_json::from_slice(entry).map_err(|_| bytes::DamagedRecord("a reject cannot be read").into())
 }
 
 impl Drop for RedbRepository {

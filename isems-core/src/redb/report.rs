@@ -10,7 +10,8 @@ pub struct Retention {
     /// Weeks that ended longer ago than this are removed. The newest measurement of any node counts as now, so that a
     /// computer without a clock removes nothing.
     pub age: Option<Duration>,
-    /// While more bytes than this are live, the oldest week of all nodes is removed.
+    /// While more bytes than this are [live](Statistics::live_bytes), the oldest sealed week of all nodes is removed, with all
+    /// that is older. The newest week stays, however much it is.
     pub bytes: Option<u64>,
 }
 

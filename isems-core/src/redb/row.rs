@@ -1,20 +1,27 @@
 //! The binary form of a measurement in the recent tier, and of a node.
 //!
-//! A row is little-endian: format `u8`, flags `u8`, presence of the numbers `u16` (bit n: [`Field::ALL`]`[n]`), arrival
+//! A row is little-endian: format `u8`, checksum `u32`, flags `u8`, presence of the numbers `u16` (bit n: [`Field::ALL`]`[n]`), arrival
 //! `i64`, power save level `u8`, status `u16`, each present number `f64`, then each present text as length `u8` and UTF-8.
-//! Node and time are in the key.
+//! Node and time are in the key. The checksum is the CRC-32 (ISO-HDLC) of the key, `u64`, and of what follows it. Format 1 has
+//! none.
 
-use super::bytes::{DamagedRecord, Reader};
+use super::{
+    bytes::{DamagedRecord, Reader},
+    tables::{number_of, row_key},
+};
 use crate::{Field, Measurement, Node, NodeId, Status, TimeSource};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+const FORMAT_WITHOUT_CHECKSUM: u8 = 1;
 const TIME_IS_ARRIVAL: u8 = 1;
 const HAS_REVISION: u8 = 1 << 1;
 const HAS_FIRMWARE: u8 = 1 << 2;
 const HAS_POWER_SAVE_LEVEL: u8 = 1 << 3;
 const HAS_STATUS: u8 = 1 << 4;
 
-pub(super) fn encode(measurement: &Measurement, row: &mut Vec<u8>) {
+/// Appends the row of a measurement that has this key.
+pub(super) fn encode(key: u64, measurement: &Measurement, row: &mut Vec<u8>) {
+    let start = begin(row);
     let mut flags = 0;
     let mut flag = |set: bool, bit: u8| flags |= if set { bit } else { 0 };
     flag(measurement.time_source == TimeSource::Arrival, TIME_IS_ARRIVAL);
@@ -26,7 +33,7 @@ pub(super) fn encode(measurement: &Measurement, row: &mut Vec<u8>) {
     for (bit, field) in Field::ALL.into_iter().enumerate() {
         presence |= u16::from(measurement.number(field).is_some()) << bit;
     }
-    row.extend([FORMAT, flags]);
+    row.push(flags);
     row.extend(presence.to_le_bytes());
     row.extend(measurement.received_at.to_le_bytes());
     row.push(measurement.power_save_level.unwrap_or(0));
@@ -38,13 +45,48 @@ pub(super) fn encode(measurement: &Measurement, row: &mut Vec<u8>) {
         row.push(text.len() as u8);
         row.extend(text.as_bytes());
     }
+    finish(key, &mut row[start..]);
 }
 
-pub(super) fn decode(node: &NodeId, timestamp: i64, row: &[u8]) -> Result<Measurement, DamagedRecord> {
-    let mut row = Reader(row);
-    if row.u8()? != FORMAT {
-        return Err(DamagedRecord("unknown row format"));
+/// Appends the format and a place for the checksum, and returns where the record begins.
+fn begin(record: &mut Vec<u8>) -> usize {
+    let start = record.len();
+    record.extend([FORMAT, 0, 0, 0, 0]);
+    start
+}
+
+/// Puts the checksum into its place.
+fn finish(key: u64, record: &mut [u8]) {
+    let checksum = checksum(key, &record[5..]);
+    record[1..5].copy_from_slice(&checksum.to_le_bytes());
+}
+
+fn checksum(key: u64, content: &[u8]) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&key.to_le_bytes());
+    checksum.update(content);
+    checksum.finalize()
+}
+
+/// What follows the checksum, if that fits.
+fn verified(key: u64, record: &[u8]) -> Result<Reader<'_>, DamagedRecord> {
+    let mut record = Reader(record);
+    match record.u8()? {
+        FORMAT if record.u32()? == checksum(key, record.0) => Ok(record),
+        FORMAT => Err(DamagedRecord("the checksum does not fit")),
+        FORMAT_WITHOUT_CHECKSUM => Ok(record),
+        _ => Err(DamagedRecord("unknown format")),
     }
+}
+
+/// The measurement in a row that has this key, of the node with this number.
+pub(super) fn decode(node: &NodeId, number: u32, key: u64, row: &[u8]) -> Result<Measurement, DamagedRecord> {
+    // In a damaged file a range can have keys of others.
+    if number_of(key) != number {
+        return Err(DamagedRecord("the row is another node's"));
+    }
+    let mut row = verified(key, row)?;
+    let timestamp = i64::from(key as u32);
     let flags = row.u8()?;
     let presence = row.u16()?;
     let mut measurement = Measurement::new(node.clone(), timestamp, row.i64()?);
@@ -71,29 +113,36 @@ pub(super) fn decode(node: &NodeId, timestamp: i64, row: &[u8]) -> Result<Measur
     Ok(measurement)
 }
 
-/// A node's record: format `u8`, id, counters and times, then its newest measurement as a row.
+/// A node's record: format `u8`, checksum `u32` of the node's number, `u64`, and of what follows, id, counters and times, then its newest measurement as a row.
 pub(super) fn encode_node(node: &Node) -> Vec<u8> {
     let id = node.id.as_str();
-    let mut record = vec![FORMAT, id.len() as u8];
+    let mut record = Vec::new();
+    begin(&mut record);
+    record.push(id.len() as u8);
     record.extend(id.as_bytes());
     record.extend(node.measurements.to_le_bytes());
     record.extend(node.first_timestamp.to_le_bytes());
     record.extend(node.last_received_at.to_le_bytes());
     record.extend(node.latest.timestamp.to_le_bytes());
-    encode(&node.latest, &mut record);
+    encode(row_key(node.number, node.latest.timestamp as u32), &node.latest, &mut record);
+    finish(node.number.into(), &mut record);
     record
 }
 
 pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRecord> {
-    let mut record = Reader(record);
-    if record.u8()? != FORMAT {
-        return Err(DamagedRecord("unknown node format"));
-    }
+    let mut record = verified(number.into(), record)?;
     let id = NodeId::new(&record.text()?).map_err(|_| DamagedRecord("impossible node id"))?;
     let measurements = record.u64()?;
     let first_timestamp = record.i64()?;
     let last_received_at = record.i64()?;
     let timestamp = record.i64()?;
-    let latest = decode(&id, timestamp, record.0)?;
+    let seconds = 0..=i64::from(u32::MAX);
+    if !seconds.contains(&first_timestamp) || !seconds.contains(&timestamp) || first_timestamp > timestamp {
+        return Err(DamagedRecord("impossible times"));
+    }
+    if !(1..=Node::MAX_NUMBER).contains(&number) {
+        return Err(DamagedRecord("impossible node number"));
+    }
+    let latest = decode(&id, number, row_key(number, timestamp as u32), record.0)?;
     Ok(Node { id, number, measurements, first_timestamp, last_received_at, latest })
 }

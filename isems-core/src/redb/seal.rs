@@ -1,20 +1,20 @@
 //! Sealing: rows of weeks that are over move into blocks.
 //!
 //! The work is done beside the writer, on a snapshot; the writer only puts the block in and takes the rows out, in one
-//! transaction. Rows are never changed, so what was read of them still holds then; what was stored or deleted meanwhile is
-//! noticed, and the week is done again.
+//! transaction. What was stored or deleted of the week meanwhile is noticed, and the week is done again.
 
-use std::{collections::BTreeMap, sync::PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+};
 
 use redb::{Database, ReadableDatabase, ReadableTable, StorageError};
 
 use super::{
     block,
-    bytes::DamagedRecord,
     failure::Failure,
-    report::Sealed,
     row, sealed,
-    tables::{BLOCKS, ROWS, row_key, week_of, week_start},
+    tables::{BLOCKS, ROWS, out_of_order, row_key, second_of, week_end, week_of, week_start},
     writer::{NodeIndex, Writer},
 };
 use crate::{Measurement, Node};
@@ -26,7 +26,7 @@ const ROWS_A_STEP: usize = 20_000;
 /// A node's week that has rows.
 #[derive(Debug, Clone)]
 pub(super) struct Week {
-    pub(super) node: Node,
+    pub(super) node: Arc<Node>,
     pub(super) week: u16,
 }
 
@@ -39,6 +39,8 @@ pub(super) struct Step {
     block: Vec<u8>,
     /// The seconds of the rows that are in the block, in order.
     seconds: Vec<u32>,
+    /// Of these rows, one after the other.
+    checksum: u32,
     /// Whether rows are left for a further step.
     pub(super) has_more: bool,
 }
@@ -49,22 +51,29 @@ impl Step {
     }
 }
 
-/// The weeks that ended at a second or before it and still have rows.
-pub(super) fn due(database: &Database, nodes: &NodeIndex, before: u64) -> Result<Vec<Week>, Failure> {
-    let nodes: Vec<_> = nodes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+/// The weeks of a node that ended at a second or before it and still have rows: those that have a block already only if they
+/// have at least a number of rows.
+pub(super) fn due(database: &Database, node: &Arc<Node>, before: u64, late_rows: usize) -> Result<Vec<Week>, Failure> {
     let transaction = database.begin_read()?;
     let rows = transaction.open_table(ROWS)?;
+    let blocks = transaction.open_table(BLOCKS)?;
+    let base = row_key(node.number, 0);
     let mut due = Vec::new();
-    for node in nodes {
-        let base = row_key(node.number, 0);
-        let mut start = 0;
-        while let Some(row) = rows.range(base + start..base + (1 << 32))?.next() {
-            let week = week_of(row?.0.value() - base);
-            start = week_start(week + 1);
-            if start > before {
-                break;
-            }
-            due.push(Week { node: (*node).clone(), week });
+    let mut start = 0;
+    while let Some(row) = rows.range(base + start..base + (1 << 32))?.next() {
+        let second = second_of(row?.0.value());
+        if second < start {
+            return Err(out_of_order().into());
+        }
+        let week = week_of(second);
+        start = week_end(week);
+        if start > before {
+            break;
+        }
+        let has_block = sealed::first_week(&blocks, node.number, week, week)?.is_some();
+        let is_due = |rows: redb::Range<'_, u64, &[u8]>| !has_block || rows.take(late_rows).count() == late_rows;
+        if is_due(rows.range(base + week_start(week)..base + start)?) {
+            due.push(Week { node: node.clone(), week });
         }
     }
     Ok(due)
@@ -76,32 +85,37 @@ pub(super) fn prepare(database: &Database, Week { node, week }: &Week) -> Result
     let rows = transaction.open_table(ROWS)?;
     let blocks = transaction.open_table(BLOCKS)?;
     let (number, week) = (node.number, *week);
-    let header = sealed::header(&blocks, number, week)?;
-    let sealed = header.as_ref().map(|header| sealed::whole(&blocks, &node.id, number, week, header)).transpose()?;
     let mut merged: BTreeMap<i64, Measurement> = BTreeMap::new();
-    merged.extend(sealed.into_iter().flatten().map(|measurement| (measurement.timestamp, measurement)));
     let mut seconds = Vec::new();
+    let mut checksum = crc32fast::Hasher::new();
     let mut has_more = false;
     let base = row_key(number, 0);
-    for entry in rows.range(base + week_start(week)..base + week_start(week + 1))? {
+    for entry in rows.range(base + week_start(week)..base + week_end(week))? {
         if seconds.len() >= ROWS_A_STEP {
             has_more = true;
             break;
         }
         let (key, row) = entry?;
-        let second = key.value() - base;
+        let second = second_of(key.value());
         // A row that cannot be read stays where it is, for `check` to tell.
-        if let Ok(measurement) = row::decode(&node.id, second as i64, row.value()) {
-            merged.entry(measurement.timestamp).or_insert(measurement);
+        if let Ok(measurement) = row::decode(&node.id, number, key.value(), row.value()) {
+            merged.insert(measurement.timestamp, measurement);
             seconds.push(second as u32);
+            checksum.update(row.value());
         }
     }
     if seconds.is_empty() {
         return Ok(None);
     }
+    let header = sealed::header(&blocks, number, week)?;
+    if let Some(header) = &header {
+        let sealed = sealed::whole(&blocks, &node.id, number, week, header)?;
+        merged.extend(sealed.into_iter().map(|measurement| (measurement.timestamp, measurement)));
+    }
     let merged: Vec<Measurement> = merged.into_values().collect();
     let replaces = header.map(|header| header.checksum);
-    Ok(Some(Step { number, week, replaces, block: block::encode(&merged)?, seconds, has_more }))
+    let (block, checksum) = (block::encode(number, week, &merged)?, checksum.finalize());
+    Ok(Some(Step { number, week, replaces, block, seconds, checksum, has_more }))
 }
 
 impl Writer {
@@ -117,12 +131,17 @@ impl Writer {
             let mut rows = transaction.open_table(ROWS)?;
             let base = row_key(step.number, 0);
             let mut removed = 0;
-            rows.retain_in(base + week_start(step.week)..base + week_start(step.week + 1), |key, _| {
+            let mut checksum = crc32fast::Hasher::new();
+            rows.retain_in(base + week_start(step.week)..base + week_end(step.week), |key, row| {
                 let is_sealed = step.seconds.binary_search(&((key - base) as u32)).is_ok();
-                removed += usize::from(is_sealed);
+                if is_sealed {
+                    removed += 1;
+                    checksum.update(row);
+                }
                 !is_sealed
             })?;
-            if removed != step.seconds.len() {
+            // A row can have been deleted, and stored again with other values.
+            if removed != step.seconds.len() || checksum.finalize() != step.checksum {
                 return Ok(false);
             }
             sealed::insert(&mut blocks, step.number, step.week, &step.block)?;
@@ -132,21 +151,7 @@ impl Writer {
     }
 }
 
-/// Adds what a step has done.
-pub(super) fn count(sealed: &mut Sealed, step: &Step) {
-    sealed.blocks += 1;
-    sealed.measurements += step.measurements();
-}
-
-/// The reason of a block that can neither be read nor written anew.
-pub(super) fn is_damage(failure: &Failure) -> Option<&DamagedRecord> {
-    match failure {
-        Failure::Damaged(damaged) => Some(damaged),
-        _ => None,
-    }
-}
-
-/// The oldest second that is sealed of any node, `None` if nothing is.
+/// The oldest week that is sealed of any node, `None` if nothing is.
 pub(super) fn oldest_week(
     blocks: &impl ReadableTable<u64, &'static [u8]>,
     nodes: &NodeIndex,

@@ -1,11 +1,16 @@
 //! The sealed tier: blocks in pieces that fill a page of the file each.
 
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ops::RangeInclusive,
+};
+
 use redb::{AccessGuard, ReadableTable, StorageError, Table};
 
 use super::{
     block::{Columns, Header, Kind, Pages},
     bytes::DamagedRecord,
-    tables::{piece_key, week_of_piece},
+    tables::{number_of, out_of_order, piece_key, week_of_piece},
 };
 use crate::{Measurement, NodeId};
 
@@ -36,31 +41,33 @@ pub(super) fn header(
     if key.value() != piece_key(number, week, 0) {
         return Err(DamagedRecord("its first piece is missing").into());
     }
-    Ok(Some(Header::parse(piece.value())?))
+    Ok(Some(Header::parse(number, week, piece.value())?))
 }
 
 /// Reads and verifies the columns of a block that are wanted.
-pub(super) fn columns(
+pub(super) fn columns<'h>(
     blocks: &impl ReadableTable<u64, &'static [u8]>,
     number: u32,
     week: u16,
-    header: &Header,
+    header: &'h Header,
     is_wanted: impl Fn(Kind) -> bool,
-) -> Result<Columns, BlockError> {
-    let mut pieces: Vec<Option<AccessGuard<'_, &[u8]>>> = Vec::new();
-    pieces.resize_with(header.length.div_ceil(PIECE_BYTES), || None);
-    let mut columns = Columns { rows: header.rows, bytes: Vec::new() };
-    for (kind, length) in header.columns().filter(|(kind, _)| is_wanted(*kind)) {
-        let Some(place) = header.place(kind) else { continue };
-        let mut bytes = Vec::with_capacity(length);
+) -> Result<Columns<'h>, BlockError> {
+    let mut pieces: BTreeMap<u16, AccessGuard<'_, &[u8]>> = BTreeMap::new();
+    let mut columns = Columns { header, bytes: Vec::new() };
+    for (kind, place) in header.columns().filter(|(kind, _)| is_wanted(*kind)) {
+        let mut bytes = Vec::new();
         let mut offset = place.start;
         while offset < place.end {
             let number_of_piece = offset / PIECE_BYTES;
-            let piece = pieces.get_mut(number_of_piece).ok_or(DamagedRecord("a column lies outside of it"))?;
-            if piece.is_none() {
-                *piece = blocks.get(piece_key(number, week, number_of_piece as u16))?;
-            }
-            let piece = piece.as_ref().ok_or(DamagedRecord("a piece is missing"))?.value();
+            let place_of_piece = u16::try_from(number_of_piece).map_err(|_| DamagedRecord("it is too long"))?;
+            let piece = match pieces.entry(place_of_piece) {
+                Entry::Occupied(piece) => piece.into_mut(),
+                Entry::Vacant(entry) => {
+                    let piece = blocks.get(piece_key(number, week, place_of_piece))?;
+                    entry.insert(piece.ok_or(DamagedRecord("a piece is missing"))?)
+                }
+            };
+            let piece = piece.value();
             let start = offset - number_of_piece * PIECE_BYTES;
             let end = (place.end - number_of_piece * PIECE_BYTES).min(piece.len());
             let part =
@@ -84,7 +91,7 @@ pub(super) fn whole(
 ) -> Result<Vec<Measurement>, BlockError> {
     let columns = columns(blocks, number, week, header, |_| true)?;
     let mut pages = Pages::new(&columns, node)?;
-    let mut measurements = Vec::with_capacity(header.rows);
+    let mut measurements = Vec::new();
     for page in header.pages(0, u64::MAX) {
         measurements.extend(pages.page(page, 0, u64::MAX)?);
     }
@@ -98,21 +105,16 @@ pub(super) fn insert(
     week: u16,
     block: &[u8],
 ) -> Result<(), StorageError> {
-    remove(blocks, number, week, week)?;
+    remove(blocks, number, week)?;
     for (piece, bytes) in block.chunks(PIECE_BYTES).enumerate() {
         blocks.insert(piece_key(number, week, piece as u16), bytes)?;
     }
     Ok(())
 }
 
-/// Removes a node's blocks from one week to another one, both included.
-pub(super) fn remove(
-    blocks: &mut Table<'_, u64, &'static [u8]>,
-    number: u32,
-    first: u16,
-    last: u16,
-) -> Result<(), StorageError> {
-    blocks.retain_in(piece_key(number, first, 0)..=piece_key(number, last, u16::MAX), |_, _| false)
+/// Removes a node's block of a week.
+pub(super) fn remove(blocks: &mut Table<'_, u64, &'static [u8]>, number: u32, week: u16) -> Result<(), StorageError> {
+    blocks.retain_in(piece_key(number, week, 0)..=piece_key(number, week, u16::MAX), |_, _| false)
 }
 
 /// The first week from one to another one, both included, in which a node has a block.
@@ -123,7 +125,7 @@ pub(super) fn first_week(
     last: u16,
 ) -> Result<Option<u16>, StorageError> {
     let mut pieces = blocks.range(piece_key(number, first, 0)..=piece_key(number, last, u16::MAX))?;
-    pieces.next().map(|piece| Ok(week_of_piece(piece?.0.value()))).transpose()
+    pieces.next().map(|piece| week_of_one(piece?.0.value(), number, first..=last)).transpose()
 }
 
 /// The last week from one to another one, both included, in which a node has a block.
@@ -134,5 +136,10 @@ pub(super) fn last_week(
     last: u16,
 ) -> Result<Option<u16>, StorageError> {
     let mut pieces = blocks.range(piece_key(number, first, 0)..=piece_key(number, last, u16::MAX))?;
-    pieces.next_back().map(|piece| Ok(week_of_piece(piece?.0.value()))).transpose()
+    pieces.next_back().map(|piece| week_of_one(piece?.0.value(), number, first..=last)).transpose()
+}
+
+fn week_of_one(key: u64, number: u32, weeks: RangeInclusive<u16>) -> Result<u16, StorageError> {
+    let week = week_of_piece(key);
+    if number_of(key) == number && weeks.contains(&week) { Ok(week) } else { Err(out_of_order()) }
 }

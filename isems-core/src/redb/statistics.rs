@@ -1,23 +1,25 @@
 //! How much a file holds.
 
-use std::{fs, path::Path, sync::PoisonError};
+use std::{fs, path::Path};
 
-use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableStats};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableStats};
 
 use super::{
     failure::Failure,
     report::{NodeStatistics, Statistics},
-    sealed,
+    row, sealed,
     tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, piece_key, row_key, week_of_piece},
-    writer::NodeIndex,
 };
 
-pub(super) fn statistics(database: &Database, nodes: &NodeIndex, path: &Path) -> Result<Statistics, Failure> {
-    let nodes: Vec<_> = nodes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+pub(super) fn statistics(database: &Database, path: &Path) -> Result<Statistics, Failure> {
     let transaction = database.begin_read()?;
     let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
+    let records = transaction.open_table(NODES)?;
     let mut statistics = Statistics::default();
-    for node in nodes {
+    for record in records.iter()? {
+        let (number, record) = record?;
+        // One that cannot be read is told when the file is opened, and by `check`.
+        let Ok(node) = row::decode_node(number.value(), record.value()) else { continue };
         let (mut recent, mut bytes) = (0, 0);
         let base = row_key(node.number, 0);
         for row in rows.range(base..base + (1 << 32))? {
@@ -31,8 +33,8 @@ pub(super) fn statistics(database: &Database, nodes: &NodeIndex, path: &Path) ->
             if key.value() as u16 == 0
                 && let Ok(Some(header)) = sealed::header(&blocks, node.number, week_of_piece(key.value()))
             {
-                for (kind, length) in header.columns() {
-                    *statistics.columns.entry(kind.name()).or_default() += length as u64;
+                for (kind, bytes) in header.columns() {
+                    *statistics.columns.entry(kind.name()).or_default() += bytes.len() as u64;
                 }
             }
         }
@@ -45,16 +47,21 @@ pub(super) fn statistics(database: &Database, nodes: &NodeIndex, path: &Path) ->
             last_timestamp: node.latest.timestamp,
         });
     }
+    statistics.live_bytes = live_bytes(&transaction)?;
+    statistics.file_bytes = fs::metadata(path).map_or(statistics.live_bytes, |metadata| metadata.len());
+    statistics.free_bytes = statistics.file_bytes.saturating_sub(statistics.live_bytes);
+    Ok(statistics)
+}
+
+/// How many bytes of a file are in use. Cost: reading the whole file.
+pub(super) fn live_bytes(transaction: &ReadTransaction) -> Result<u64, Failure> {
     let tables = [
-        rows.stats()?,
-        blocks.stats()?,
+        transaction.open_table(ROWS)?.stats()?,
+        transaction.open_table(BLOCKS)?.stats()?,
         transaction.open_table(NODES)?.stats()?,
         transaction.open_table(METADATA)?.stats()?,
         transaction.open_table(REJECTS)?.stats()?,
     ];
     let in_use = |stats: &TableStats| stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
-    statistics.live_bytes = tables.iter().map(in_use).sum();
-    statistics.file_bytes = fs::metadata(path).map_or(statistics.live_bytes, |metadata| metadata.len());
-    statistics.free_bytes = statistics.file_bytes.saturating_sub(statistics.live_bytes);
-    Ok(statistics)
+    Ok(tables.iter().map(in_use).sum())
 }

@@ -1,6 +1,6 @@
 //! The tables of the file.
 
-use redb::TableDefinition;
+use redb::{StorageError, TableDefinition};
 
 /// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened. 1 has no table of blocks.
 pub(super) const FORMAT: u32 = 2;
@@ -52,6 +52,26 @@ pub(super) fn week_of(second: u64) -> u16 {
 /// When a week begins, Unix seconds. The week of the epoch begins with it.
 pub(super) fn week_start(week: u16) -> u64 {
     (u64::from(week) * WEEK_SECONDS).saturating_sub(MONDAY_SECONDS)
+}
+
+/// When a week ends, Unix seconds. The last one ends where the seconds of a key do.
+pub(super) fn week_end(week: u16) -> u64 {
+    ((u64::from(week) + 1) * WEEK_SECONDS - MONDAY_SECONDS).min(1 << 32)
+}
+
+/// The node number of a key of [`ROWS`] or [`BLOCKS`].
+pub(super) fn number_of(key: u64) -> u32 {
+    (key >> 32) as u32
+}
+
+/// The second of a key of [`ROWS`].
+pub(super) fn second_of(key: u64) -> u64 {
+    key & u64::from(u32::MAX)
+}
+
+/// What a table answers that gives keys which it was not asked for. Who goes from one key to the next would never end.
+pub(super) fn out_of_order() -> StorageError {
+    StorageError::Corrupted("the keys of a table are not in order".into())
 }
 
 /// The key under which a caller's metadata is kept.

@@ -10,9 +10,9 @@ use super::{
     column::Numbers,
     row,
     sealed::{self, BlockError},
-    tables::{row_key, week_of, week_start},
+    tables::{number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
 };
-use crate::{Measurement, Node, Order, Series, SeriesQuery};
+use crate::{Bucket, Measurement, Node, Order, Series, SeriesQuery};
 
 /// Both tiers of one transaction.
 pub(super) struct Tiers<'a, R, B> {
@@ -42,7 +42,7 @@ pub(super) fn or_hole<T>(
     match result {
         Ok(value) => Ok(Some(value)),
         Err(BlockError::Damaged(DamagedRecord(problem))) => {
-            holes.push(Hole { number, from: week_start(week), to: week_start(week + 1), problem });
+            holes.push(Hole { number, from: week_start(week), to: week_end(week), problem });
             Ok(None)
         }
         Err(BlockError::Storage(error)) => Err(error),
@@ -72,7 +72,7 @@ where
         let mut found = Vec::new();
         while left.start < left.end && found.len() < limit {
             let Some(week) = self.next_week(node.number, &left, order)? else { break };
-            let (start, end) = (week_start(week), week_start(week + 1));
+            let (start, end) = (week_start(week), week_end(week));
             let span = start.max(left.start)..end.min(left.end);
             self.week(node, week, Wanted { range: span, order, limit }, &mut found, holes)?;
             match order {
@@ -83,13 +83,33 @@ where
         Ok(found)
     }
 
+    /// How many measurements of a node there are. Blocks that do not say how many they have count none.
+    pub(super) fn count(&self, node: &Node) -> Result<u64, StorageError> {
+        let base = row_key(node.number, 0);
+        let mut count = 0;
+        for row in self.rows.range(base..base + (1 << 32))? {
+            row?;
+            count += 1;
+        }
+        let mut next = Some(0);
+        while let Some(first) = next {
+            let Some(week) = sealed::first_week(self.blocks, node.number, first, u16::MAX)? else { break };
+            let header = or_hole(sealed::header(self.blocks, node.number, week), node.number, week, &mut Vec::new())?;
+            count += header.flatten().map_or(0, |header| header.rows as u64);
+            next = week.checked_add(1);
+        }
+        Ok(count)
+    }
+
     /// The next week that has something.
     fn next_week(&self, number: u32, left: &Range<u64>, order: Order) -> Result<Option<u16>, StorageError> {
         let base = row_key(number, 0);
         let mut rows = self.rows.range(base + left.start..base + left.end)?;
         let (first, last) = (week_of(left.start), week_of(left.end - 1));
         let week = |row: Result<(redb::AccessGuard<'_, u64>, _), StorageError>| {
-            Ok::<_, StorageError>(week_of(row?.0.value() - base))
+            let key = row?.0.value();
+            let is_in_range = number_of(key) == number && left.contains(&second_of(key));
+            if is_in_range { Ok(week_of(second_of(key))) } else { Err(out_of_order()) }
         };
         Ok(match order {
             Order::OldestFirst => {
@@ -163,15 +183,25 @@ where
     ) -> Result<Rows<'h>, StorageError> {
         let base = row_key(node.number, 0);
         let rows = self.rows.range(base + range.start..base + range.end)?;
+        let mut range = range.clone();
         let measurement =
             move |entry: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), StorageError>| {
                 let (key, row) = match entry {
                     Ok(entry) => entry,
                     Err(error) => return Some(Err(error)),
                 };
-                let second = key.value() - base;
-                match row::decode(&node.id, second as i64, row.value()) {
-                    Ok(measurement) => Some(Ok(measurement)),
+                let second = second_of(key.value());
+                let in_order = |measurement| {
+                    if range.contains(&second) { Ok(measurement) } else { Err(DamagedRecord("rows are not in order")) }
+                };
+                match row::decode(&node.id, node.number, key.value(), row.value()).and_then(in_order) {
+                    Ok(measurement) => {
+                        match order {
+                            Order::OldestFirst => range.start = second + 1,
+                            Order::NewestFirst => range.end = second,
+                        }
+                        Some(Ok(measurement))
+                    }
                     Err(DamagedRecord(problem)) => {
                         holes.push(Hole { number: node.number, from: second, to: second + 1, problem });
                         None
@@ -200,10 +230,9 @@ where
         let last = week_of(to - 1);
         let mut next = week_of(from);
         while let Some(week) = sealed::first_week(self.blocks, node.number, next, last)? {
-            let mut sealed = series.clone();
-            let added = self.add_block(node.number, week, from..to, query, &mut sealed);
-            if or_hole(added, node.number, week, holes)?.is_some() {
-                series = sealed;
+            let sealed = self.buckets_of(node.number, week, from..to, query, &series);
+            for (field, place, bucket) in or_hole(sealed, node.number, week, holes)?.into_iter().flatten() {
+                series.fields[field].1[place].merge(&bucket);
             }
             next = week + 1;
             if next > last {
@@ -218,19 +247,20 @@ where
         Ok(series)
     }
 
-    /// Adds what a block has of the fields.
-    fn add_block(
+    /// What a block adds to a series: places of fields and of buckets, a bucket once or several times.
+    fn buckets_of(
         &self,
         number: u32,
         week: u16,
         range: Range<u64>,
         query: &SeriesQuery,
-        series: &mut Series,
-    ) -> Result<(), BlockError> {
-        let Some(header) = sealed::header(self.blocks, number, week)? else { return Ok(()) };
+        series: &Series,
+    ) -> Result<Vec<(usize, usize, Bucket)>, BlockError> {
+        let mut buckets = Vec::new();
+        let Some(header) = sealed::header(self.blocks, number, week)? else { return Ok(buckets) };
         let wanted_pages = header.pages(range.start, range.end);
         if wanted_pages.is_empty() {
-            return Ok(());
+            return Ok(buckets);
         }
         let is_wanted = |kind| {
             let of = |field| kind == Kind::number(field);
@@ -247,26 +277,27 @@ where
             fields.push((numbers, reference.map(|field| columns.numbers(field)).transpose()?.flatten()));
         }
         for page in wanted_pages {
-            let times = times.page(page, |time| time)?;
+            let times = times.page(page)?;
             let place = |time: u64| times.partition_point(|this| (*this as u64) < time);
             let wanted = place(range.start)..place(range.end);
             let spans = spans(&times, wanted, series);
-            for ((numbers, reference), (_, buckets)) in fields.iter_mut().zip(&mut series.fields) {
+            for (field, (numbers, reference)) in fields.iter_mut().enumerate() {
                 let Some(numbers) = numbers else { continue };
                 let reference = reference.as_mut().map(|column| column.page(page, &[])).transpose()?;
                 let values = numbers.page(page, &reference.unwrap_or_default())?;
                 let presence = numbers.presence(page);
-                for (bucket, rows) in &spans {
-                    let bucket = &mut buckets[*bucket];
+                for (place, rows) in &spans {
+                    let mut bucket = Bucket::EMPTY;
                     for row in rows.clone() {
                         if presence.is_none_or(|presence| presence[row]) {
                             bucket.add(values[row]);
                         }
                     }
+                    buckets.push((field, *place, bucket));
                 }
             }
         }
-        Ok(())
+        Ok(buckets)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a repository does to its file in the background: it seals weeks that are over, and removes what is kept no longer.
 
 use std::{
-    panic::{self, AssertUnwindSafe},
+    collections::BTreeSet,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,17 +10,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redb::{Database, ReadableDatabase, ReadableTableMetadata};
+use redb::{ReadableDatabase, ReadableTableMetadata};
 use tracing::{error, info, warn};
 
 use super::{
-    failure::Failure,
+    failure::{Failure, caught},
+    options::OpenDatabase,
     report::{Retention, Sealed},
-    seal::{self, Week},
-    tables::{BLOCKS, ROWS, week_of, week_start},
+    seal::{self, Step, Week},
+    sealed, statistics,
+    tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
     writer::{Job, NodeIndex, Writer},
 };
-use crate::NodeId;
+use crate::Node;
 
 /// How long after its end a week is sealed. Polled logs reach back two and a half days, so what comes in time meets rows.
 const MARGIN: u64 = 3 * 86_400;
@@ -28,141 +30,213 @@ const MARGIN: u64 = 3 * 86_400;
 /// How often it is looked whether there is something to do.
 const INTERVAL: Duration = Duration::from_mins(1);
 
+/// How often the late rows of weeks that are sealed already move into their blocks. Each block is written anew then, so a node
+/// whose clock is weeks behind must not have it done with every line.
+const LATE_INTERVAL: Duration = Duration::from_hours(1);
+
+/// With so many late rows a block is written anew at once.
+const LATE_ROWS: usize = 4096;
+
 /// What a piece of a block takes in the file, and what a row does, with their share of everything else.
 const PIECE_BYTES: u64 = 4_200;
 const ROW_BYTES: u64 = 190;
 
+/// A node's number, and a week if it is only that.
+pub(super) type Place = (u32, Option<u16>);
+
 /// What upkeep works on.
 #[derive(Clone)]
 pub(super) struct Upkeep {
-    pub(super) database: Arc<Database>,
+    pub(super) database: Arc<OpenDatabase>,
     pub(super) path: Arc<Path>,
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Sender<Job>,
     pub(super) retention: Retention,
-    /// Held while weeks are sealed: two at a time would do the same work twice.
+    /// Held while a week is sealed: two at a time would do the same work twice.
     pub(super) sealing: Arc<Mutex<()>>,
+    /// The damage that was told.
+    pub(super) told: Arc<Mutex<BTreeSet<Place>>>,
+    /// How much was live when it was last measured, as a share of what was estimated. Held while retention removes something.
+    pub(super) scale: Arc<Mutex<f64>>,
 }
 
 impl Upkeep {
     /// Looks after the file until the other end of `stop` is dropped.
     pub(super) fn run(&self, stop: &Receiver<()>) {
         let mut wait = Duration::ZERO;
+        let mut late_sealed = Instant::now();
         while stop.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-            // redb can panic over a damaged file; what else there is to do is done all the same the next time.
-            let done = panic::catch_unwind(AssertUnwindSafe(|| self.once(stop)));
-            if let Err(failure) = done.unwrap_or(Err(Failure::Panic)) {
-                error!(path = %self.path.display(), error = %failure, "cannot look after the database");
+            let is_time = late_sealed.elapsed() >= LATE_INTERVAL;
+            if is_time {
+                late_sealed = Instant::now();
+            }
+            let late_rows = if is_time { 1 } else { LATE_ROWS };
+            for done in [caught(|| self.seal_by_itself(late_rows, stop)), caught(|| self.retain().map(drop))] {
+                if let Err(failure) = done {
+                    error!(path = %self.path.display(), error = %failure, "cannot look after the database");
+                }
             }
             wait = INTERVAL;
         }
     }
 
-    fn once(&self, stop: &Receiver<()>) -> Result<(), Failure> {
+    fn seal_by_itself(&self, late_rows: usize, stop: &Receiver<()>) -> Result<(), Failure> {
         let Some(now) = self.now() else { return Ok(()) };
-        let sealed = self.seal(now.saturating_sub(MARGIN), |took| {
+        let sealed = self.seal(now.saturating_sub(MARGIN), late_rows, |took| {
             // Nine tenths of the time belong to others.
             stop.recv_timeout((took * 9).min(Duration::from_secs(5))) == Err(RecvTimeoutError::Timeout)
         })?;
         if sealed.blocks > 0 {
             info!(blocks = sealed.blocks, measurements = sealed.measurements, "sealed weeks that are over");
         }
-        self.remove_old(now)?;
-        self.remove_much()
+        Ok(())
+    }
+
+    /// Every node, as of now.
+    fn nodes(&self) -> Vec<Arc<Node>> {
+        self.nodes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// The newest time that any node has measured. The computer's own clock is not asked: it may never have been set.
     fn now(&self) -> Option<u64> {
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        nodes.values().map(|node| node.latest.timestamp.max(0) as u64).max()
+        self.nodes().iter().map(|node| node.latest.timestamp as u64).max()
     }
 
-    /// Seals the weeks that ended at a second or before it. After each step `goes_on` is told how long it took.
-    pub(super) fn seal(&self, before: u64, goes_on: impl Fn(Duration) -> bool) -> Result<Sealed, Failure> {
-        let _sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Seals the weeks that ended at a second or before it, and of those that are sealed already the ones with at least a
+    /// number of rows. After each step `goes_on` is told how long it took.
+    pub(super) fn seal(
+        &self,
+        before: u64,
+        late_rows: usize,
+        goes_on: impl Fn(Duration) -> bool,
+    ) -> Result<Sealed, Failure> {
         let mut sealed = Sealed::default();
-        for week in seal::due(&self.database, &self.nodes, before)? {
-            loop {
-                let begin = Instant::now();
-                let step = match seal::prepare(&self.database, &week) {
-                    Ok(Some(step)) => step,
-                    Ok(None) => break,
-                    Err(failure) => match seal::is_damage(&failure) {
-                        Some(damage) => {
-                            self.tell_damage(&week, damage);
-                            break;
-                        }
-                        None => return Err(failure),
-                    },
-                };
-                let step = Arc::new(step);
-                let written = step.clone();
-                if self.on_writer(move |writer| writer.seal(&written))? {
-                    seal::count(&mut sealed, &step);
-                } else if self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(&week.node.id).is_none() {
-                    break;
-                } else {
-                    continue;
-                }
-                if !goes_on(begin.elapsed()) {
-                    return Ok(sealed);
-                }
-                if !step.has_more {
-                    break;
+        for node in self.nodes() {
+            let due = caught(|| seal::due(&self.database, &node, before, late_rows));
+            for week in self.or_told(due, &node, None)?.into_iter().flatten() {
+                let mut has_more = true;
+                while has_more {
+                    let begin = Instant::now();
+                    let step = self.step(&week);
+                    let Some(step) = self.or_told(step, &node, Some(week.week))?.flatten() else { break };
+                    sealed.blocks += 1;
+                    sealed.measurements += step.measurements();
+                    has_more = step.has_more;
+                    if !goes_on(begin.elapsed()) {
+                        return Ok(sealed);
+                    }
                 }
             }
         }
         Ok(sealed)
     }
 
-    fn tell_damage(&self, Week { node, week }: &Week, damage: &super::bytes::DamagedRecord) {
-        warn!(
-            path = %self.path.display(), node = %node.id, week_from = week_start(*week), %damage,
-            "a block is damaged and takes no more rows; see isems-server check"
-        );
-    }
-
-    /// Removes whole weeks that ended too long ago.
-    fn remove_old(&self, now: u64) -> Result<(), Failure> {
-        let Some(age) = self.retention.age else { return Ok(()) };
-        let first_kept = week_of(now.saturating_sub(age.as_secs()));
-        self.remove_before(first_kept, "they are older than the retention allows").map(drop)
-    }
-
-    /// Removes the oldest weeks while there is too much.
-    fn remove_much(&self) -> Result<(), Failure> {
-        let Some(allowed) = self.retention.bytes else { return Ok(()) };
+    /// Seals a week, or as much of it as a step takes. `None`: there is nothing to move.
+    fn step(&self, week: &Week) -> Result<Option<Arc<Step>>, Failure> {
+        let _sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let (live, oldest) = {
-                let transaction = self.database.begin_read()?;
-                let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
-                let live = blocks.len()? * PIECE_BYTES + rows.len()? * ROW_BYTES;
-                (live, seal::oldest_week(&blocks, &self.nodes)?)
-            };
-            let Some(oldest) = oldest.filter(|_| live > allowed) else { return Ok(()) };
-            if self.remove_before(oldest + 1, "the database is larger than the retention allows")? == 0 {
-                return Ok(());
+            let Some(step) = caught(|| seal::prepare(&self.database, week))?.map(Arc::new) else { return Ok(None) };
+            let written = step.clone();
+            if self.on_writer(move |writer| writer.seal(&written))? {
+                return Ok(Some(step));
             }
         }
     }
 
-    /// Removes everything before a week, and returns how many measurements that were.
-    fn remove_before(&self, week: u16, reason: &str) -> Result<u64, Failure> {
-        let end = week_start(week);
-        let old: Vec<NodeId> = {
-            let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-            nodes.values().filter(|node| (node.first_timestamp as u64) < end).map(|node| node.id.clone()).collect()
-        };
+    /// Damage costs a node, or one of its weeks, and is told once. `None`: that is so.
+    fn or_told<T>(&self, result: Result<T, Failure>, node: &Node, week: Option<u16>) -> Result<Option<T>, Failure> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(damage) if damage.is_damage() => {
+                if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((node.number, week)) {
+                    warn!(
+                        path = %self.path.display(), node = %node.id, week_from = week.map(week_start), %damage,
+                        "what is damaged is not sealed; see isems-server check"
+                    );
+                }
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Removes what the retention does not allow, and returns how many measurements that were.
+    pub(super) fn retain(&self) -> Result<u64, Failure> {
+        let Some(now) = self.now() else { return Ok(0) };
+        Ok(self.remove_old(now)? + self.remove_much(now)?)
+    }
+
+    /// Removes whole weeks that ended too long ago.
+    fn remove_old(&self, now: u64) -> Result<u64, Failure> {
+        let Some(age) = self.retention.age else { return Ok(0) };
+        let first_kept = week_of(now.saturating_sub(age.as_secs()));
+        self.remove_before(week_start(first_kept), "they are older than the retention allows")
+    }
+
+    /// Removes the oldest weeks while there is too much. The newest week stays.
+    fn remove_much(&self, now: u64) -> Result<u64, Failure> {
+        let Some(allowed) = self.retention.bytes else { return Ok(0) };
+        let is_too_much = |estimate: u64, scale: f64| estimate as f64 * scale > allowed as f64;
+        let mut scale = self.scale.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_too_much(self.estimate()?, *scale) {
+            return Ok(0);
+        }
+        // Before anything goes it is measured, which is the best scale for the next estimates.
+        let live = statistics::live_bytes(&self.database.begin_read()?)?;
+        let mut estimate = self.estimate()?.max(1);
+        *scale = live as f64 / estimate as f64;
+        let mut removed = 0;
+        while is_too_much(estimate, *scale) {
+            let oldest = {
+                let blocks = self.database.begin_read()?.open_table(BLOCKS)?;
+                seal::oldest_week(&blocks, &self.nodes)?
+            };
+            let Some(oldest) = oldest.filter(|oldest| *oldest < week_of(now)) else { break };
+            removed += self.remove_before(week_end(oldest), "the database is larger than the retention allows")?;
+            let left = self.estimate()?;
+            if left >= estimate {
+                break;
+            }
+            estimate = left;
+        }
+        Ok(removed)
+    }
+
+    /// How many bytes the rows and blocks take, about, without reading them.
+    fn estimate(&self) -> Result<u64, Failure> {
+        let transaction = self.database.begin_read()?;
+        let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
+        Ok(blocks.len()? * PIECE_BYTES + rows.len()? * ROW_BYTES)
+    }
+
+    /// Removes everything before a second, and returns how many measurements that were.
+    fn remove_before(&self, end: u64, reason: &str) -> Result<u64, Failure> {
         let mut all = 0;
-        for id in old {
-            let node = id.clone();
-            let removed = self.on_writer(move |writer| writer.delete(&node, 0..end))?;
+        for node in self.nodes_before(end)? {
+            let id = node.id.clone();
+            let removed = self.on_writer(move |writer| writer.delete(&id, 0..end))?;
             if removed > 0 {
-                info!(node = %id, measurements = removed, before = end, "removed measurements: {reason}");
+                info!(node = %node.id, measurements = removed, before = end, "removed measurements: {reason}");
             }
             all += removed;
         }
         Ok(all)
+    }
+
+    /// The nodes that have something before a second, be it damaged.
+    fn nodes_before(&self, end: u64) -> Result<Vec<Arc<Node>>, Failure> {
+        let transaction = self.database.begin_read()?;
+        let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
+        let mut nodes = Vec::new();
+        for node in self.nodes() {
+            let base = row_key(node.number, 0);
+            let has_row = rows.range(base..base + end)?.next().is_some();
+            let week = sealed::first_week(&blocks, node.number, 0, week_of(end))?;
+            if has_row || week.is_some_and(|week| week_start(week) < end) {
+                nodes.push(node);
+            }
+        }
+        Ok(nodes)
     }
 
     /// Lets the writer do something, and waits for it.

@@ -13,12 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::redb::{Database, Error, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
+use ::redb::{Error, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     block::Pages,
-    failure::Failure,
+    failure::{Failure, caught},
+    options::OpenDatabase,
     row,
     sealed::{self, BlockError},
     tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, metadata_key, row_key, week_of},
@@ -56,7 +57,7 @@ pub(super) struct StoreJob {
 }
 
 pub(super) struct Writer {
-    pub(super) database: Arc<Database>,
+    pub(super) database: Arc<OpenDatabase>,
     pub(super) path: Arc<Path>,
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Receiver<Job>,
@@ -84,8 +85,7 @@ impl Writer {
     fn store(&mut self, first: StoreJob) -> Option<Job> {
         let (group, next) = self.collect(first);
         let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
-        let result = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&batches)));
-        match result.map_err(|_| Failure::Panic).and_then(|result| result.map_err(Failure::from)) {
+        match caught(|| Ok(self.commit(&batches)?)) {
             Ok(outcomes) => reply(group, outcomes.into_iter()),
             Err(failure) => {
                 let failure = Arc::new(failure);
@@ -98,11 +98,11 @@ impl Writer {
     /// All that waits, up to the size of a transaction; with an interval also what comes until it is over. And the job that
     /// ends the group because it is none of storing.
     fn collect(&self, first: StoreJob) -> (Vec<StoreJob>, Option<Job>) {
-        let deadline = Instant::now() + self.commit_interval;
+        let deadline = Instant::now().checked_add(self.commit_interval);
         let mut measurements = first.batch.measurements.len();
         let mut group = vec![first];
         while measurements < MEASUREMENTS_A_TRANSACTION && group.len() < QUEUE {
-            let wait = deadline.saturating_duration_since(Instant::now());
+            let wait = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
             match self.jobs.recv_timeout(wait) {
                 Ok(Job::Store(job)) => {
                     measurements += job.batch.measurements.len();
@@ -264,7 +264,7 @@ pub(super) fn store_measurements(
             let row = rows.get(key)?;
             let known = match row {
                 // What is there but cannot be read is left as it is.
-                Some(row) => Some(row::decode(&measurement.node_id, measurement.timestamp, row.value()).ok()),
+                Some(row) => Some(row::decode(&measurement.node_id, node.number, key, row.value()).ok()),
                 None => sealed.find(blocks, node, second)?.map(Some),
             };
             if let Some(known) = known {
@@ -277,7 +277,7 @@ pub(super) fn store_measurements(
             }
         }
         encoded.clear();
-        row::encode(measurement, &mut encoded);
+        row::encode(key, measurement, &mut encoded);
         rows.insert(key, encoded.as_slice())?;
         outcome.stored += 1;
         count(node, measurement);

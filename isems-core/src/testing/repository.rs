@@ -3,14 +3,18 @@
 //! [`conformance`] runs every check, each on a fresh repository. A check is also public by itself, for looking into one
 //! that fails; it needs an empty repository.
 
+mod queries;
+
 use std::collections::BTreeSet;
 
 use futures_util::future::{join, join_all};
 
-use super::{SAMPLE_TIME, sample_measurement};
-use crate::{
-    Batch, Measurement, MeasurementQuery, NodeId, Order, Reject, RejectReason, Repository, RepositoryError, Stored,
+pub use self::queries::{
+    answers_ranges_and_limits, deletes_ranges, draws_series, finds_the_newest_before_an_instant,
+    forgets_a_node_of_which_nothing_is_left, gives_everything_in_pages, goes_on_where_a_page_ended,
 };
+use super::{SAMPLE_TIME, sample_measurement};
+use crate::{Batch, Measurement, MeasurementQuery, NodeId, Reject, RejectReason, Repository, RepositoryError, Stored};
 
 /// Runs every check against fresh, empty repositories that `make` gives.
 ///
@@ -25,6 +29,10 @@ pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     knows_the_latest_of_each_node(&make().await).await;
     lists_nodes_in_order_of_bytes(&make().await).await;
     answers_ranges_and_limits(&make().await).await;
+    finds_the_newest_before_an_instant(&make().await).await;
+    goes_on_where_a_page_ended(&make().await).await;
+    gives_everything_in_pages(&make().await).await;
+    draws_series(&make().await).await;
     keeps_nodes_apart(&make().await).await;
     knows_nothing_of_an_unknown_node(&make().await).await;
     lists_rejects_newest_first(&make().await).await;
@@ -33,6 +41,8 @@ pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     stores_an_empty_batch(&make().await).await;
     stores_all_of_a_batch_or_nothing(&make().await).await;
     stores_concurrently(&make().await).await;
+    deletes_ranges(&make().await).await;
+    forgets_a_node_of_which_nothing_is_left(&make().await).await;
 }
 
 /// A measurement comes back as it was stored: with every value, with none, and with the time of its arrival.
@@ -150,39 +160,6 @@ pub async fn lists_nodes_in_order_of_bytes(repository: &dyn Repository) {
     for node in nodes {
         let single = known(repository, node.id.as_str()).await;
         assert_eq!(single, *node, "a node is the same in the list and by itself");
-    }
-}
-
-/// Ranges contain their start and not their end; limits cut after ordering.
-pub async fn answers_ranges_and_limits(repository: &dyn Repository) {
-    const MINUTES: i64 = 10;
-    let time = |minute: i64| SAMPLE_TIME + 60 * minute;
-    let minutes = (0..MINUTES).map(|minute| sample_measurement("Hut", time(minute))).collect();
-    store(repository, minutes).await;
-    let cases = [
-        ("everything", i64::MIN, i64::MAX, 0..MINUTES),
-        ("from a measurement to another one", time(2), time(5), 2..5),
-        ("between measurements", time(2) - 1, time(5) + 1, 2..6),
-        ("just after a measurement", time(2) + 1, time(5), 3..5),
-        ("one second", time(4), time(4) + 1, 4..5),
-        ("nothing between two", time(4) + 1, time(5), 0..0),
-        ("before the first", i64::MIN, time(0), 0..0),
-        ("after the last", time(MINUTES - 1) + 1, i64::MAX, 0..0),
-        ("an empty range", time(4), time(4), 0..0),
-        ("a range the wrong way round", time(5), time(2), 0..0),
-        ("times before 1970 and after 2106", -1, 1 << 40, 0..MINUTES),
-    ];
-    for (name, from, to, expected) in cases {
-        for limit in [0, 1, 3, usize::MAX] {
-            let oldest: Vec<_> = expected.clone().take(limit).map(time).collect();
-            let newest: Vec<_> = expected.clone().rev().take(limit).map(time).collect();
-            for (order, expected) in [(Order::OldestFirst, oldest), (Order::NewestFirst, newest)] {
-                let query = MeasurementQuery { node: node_id("Hut"), from, to, order, limit };
-                let found = repository.measurements(&query).await.unwrap_or_else(fail);
-                let found: Vec<_> = found.iter().map(|measurement| measurement.timestamp).collect();
-                assert_eq!(found, expected, "{name}, {order:?}, limit {limit}");
-            }
-        }
     }
 }
 

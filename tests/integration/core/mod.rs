@@ -1,18 +1,24 @@
 //! Tests of the core part.
 
 mod collector;
+mod crash;
 mod csvlog;
+mod damage;
 mod decode_properties;
 mod fleet;
+mod formats;
+mod history;
 mod inbox;
 mod json;
 mod redb;
 mod redb_files;
+mod retention;
+mod sealing;
 mod simulation;
 mod suites;
 
 use isems_core::{
-    Decoded, Format, Measurement, MeasurementQuery, NodeId, Payload, RejectReason, Repository, decode,
+    Decoded, Field, Format, Measurement, MeasurementQuery, NodeId, Payload, RejectReason, Repository, decode,
     testing::{SAMPLE_LINE_19, SAMPLE_TIME},
 };
 
@@ -65,4 +71,21 @@ fn reasons(decoded: &Decoded) -> Vec<(RejectReason, Option<&'static str>)> {
 
 async fn all_of(repository: &dyn Repository, node: &str) -> Vec<Measurement> {
     repository.measurements(&MeasurementQuery::oldest_first(node_id(node))).await.expect("the repository can be read")
+}
+
+/// A Monday at 00:00 UTC, when a week begins.
+const MONDAY: i64 = 2600 * WEEK - 259_200;
+
+/// How long a week is, seconds.
+const WEEK: i64 = 604_800;
+
+/// Compares measurements to the bit: `==` takes -0 for 0.
+#[track_caller]
+fn assert_exact(found: &[Measurement], expected: &[Measurement]) {
+    let bits = |measurement: &Measurement| Field::ALL.map(|field| measurement.number(field).map(f64::to_bits));
+    let differs = |(found, expected): (&Measurement, &Measurement)| found != expected || bits(found) != bits(expected);
+    if let Some(place) = found.iter().zip(expected).position(differs) {
+        panic!("number {place} is {:?}, not {:?}", found[place], expected[place]);
+    }
+    assert_eq!(found.len(), expected.len());
 }

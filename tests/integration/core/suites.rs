@@ -115,10 +115,11 @@ async fn a_transport_that_ignores_errors_loses_something() {
     testing::transport::conformance(async || Queue::new(Habit::IgnoresErrors)).await;
 }
 
-/// A repository that spoils what passes through it.
+/// A repository that spoils what passes through it. Its series are the trait's own.
 struct Spoiled {
     repository: RedbRepository,
     spoils: fn(&mut Batch),
+    deletes: bool,
 }
 
 #[async_trait]
@@ -141,7 +142,7 @@ impl Repository for Spoiled {
     }
 
     async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
-        self.repository.delete(node, from, to).await
+        if self.deletes { self.repository.delete(node, from, to).await } else { Ok(0) }
     }
 
     async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
@@ -154,11 +155,27 @@ impl Repository for Spoiled {
 }
 
 async fn judge(spoils: fn(&mut Batch)) {
+    judge_that_deletes(spoils, true).await;
+}
+
+async fn judge_that_deletes(spoils: fn(&mut Batch), deletes: bool) {
     testing::repository::conformance(async || Spoiled {
         repository: RedbRepository::in_memory().expect("memory suffices"),
         spoils,
+        deletes,
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_repository_with_the_series_of_the_trait_conforms() {
+    judge(|_| {}).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "a range contains its start and not its end")]
+async fn a_repository_that_does_not_delete_does_not_conform() {
+    judge_that_deletes(|_| {}, false).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,323 @@
+//! How a file is opened, or made.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, TryLockError},
+    io::Read,
+    ops::{Deref, DerefMut},
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::{Arc, Mutex, RwLock, mpsc},
+    thread,
+    time::Duration,
+};
+
+use redb::{
+    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, StorageError, backends::InMemoryBackend,
+};
+use tokio::sync::Semaphore;
+use tracing::error;
+
+use super::{
+    READERS, RedbRepository, backup,
+    failure::{Failure, caught},
+    report::{Compacted, Retention},
+    row,
+    tables::{BLOCKS, FORMAT, FORMAT_KEY, METADATA, NODES, REJECTS, ROWS, number_of, row_key},
+    upkeep::Upkeep,
+    writer::{QUEUE, Writer},
+};
+use crate::{Node, NodeId, RepositoryError};
+
+/// How a [`RedbRepository`] is opened.
+#[derive(Debug, Clone)]
+pub struct RedbOptions {
+    /// How long a commit is held back so that more batches share it. Storing takes that much longer, and the disk is written
+    /// that much more rarely. Zero: as soon as the commit before is done.
+    pub commit_interval: Duration,
+    /// How much of the file is kept in memory, in bytes.
+    pub cache_bytes: usize,
+    /// What is removed by itself.
+    pub retention: Retention,
+}
+
+impl Default for RedbOptions {
+    /// No interval, 16 MiB, no retention.
+    fn default() -> Self {
+        Self { commit_interval: Duration::ZERO, cache_bytes: 16 << 20, retention: Retention::default() }
+    }
+}
+
+impl RedbOptions {
+    /// Opens the file, or makes it when there is none. Its folder must exist.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbRepository, RepositoryError> {
+        let path = path.as_ref();
+        self.start(self.database(path)?, path)
+    }
+
+    /// A repository that is gone when it is dropped.
+    pub fn in_memory(&self) -> Result<RedbRepository, RepositoryError> {
+        let path = Path::new(":memory:");
+        let database = Self::redb(path, || self.builder().create_with_backend(InMemoryBackend::new()))?;
+        guarded(path, "write", || make_tables(&database))?;
+        self.start(database, path)
+    }
+
+    /// Makes a file that nobody has open as small as it can be: what is free in it is given back. Blocking. It can be
+    /// interrupted at any time, and what is stored is the same afterwards.
+    pub fn compact(&self, path: impl AsRef<Path>) -> Result<Compacted, RepositoryError> {
+        let path = path.as_ref();
+        let size = || fs::metadata(path).map(|metadata| metadata.len()).map_err(|error| open_error(path, error));
+        let before = size()?;
+        let mut database = self.database(path)?;
+        guarded(path, "compact", || {
+            // One pass moves what it can; the next one may find room that the one before has made.
+            while database.compact()? {}
+            Ok(())
+        })?;
+        drop(database);
+        Ok(Compacted { before, after: size()? })
+    }
+
+    fn builder(&self) -> Builder {
+        let mut builder = Builder::new();
+        builder.set_cache_size(self.cache_bytes);
+        builder
+    }
+
+    /// Opens a file of this format, brings an older one to it, or makes a new one.
+    fn database(&self, path: &Path) -> Result<OpenDatabase, RepositoryError> {
+        if is_new(path)? {
+            return self.new_database(path);
+        }
+        let database = Self::redb(path, || self.builder().open(path))?;
+        let found = guarded(path, "read", || Ok(format(&database)?))?;
+        match found {
+            Some(FORMAT) => {}
+            // Format 1 is this one without blocks.
+            Some(1) => guarded(path, "write", || make_tables(&database))?,
+            Some(found) => return Err(RepositoryError::NewerFormat { path: path.into(), found, supported: FORMAT }),
+            None => return Err(RepositoryError::NotADatabase { path: path.into() }),
+        }
+        Ok(database)
+    }
+
+    /// Makes a file. It gets its name when it has its tables: what has the name is a whole database, whenever the power fails.
+    fn new_database(&self, path: &Path) -> Result<OpenDatabase, RepositoryError> {
+        let unfinished = backup::unfinished(path);
+        let locked = || RepositoryError::Locked { path: path.into() };
+        backup::make_empty(&unfinished).map_err(|error| match error {
+            TryLockError::WouldBlock => locked(),
+            TryLockError::Error(error) => open_error(path, error),
+        })?;
+        let database = Self::redb(path, || self.builder().create(&unfinished))?;
+        // Who holds the lock of the unfinished file is alone from here on; another process can have been there before.
+        if path.exists() {
+            return Err(locked());
+        }
+        guarded(path, "write", || make_tables(&database))?;
+        fs::rename(&unfinished, path).map_err(|error| open_error(path, error))?;
+        Ok(database)
+    }
+
+    fn redb(
+        path: &Path,
+        open: impl FnOnce() -> Result<Database, DatabaseError>,
+    ) -> Result<OpenDatabase, RepositoryError> {
+        let opened = panic::catch_unwind(AssertUnwindSafe(open));
+        let opened = opened.map_err(|_| Arc::new(Failure::Panic).error("read", path))?;
+        Ok(OpenDatabase(Some(opened.map_err(|error| redb_open_error(path, error))?)))
+    }
+
+    fn start(&self, database: OpenDatabase, path: &Path) -> Result<RedbRepository, RepositoryError> {
+        let (nodes, next_number) =
+            guarded(path, "read", || Ok((load_nodes(&database, path)?, next_number(&database)?)))?;
+        let database = Arc::new(database);
+        let nodes = Arc::new(RwLock::new(nodes));
+        let path: Arc<Path> = path.into();
+        let (sender, jobs) = mpsc::channel();
+        let writer = Writer {
+            database: database.clone(),
+            path: path.clone(),
+            nodes: nodes.clone(),
+            jobs,
+            commit_interval: self.commit_interval,
+            next_number,
+        };
+        let upkeep = Upkeep {
+            database: database.clone(),
+            path: path.clone(),
+            nodes: nodes.clone(),
+            jobs: sender,
+            retention: self.retention,
+            sealing: Arc::default(),
+            told: Arc::default(),
+            scale: Arc::new(Mutex::new(1.0)),
+        };
+        let (stop_upkeep, stop) = mpsc::channel();
+        let background = upkeep.clone();
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name.into()).spawn(work).map_err(|error| open_error(&path, error))
+        };
+        let threads = vec![
+            spawn("isems-upkeep", Box::new(move || background.run(&stop)))?,
+            spawn("isems-writer", Box::new(|| writer.run()))?,
+        ];
+        Ok(RedbRepository {
+            upkeep: Some(upkeep),
+            stop_upkeep: Some(stop_upkeep),
+            threads,
+            database,
+            path,
+            nodes,
+            queue: Arc::new(Semaphore::new(QUEUE)),
+            readers: Arc::new(Semaphore::new(READERS)),
+            holes: Arc::default(),
+        })
+    }
+}
+
+/// A database until it is dropped. That tidies up, over which redb can panic in a damaged file; what is stored is on disk
+/// before.
+pub(super) struct OpenDatabase(Option<Database>);
+
+impl Deref for OpenDatabase {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl DerefMut for OpenDatabase {
+    fn deref_mut(&mut self) -> &mut Database {
+        self.0.as_mut().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for OpenDatabase {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        if panic::catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
+            error!("the database could not be tidied up; it is when it is opened again");
+        }
+    }
+}
+
+fn open_error(path: &Path, source: impl Into<crate::BoxError>) -> RepositoryError {
+    RepositoryError::Open { path: path.into(), source: source.into() }
+}
+
+/// What redb says of a file that it cannot open. A file that ends too early is damaged.
+fn redb_open_error(path: &Path, error: DatabaseError) -> RepositoryError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            RepositoryError::Locked { path: path.into() }
+        }
+        DatabaseError::Storage(StorageError::Io(error))
+            if !matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData) =>
+        {
+            open_error(path, error)
+        }
+        error => RepositoryError::Damaged { path: path.into(), source: error.into() },
+    }
+}
+
+/// Does what reads or writes a file that may be damaged, and tells whose file it is.
+fn guarded<T>(
+    path: &Path,
+    action: &'static str,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, RepositoryError> {
+    caught(work).map_err(|failure| Arc::new(failure).error(action, path))
+}
+
+/// Whether there is no file yet; and what redb itself would answer with an error that helps nobody.
+fn is_new(path: &Path) -> Result<bool, RepositoryError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder
+        && !folder.is_dir()
+    {
+        return Err(RepositoryError::FolderMissing { path: path.into(), folder: folder.into() });
+    }
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(open_error(path, error)),
+    };
+    let mut magic = [0; 4];
+    match file.read(&mut magic) {
+        Ok(0) => Err(RepositoryError::Damaged { path: path.into(), source: "the file is empty".into() }),
+        Ok(4) if magic == *b"redb" => Ok(false),
+        Ok(_) => Err(RepositoryError::NotADatabase { path: path.into() }),
+        Err(error) => Err(open_error(path, error)),
+    }
+}
+
+/// The format of a file. `None`: it is none of ours.
+fn format(database: &Database) -> Result<Option<u32>, Error> {
+    let transaction = database.begin_read()?;
+    let metadata = match transaction.open_table(METADATA) {
+        Ok(metadata) => metadata,
+        Err(::redb::TableError::TableDoesNotExist(_) | ::redb::TableError::TableTypeMismatch { .. }) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let format = metadata.get(FORMAT_KEY)?;
+    Ok(format.and_then(|format| Some(u32::from_le_bytes(format.value().try_into().ok()?))))
+}
+
+/// Makes every table that is missing, and says that the file has this format.
+pub(super) fn make_tables(database: &Database) -> Result<(), Failure> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    transaction.open_table(METADATA)?.insert(FORMAT_KEY, FORMAT.to_le_bytes().as_slice())?;
+    transaction.open_table(NODES)?;
+    transaction.open_table(ROWS)?;
+    transaction.open_table(BLOCKS)?;
+    transaction.open_table(REJECTS)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Every node. A record that cannot be read costs that node only, and is told.
+fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, Arc<Node>>, Failure> {
+    let transaction = database.begin_read()?;
+    let table = transaction.open_table(NODES)?;
+    let mut nodes = BTreeMap::new();
+    for entry in table.iter()? {
+        let (number, record) = entry?;
+        match row::decode_node(number.value(), record.value()) {
+            Ok(node) => {
+                nodes.insert(node.id.clone(), Arc::new(node));
+            }
+            Err(damage) => {
+                error!(path = %path.display(), number = number.value(), %damage, "a node is left out; see isems-server check");
+            }
+        }
+    }
+    Ok(nodes)
+}
+
+/// The number of the next new node: above those of all nodes, rows and blocks, be they damaged, so that nothing new is mixed
+/// with what is there.
+fn next_number(database: &Database) -> Result<u32, Failure> {
+    let transaction = database.begin_read()?;
+    let end = Node::MAX_NUMBER + 1;
+    let last_of = |table| {
+        let last = caught(|| {
+            let last = transaction.open_table::<u64, &[u8]>(table)?.range(..row_key(end, 0))?.next_back();
+            Ok(last.map(|entry| Ok::<_, StorageError>(number_of(entry?.0.value()))).transpose()?)
+        });
+        match last {
+            Ok(last) => Ok(last),
+            // A page that is lost need not keep the rest from being read.
+            Err(damage) if damage.is_damage() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    };
+    let node = transaction.open_table(NODES)?.range(..end)?.next_back();
+    let node = node.map(|node| Ok::<_, StorageError>(node?.0.value())).transpose()?;
+    Ok(node.max(last_of(ROWS)?).max(last_of(BLOCKS)?).unwrap_or(0) + 1)
+}

@@ -1,0 +1,446 @@
+//! Damaged files: damage costs what is damaged, is told, and never passes for something else.
+
+use std::{
+    collections::BTreeSet,
+    error::Error,
+    fs,
+    hash::{BuildHasher, RandomState},
+    path::{Path, PathBuf},
+};
+
+use isems_core::{
+    Batch, Checked, Field, Measurement, MeasurementQuery, NodeId, RedbOptions, RedbRepository, Reject, RejectReason,
+    Repository, RepositoryError, SeriesQuery,
+    testing::{SAMPLE_TIME, sample_measurement},
+};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use tempfile::TempDir;
+
+use super::{MONDAY, WEEK, all_of, assert_exact, node_id};
+
+const NODES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("nodes");
+const ROWS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rows");
+const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+const REJECTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rejects");
+
+const NAMES: [&str; 2] = ["Barn", "Hut"];
+
+/// How many measurements a node has in a week of these files.
+const A_WEEK: i64 = 200;
+
+fn batch(measurements: Vec<Measurement>) -> Batch {
+    Batch { measurements, ..Batch::default() }
+}
+
+fn week_of(name: &str, week: i64) -> Vec<Measurement> {
+    let minute = |place: i64| sample_measurement(name, MONDAY + week * WEEK + 60 * place);
+    (0..A_WEEK).map(minute).collect()
+}
+
+/// Everything that is stored: of each node three weeks.
+fn everything() -> Vec<Measurement> {
+    NAMES.iter().flat_map(|name| (0..3).flat_map(|week| week_of(name, week))).collect()
+}
+
+/// A file with two sealed weeks of each node, one that is not, late rows for a sealed one, and rejects.
+async fn make_file() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    let (late, others): (Vec<_>, Vec<_>) =
+        everything().into_iter().partition(|measurement| measurement.timestamp % WEEK % 13 == 0);
+    repository.store(batch(others)).await.expect("it is stored");
+    repository.seal(MONDAY + 2 * WEEK).await.expect("it is sealed");
+    let reject = Reject {
+        received_at: SAMPLE_TIME,
+        transport: "test".into(),
+        source: "a test".into(),
+        node: None,
+        reason: RejectReason::FieldCount,
+        field: None,
+        line: 1,
+        text: "rubbish".into(),
+    };
+    let batch = Batch { measurements: late, rejects: vec![reject; 3], ..Batch::default() };
+    repository.store(batch).await.expect("it is stored");
+    (folder, path)
+}
+
+/// Changes a file behind the repository's back.
+fn edit<K: redb::Key + 'static>(
+    path: &Path,
+    table: TableDefinition<'static, K, &'static [u8]>,
+    edit: impl FnOnce(&mut redb::Table<'_, K, &'static [u8]>),
+) {
+    let database = Database::open(path).expect("the file is a redb file");
+    let transaction = database.begin_write().expect("it can be written");
+    edit(&mut transaction.open_table(table).expect("it has the table"));
+    transaction.commit().expect("it can be written");
+}
+
+/// The keys of the pieces of blocks.
+fn pieces(path: &Path) -> Vec<u64> {
+    let database = Database::open(path).expect("the file is a redb file");
+    let transaction = database.begin_read().expect("it can be read");
+    let table = transaction.open_table(BLOCKS).expect("it has the table");
+    table.iter().expect("it can be read").map(|entry| entry.expect("it can be read").0.value()).collect()
+}
+
+/// Changes a byte of a value.
+fn flip(path: &Path, table: TableDefinition<'static, u64, &'static [u8]>, key: u64, place: usize) {
+    edit(path, table, |table| {
+        let mut value = table.get(key).expect("it can be read").expect("it is there").value().to_vec();
+        let place = place.min(value.len() - 1);
+        value[place] ^= 0x10;
+        table.insert(key, value.as_slice()).expect("it can be written");
+    });
+}
+
+/// What there is of a node outside the week that is damaged.
+fn outside(measurements: impl IntoIterator<Item = Measurement>, id: &NodeId, week: i64) -> Vec<Measurement> {
+    let start = MONDAY + week * WEEK;
+    let is_outside = |m: &Measurement| m.node_id == *id && !(start..start + WEEK).contains(&m.timestamp);
+    measurements.into_iter().filter(is_outside).collect()
+}
+
+fn problems(checked: &Checked) -> String {
+    let problems: Vec<_> = checked.damages.iter().map(ToString::to_string).collect();
+    problems.join("\n")
+}
+
+/// Each place of a block of Barn's first week, which lies in one piece: header, and columns.
+#[tokio::test]
+async fn a_damaged_block_costs_itself_only() {
+    let (folder, path) = make_file().await;
+    let whole = fs::read(&path).expect("it can be read");
+    let barn = node_id("Barn");
+    for place in [0, 4, 5, 9, 15, 30, 60, 120, 300, 700, usize::MAX] {
+        fs::write(&path, &whole).expect("it can be written");
+        flip(&path, BLOCKS, pieces(&path)[0], place);
+        let repository = RedbRepository::open(&path).expect("the file can be opened");
+        let checked = repository.check().await.expect("it can be read");
+        assert!(problems(&checked).contains("Barn: the block of the week from"), "{place}: {}", problems(&checked));
+        assert_eq!(checked.blocks, 3, "the others are sound");
+
+        // The late rows of the week are there, and nothing that is not stored is.
+        let late: Vec<_> = week_of("Barn", 0).into_iter().filter(|m| m.timestamp % WEEK % 13 == 0).collect();
+        let expected: Vec<_> = late.iter().cloned().chain(outside(everything(), &barn, 0)).collect();
+        assert_exact(&all_of(&repository, "Barn").await, &expected);
+        let query = MeasurementQuery::newest_first(barn.clone());
+        let mut newest = repository.measurements(&query).await.expect("it can be read");
+        newest.reverse();
+        assert_exact(&newest, &expected);
+        let query =
+            SeriesQuery { node: barn.clone(), fields: Field::ALL.to_vec(), from: i64::MIN, to: i64::MAX, points: 1 };
+        let series = repository.series(&query).await.expect("it can be read");
+        // A column that is not damaged can still be drawn.
+        let counts: BTreeSet<_> = series.fields.iter().map(|(_, buckets)| buckets[0].count).collect();
+        let sound = 3 * A_WEEK as u64;
+        assert!(counts.is_subset(&BTreeSet::from([expected.len() as u64, sound])), "{place}: {counts:?}");
+
+        // What comes for the week lies beside the damage, also when it is imported, and is not sealed.
+        let new = sample_measurement("Barn", MONDAY + 30);
+        assert_eq!(repository.store(batch(vec![new.clone()])).await.expect("it is stored").stored, 1);
+        let imported = sample_measurement("Barn", MONDAY + 90);
+        assert_eq!(repository.import(batch(vec![imported.clone(), new])).await.expect("it is imported").duplicates, 1);
+        repository.seal(i64::MAX).await.expect("the rest is sealed");
+        assert_eq!(all_of(&repository, "Barn").await.len(), expected.len() + 2);
+        let recent: Vec<_> =
+            repository.statistics().await.expect("it can be read").nodes.iter().map(|node| node.recent).collect();
+        assert_eq!(recent, [late.len() as u64 + 2, 0]);
+
+        // A copy has what can be read.
+        let copy = folder.path().join(format!("copy {place}.redb"));
+        repository.backup(&copy).await.expect("it is copied");
+        let copy = RedbRepository::open(&copy).expect("the copy can be opened");
+        assert_eq!(all_of(&copy, "Barn").await, all_of(&repository, "Barn").await);
+        assert_exact(&all_of(&copy, "Hut").await, &outside(everything(), &node_id("Hut"), 9));
+
+        // Deleting a part of the week leaves the damage, deleting the week removes it.
+        assert_eq!(repository.delete(&barn, MONDAY + 30, MONDAY + 31).await.expect("it is deleted"), 1);
+        assert!(!repository.check().await.expect("it can be read").damages.is_empty());
+        repository.delete(&barn, MONDAY, MONDAY + WEEK).await.expect("it is deleted");
+        assert_eq!(problems(&repository.check().await.expect("it can be read")), "", "{place}");
+        assert_exact(&all_of(&repository, "Barn").await, &outside(everything(), &barn, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_block_with_nothing_else_is_deleted_be_it_damaged() {
+    let (_folder, path) = make_file().await;
+    flip(&path, BLOCKS, pieces(&path)[0], 0);
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    let barn = node_id("Barn");
+    for measurement in all_of(&repository, "Barn").await.iter().filter(|m| m.timestamp < MONDAY + WEEK) {
+        repository.delete(&barn, measurement.timestamp, measurement.timestamp + 1).await.expect("it is deleted");
+    }
+    repository.delete(&barn, MONDAY, MONDAY + WEEK).await.expect("it is deleted");
+    assert_eq!(problems(&repository.check().await.expect("it can be read")), "");
+}
+
+#[tokio::test]
+async fn blocks_and_rows_at_another_place_are_damage() {
+    let (_folder, path) = make_file().await;
+    let whole = fs::read(&path).expect("it can be read");
+    let keys = pieces(&path);
+    // The bits of the piece, the week and the node.
+    for bit in [0, 3, 16, 18, 30, 32, 33, 60] {
+        fs::write(&path, &whole).expect("it can be written");
+        edit(&path, BLOCKS, |blocks| {
+            let value = blocks.remove(keys[0]).expect("it can be written").expect("it is there").value().to_vec();
+            blocks.insert(keys[0] ^ 1 << bit, value.as_slice()).expect("it can be written");
+        });
+        assert_only_sound_ones(&path, &format!("bit {bit} of a block's key")).await;
+    }
+    for bit in [0, 5, 31, 32, 40, 63] {
+        fs::write(&path, &whole).expect("it can be written");
+        edit(&path, ROWS, |rows| {
+            let (key, value) = {
+                let (key, value) = rows.first().expect("it can be read").expect("there is a row");
+                (key.value(), value.value().to_vec())
+            };
+            rows.remove(key).expect("it can be written");
+            rows.insert(key ^ 1 << bit, value.as_slice()).expect("it can be written");
+        });
+        assert_only_sound_ones(&path, &format!("bit {bit} of a row's key")).await;
+    }
+}
+
+/// Opens a damaged file, and does everything with it. What is read was stored, and what is missing is told.
+async fn assert_only_sound_ones(path: &Path, damage: &str) {
+    let opened = RedbRepository::open(path);
+    let repository = match opened {
+        Ok(repository) => repository,
+        Err(error) => {
+            assert!(error.to_string().contains("isems.redb"), "{damage}: {error} names no file");
+            assert!(
+                matches!(error, RepositoryError::Damaged { .. } | RepositoryError::NotADatabase { .. })
+                    || matches!(error, RepositoryError::NewerFormat { .. }),
+                "{damage}: {error:?}"
+            );
+            return;
+        }
+    };
+    let expected = everything();
+    let mut found = Vec::new();
+    let mut is_whole = true;
+    for name in NAMES {
+        match repository.measurements(&MeasurementQuery::oldest_first(node_id(name))).await {
+            Ok(measurements) => found.extend(measurements),
+            Err(error) => is_whole = assert_is_damage(&error, damage),
+        }
+        let query =
+            SeriesQuery { node: node_id(name), fields: Field::ALL.to_vec(), from: i64::MIN, to: i64::MAX, points: 9 };
+        if let Err(error) = repository.series(&query).await {
+            assert_is_damage(&error, damage);
+        }
+    }
+    for measurement in &found {
+        assert!(expected.contains(measurement), "{damage}: {measurement:?} was never stored");
+    }
+    match repository.check().await {
+        Ok(checked) => {
+            let is_told = !checked.damages.is_empty();
+            assert!(is_told || (is_whole && found == expected), "{damage}: something is missing, and nobody tells");
+        }
+        Err(error) => {
+            assert_is_damage(&error, damage);
+        }
+    }
+    for result in [
+        repository.statistics().await.map(drop),
+        repository.rejects(10).await.map(drop),
+        repository.seal(i64::MAX).await.map(drop),
+        repository.delete(&node_id("Barn"), MONDAY + 600, MONDAY + WEEK + 600).await.map(drop),
+        repository.import(batch(vec![sample_measurement("Hut", MONDAY + 5)])).await.map(drop),
+        repository.store(batch(vec![sample_measurement("Hut", MONDAY + 7)])).await.map(drop),
+    ] {
+        if let Err(error) = result {
+            assert_is_damage(&error, damage);
+        }
+    }
+    let copy = path.with_extension("copy");
+    let _ = fs::remove_file(&copy);
+    if let Err(error) = repository.backup(&copy).await {
+        assert_is_damage(&error, damage);
+        return;
+    }
+    let copy = RedbRepository::open(&copy).expect("a copy of a damaged file can be opened");
+    copy.check().await.expect("a copy of a damaged file can be read");
+    for name in NAMES {
+        for found in all_of(&copy, name).await {
+            let is_new = found.timestamp == MONDAY + 5 || found.timestamp == MONDAY + 7;
+            assert!(is_new || expected.contains(&found), "{damage}: {found:?} was never stored");
+        }
+    }
+}
+
+/// The caller can tell what failed, and why. Always `false`.
+fn assert_is_damage(error: &RepositoryError, damage: &str) -> bool {
+    let is_told = match error {
+        RepositoryError::Damaged { .. } => error.to_string().contains("isems.redb"),
+        // After a failed write redb takes none any more until the file is opened again.
+        RepositoryError::Storage { source, .. } => !source.to_string().is_empty(),
+        _ => false,
+    };
+    assert!(is_told, "{damage}: {error:?}: {:?}", error.source());
+    false
+}
+
+/// Bits, runs of zeros and cuts at places all over a file.
+#[tokio::test]
+async fn what_is_read_of_a_damaged_file_was_stored() {
+    let (_folder, path) = make_file().await;
+    RedbOptions::default().compact(&path).expect("it can be compacted");
+    let whole = fs::read(&path).expect("it can be read");
+    let seed = RandomState::new().hash_one(0);
+    println!("the random places have the seed {seed}");
+    let mut places: Vec<usize> = (0..320).step_by(29).chain((320..whole.len()).step_by(whole.len() / 16)).collect();
+    let mut random = seed;
+    for _ in 0..12 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        places.push((random >> 33) as usize % whole.len());
+    }
+    for (number, place) in places.into_iter().enumerate() {
+        let mut damaged = whole.clone();
+        let damage = match number % 4 {
+            0 | 1 => {
+                damaged[place] ^= 1 << (place % 8);
+                format!("a bit at {place}")
+            }
+            2 => {
+                let end = (place + 512).min(whole.len());
+                damaged[place..end].fill(0);
+                format!("zeros at {place}")
+            }
+            _ => {
+                damaged.truncate(place);
+                format!("cut at {place}")
+            }
+        };
+        fs::write(&path, &damaged).expect("it can be written");
+        assert_only_sound_ones(&path, &damage).await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_costs_itself_only() {
+    let (_folder, path) = make_file().await;
+    let mut key = 0;
+    edit(&path, ROWS, |rows| key = rows.first().expect("it can be read").expect("there is a row").0.value());
+    for place in [0, 3, 7, 20, 60, usize::MAX] {
+        flip(&path, ROWS, key, place);
+        let repository = RedbRepository::open(&path).expect("the file can be opened");
+        let time = i64::from(key as u32);
+        let expected: Vec<_> =
+            outside(everything(), &node_id("Barn"), 9).into_iter().filter(|m| m.timestamp != time).collect();
+        assert_exact(&all_of(&repository, "Barn").await, &expected);
+        let told = problems(&repository.check().await.expect("it can be read"));
+        assert!(told.contains(&format!("Barn: the row of {time} is damaged")), "{told}");
+        drop(repository);
+        flip(&path, ROWS, key, place);
+    }
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    assert_eq!(problems(&repository.check().await.expect("it can be read")), "", "what was flipped back is sound");
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_be_read_is_left_out_and_mixed_with_no_other() {
+    let (_folder, path) = make_file().await;
+    // Hut has the highest number, which a new node must not get.
+    edit(&path, NODES, |nodes| {
+        let mut record = nodes.get(2).expect("it can be read").expect("it is there").value().to_vec();
+        record[20] ^= 1;
+        nodes.insert(2, record.as_slice()).expect("it can be written");
+    });
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    assert_exact(&all_of(&repository, "Barn").await, &outside(everything(), &node_id("Barn"), 9));
+    assert!(all_of(&repository, "Hut").await.is_empty());
+    let told = problems(&repository.check().await.expect("it can be read"));
+    assert!(told.contains("node number 2: its record: "), "{told}");
+    let new = sample_measurement("New", MONDAY + 7);
+    repository.store(batch(vec![new.clone()])).await.expect("it is stored");
+    assert_exact(&all_of(&repository, "New").await, &[new]);
+    assert_eq!(repository.node(&node_id("New")).await.expect("it can be read").expect("it is known").number, 3);
+}
+
+#[tokio::test]
+async fn a_reject_that_cannot_be_read_costs_itself_only() {
+    let (_folder, path) = make_file().await;
+    flip(&path, REJECTS, 2, 0);
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    assert_eq!(repository.rejects(10).await.expect("it can be read").len(), 2);
+    let told = problems(&repository.check().await.expect("it can be read"));
+    assert!(told.contains("reject 2: "), "{told}");
+}
+
+#[tokio::test]
+async fn what_was_left_unfinished_is_no_obstacle() {
+    let (folder, other) = make_file().await;
+    let whole = fs::read(&other).expect("it can be read");
+    let path = folder.path().join("new.redb");
+    for length in [0, 1, 4, 320, 4096, 5000, whole.len() / 2, whole.len()] {
+        let unfinished = folder.path().join("new.redb.unfinished");
+        fs::write(&unfinished, &whole[..length]).expect("it can be written");
+        let repository = RedbRepository::open(&path).expect("a new file can be made");
+        assert_eq!(repository.nodes().await.expect("it can be read"), [], "half a copy is not taken for a database");
+        assert!(!unfinished.exists());
+        drop(repository);
+        fs::remove_file(&path).expect("it can be removed");
+
+        fs::write(&unfinished, &whole[..length]).expect("it can be written");
+        let repository = RedbRepository::open(&other).expect("the file can be opened");
+        repository.backup(&path).await.expect("it is copied");
+        drop(repository);
+        let copy = RedbRepository::open(&path).expect("the copy can be opened");
+        assert_eq!(problems(&copy.check().await.expect("it can be read")), "");
+        assert_eq!(copy.nodes().await.expect("it can be read").len(), 2);
+        drop(copy);
+        fs::remove_file(&path).expect("it can be removed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_copies_to_the_same_place_one_is_whole() {
+    let (folder, path) = make_file().await;
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    let copy = folder.path().join("copy.redb");
+    let copies = futures_util::future::join_all((0..4).map(|_| repository.backup(&copy))).await;
+    assert!(copies.iter().any(Result::is_ok), "{copies:?}");
+    let copy = RedbRepository::open(&copy).expect("the copy can be opened");
+    assert_eq!(problems(&copy.check().await.expect("it can be read")), "");
+    assert_exact(&all_of(&copy, "Hut").await, &outside(everything(), &node_id("Hut"), 9));
+}
+
+/// A page of the table itself is lost, not only values in it.
+#[tokio::test]
+async fn a_copy_has_what_lies_around_a_page_that_is_lost() {
+    let (_folder, path) = make_file().await;
+    let whole = fs::read(&path).expect("it can be read");
+    // A row is found by its arrival. Before the rows of a page stands where each ends.
+    let barn = week_of("Barn", 2)[100].received_at.to_le_bytes();
+    let place = whole.windows(8).rposition(|bytes| bytes == barn).expect("the row is in the file");
+    let mut damaged = whole.clone();
+    let page = place / 4096 * 4096;
+    damaged[page + 4..page + 64].fill(0xff);
+    fs::write(&path, &damaged).expect("it can be written");
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    repository.measurements(&MeasurementQuery::oldest_first(node_id("Barn"))).await.expect_err("a page is lost");
+    let told = problems(&repository.check().await.expect("the rest can be read"));
+    assert!(told.contains("node Barn: its rows from "), "{told}");
+    assert!(!told.contains("node Barn: the block"), "{told}");
+
+    let copy = path.with_extension("copy");
+    repository.backup(&copy).await.expect("what can be read is copied");
+    let copy = RedbRepository::open(&copy).expect("the copy can be opened");
+    assert_eq!(problems(&copy.check().await.expect("it can be read")), "", "the copy agrees with itself");
+    let sound = |found: &[Measurement], weeks: std::ops::Range<i64>| {
+        let expected = everything();
+        assert!(found.iter().all(|measurement| expected.contains(measurement)));
+        let end = MONDAY + weeks.end * WEEK;
+        found.iter().filter(|measurement| measurement.timestamp < end).count() as i64 >= weeks.end * A_WEEK * 9 / 10
+    };
+    assert!(sound(&all_of(&copy, "Barn").await, 0..2), "the sealed weeks are there");
+    assert!(all_of(&copy, "Barn").await.len() < 3 * A_WEEK as usize, "what was on the page is not");
+    assert!(sound(&all_of(&copy, "Hut").await, 0..2), "the other node is there");
+}
