@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use tokio::{task::JoinSet, time};
 use tracing::{debug, error, info, warn};
 
-use crate::{Backoff, BoxError, Inbox, Repository, Transport, TransportState, TransportStatus, account::Account};
+use crate::{Backoff, Inbox, Repository, Transport, TransportState, TransportStatus, account::Account, chain};
 
 /// Runs transports, each on a task of its own, and calls those that fail again.
 ///
@@ -94,7 +94,7 @@ async fn supervise(mut transport: Box<dyn Transport>, inbox: Inbox, mut backoff:
                 info!(transport = name, "transport has ended");
                 return;
             }
-            Ok(Err(error)) => chain(&error),
+            Ok(Err(error)) => chain(&*error),
             Err(panic) => {
                 let error = format!("panicked: {}", panic_message(&*panic));
                 error!(transport = name, error, "transport panicked");
@@ -117,20 +117,6 @@ async fn supervise(mut transport: Box<dyn Transport>, inbox: Inbox, mut backoff:
 
 /// A run of this length was no failed start, even if its source had nothing to say.
 const LONG_RUN: time::Duration = time::Duration::from_mins(1);
-
-/// An error with its causes, in one line.
-fn chain(error: &BoxError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();

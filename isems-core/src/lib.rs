@@ -46,6 +46,7 @@ mod account;
 mod backoff;
 mod collector;
 mod decode;
+mod error;
 mod inbox;
 mod measurement;
 mod node;
@@ -68,6 +69,7 @@ pub use crate::{
     backoff::Backoff,
     collector::{Collector, Monitor},
     decode::{CsvlogDecoder, Decoded, RejectedLine, decode},
+    error::chain,
     inbox::{Inbox, Receipt},
     measurement::{Fault, Field, Measurement, TimeSource},
     node::{InvalidNodeId, Node, NodeId},

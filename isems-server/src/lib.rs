@@ -14,7 +14,6 @@
 
 pub mod api;
 mod berlin;
-pub mod error;
 pub mod fleet;
 pub mod import;
 pub mod log;

@@ -2,11 +2,10 @@
 
 use std::{env, io, process::ExitCode, sync::Arc, time::Duration};
 
-use isems_core::{BoxError, Collector, RedbRepository};
+use isems_core::{BoxError, Collector, RedbRepository, chain};
 use isems_server::{
     Server,
     api::{Access, Service},
-    error::chain,
     import::import,
     log, maintenance, poll,
     settings::{Action, Arguments, ServeArguments},

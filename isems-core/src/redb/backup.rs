@@ -14,6 +14,7 @@ use redb::{
 use tracing::error;
 
 use super::{
+    database::OpenDatabase,
     delete::remaining,
     failure::{Failure, caught},
     options::make_tables,
@@ -30,7 +31,7 @@ const ENTRIES_A_TRANSACTION: usize = 5_000;
 const CACHE_BYTES: usize = 8 << 20;
 
 /// Copies everything that can be read into a new file, which has its name only when it is complete. Returns its size in bytes.
-pub(super) fn backup(database: &Database, path: &Path) -> Result<u64, Failure> {
+pub(super) fn backup(database: &OpenDatabase, path: &Path) -> Result<u64, Failure> {
     if path.exists() {
         return Err(Failure::Other(format!("{} exists already; choose another path", path.display())));
     }
@@ -68,7 +69,7 @@ fn cannot(action: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::Other(format!("cannot {action} {}: {error}", path.display()))
 }
 
-fn copy(database: &Database, path: &Path) -> Result<(), Failure> {
+fn copy(database: &OpenDatabase, path: &Path) -> Result<(), Failure> {
     let source = database.begin_read()?;
     let mut target = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
     make_tables(&target)?;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use redb::{Database, ReadableDatabase, ReadableTable, StorageError};
+use redb::{ReadableTable, StorageError};
 
 use super::{
+    database::OpenDatabase,
     failure::{Failure, caught},
     report::{Checked, Damage},
     row,
@@ -18,7 +19,7 @@ use crate::{Measurement, Node, Reject};
 
 /// Checks that every value can be read, that every measurement is valid, where it belongs and there once, that times ascend,
 /// and that the nodes' records agree with all that. What cannot be read is told, and the rest is checked all the same.
-pub(super) fn check(database: &Database) -> Result<Checked, Failure> {
+pub(super) fn check(database: &OpenDatabase) -> Result<Checked, Failure> {
     let transaction = database.begin_read()?;
     let rows = transaction.open_table(ROWS)?;
     let blocks = transaction.open_table(BLOCKS)?;

@@ -34,9 +34,9 @@ impl Writer {
     /// Removes a node's measurements from one second on and before another one, and returns how many that were. A block that is
     /// damaged is removed if it lies in the range as a whole, and else left as it is.
     pub(super) fn delete(&mut self, id: &NodeId, range: Range<u64>) -> Result<u64, Failure> {
+        let transaction = self.transaction()?;
         let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         let Some(node) = known.filter(|_| range.start < range.end) else { return Ok(0) };
-        let transaction = self.transaction()?;
         let mut removed = Removed::default();
         let rest = {
             let mut rows = transaction.open_table(ROWS)?;
@@ -59,7 +59,7 @@ impl Writer {
             };
             rest
         };
-        transaction.commit()?;
+        self.finish(transaction)?;
         let mut index = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         match rest {
             Some(node) => index.insert(id.clone(), Arc::new(node)),

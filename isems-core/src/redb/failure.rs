@@ -77,6 +77,22 @@ impl Failure {
         }
     }
 
+    /// Whether redb does nothing more with the file until it is opened again.
+    pub(super) fn ends_use(&self) -> bool {
+        let Self::Redb(error) = self else { return false };
+        match &**error {
+            // A page beyond the end of the file is damage, and asks for the disk in vain.
+            Error::Io(_) => !self.is_damage(),
+            Error::PreviousIo | Error::LockPoisoned(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the same can be tried again, because the file has been opened anew meanwhile, or will be.
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        self.ends_use() || matches!(self, Self::Redb(error) if matches!(**error, Error::DatabaseClosed))
+    }
+
     /// What the caller is told. Several can be told of the same failure.
     pub(super) fn error(self: &Arc<Self>, action: &'static str, path: &Path) -> RepositoryError {
         let source: BoxError = Box::new(Shared(self.clone()));

@@ -35,13 +35,13 @@ impl Writer {
     /// Stores a batch into blocks: what is new, what was sealed and what was in rows, merged week by week.
     pub(super) fn import(&mut self, mut batch: Batch) -> Result<Result<Stored, RepositoryError>, Failure> {
         let mut measurements = std::mem::take(&mut batch.measurements);
+        let transaction = self.transaction()?;
         let mut changed = self.changed_nodes();
         if let Some(node) = changed.without_number(&measurements) {
             return Ok(Err(RepositoryError::TooManyNodes { node }));
         }
         // Stable: of the same second the first in the batch goes first.
         measurements.sort_by(|a, b| (&a.node_id, a.timestamp).cmp(&(&b.node_id, b.timestamp)));
-        let transaction = self.transaction()?;
         let mut stored = Stored::default();
         {
             let mut rows = transaction.open_table(ROWS)?;
@@ -63,8 +63,8 @@ impl Writer {
             changed.write(&transaction)?;
             append(&transaction, &batch)?;
         }
-        transaction.commit()?;
         let durable = changed.into_changes();
+        self.finish(transaction)?;
         self.accept(durable);
         Ok(Ok(stored))
     }

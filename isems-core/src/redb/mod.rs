@@ -9,6 +9,7 @@ mod block;
 mod bytes;
 mod check;
 mod column;
+mod database;
 mod delete;
 mod failure;
 mod import;
@@ -32,7 +33,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageError};
+use ::redb::{ReadTransaction, ReadableTable, StorageError};
 use async_trait::async_trait;
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -43,8 +44,8 @@ use tracing::error;
 pub use self::options::RedbOptions;
 pub use self::report::{Checked, Compacted, Damage, NodeStatistics, Retention, Sealed, Statistics};
 use self::{
+    database::OpenDatabase,
     failure::Failure,
-    options::OpenDatabase,
     tables::{BLOCKS, METADATA, REJECTS, ROWS, metadata_key},
     tiers::{Hole, Tiers, Wanted},
     upkeep::Upkeep,
@@ -166,10 +167,10 @@ impl RedbRepository {
     async fn blocking<T: Send + 'static>(
         &self,
         action: &'static str,
-        work: impl FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&OpenDatabase) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let database = self.database.clone();
-        let result = task::spawn_blocking(move || work(&database)).await.unwrap_or_else(|error| {
+        let result = task::spawn_blocking(move || database.watched(|| work(&database))).await.unwrap_or_else(|error| {
             Err(if error.is_panic() { Failure::Panic } else { Failure::Other("the program is about to end".into()) })
         });
         result.map_err(|failure| Arc::new(failure).error(action, &self.path))
@@ -178,12 +179,17 @@ impl RedbRepository {
     /// The one place where queries cross to the blocking pool.
     async fn read<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
+        query: impl Fn(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let permit = self.readers.clone().acquire_owned().await.map_err(|_| closed())?;
         self.blocking("read", move |database| {
             let _permit = permit;
-            query(&database.begin_read()?)
+            let answer = || query(&database.begin_read()?);
+            match database.watched(answer) {
+                // What failed was the writer's part of the disk, as a rule: what is stored can still be read.
+                Err(failure) if failure.is_worth_another_try() => answer(),
+                answered => answered,
+            }
         })
         .await
     }
@@ -192,9 +198,7 @@ impl RedbRepository {
     async fn read_tiers<T: Send + 'static>(
         &self,
         node: Arc<Node>,
-        query: impl FnOnce(&Tiers<'_, ReadRows, ReadRows>, &Node, &mut Vec<Hole>) -> Result<T, StorageError>
-        + Send
-        + 'static,
+        query: impl Fn(&Tiers<'_, ReadRows, ReadRows>, &Node, &mut Vec<Hole>) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let (known, path) = (self.holes.clone(), self.path.clone());
         self.read(move |transaction| {
@@ -225,7 +229,7 @@ impl RedbRepository {
             let _ = reply.send(work(writer));
         }));
         self.upkeep()?.jobs.send(job).map_err(|_| closed())?;
-        let result = outcome.await.unwrap_or(Err(Failure::Panic));
+        let result = outcome.await.unwrap_or(Err(Failure::Panic)).inspect_err(|failure| self.database.notice(failure));
         result.map_err(|failure| Arc::new(failure).error("write", &self.path))
     }
 }
@@ -268,7 +272,7 @@ impl Repository for RedbRepository {
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
         let Some(node) = self.known(&query.node) else { return Ok(Vec::new()) };
         let wanted = Wanted { range: seconds(query.from, query.to), order: query.order, limit: query.limit };
-        self.read_tiers(node, |tiers, node, holes| tiers.measurements(node, wanted, holes)).await
+        self.read_tiers(node, move |tiers, node, holes| tiers.measurements(node, wanted.clone(), holes)).await
     }
 
     async fn series(&self, query: &SeriesQuery) -> Result<Series, RepositoryError> {

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, TryLockError},
     io::Read,
-    ops::{Deref, DerefMut},
     panic::{self, AssertUnwindSafe},
     path::Path,
     sync::{Arc, Mutex, RwLock, mpsc},
@@ -20,6 +19,7 @@ use tracing::error;
 
 use super::{
     READERS, RedbRepository, backup,
+    database::{OpenDatabase, Opener, close},
     failure::{Failure, caught},
     report::{Compacted, Retention},
     row,
@@ -51,16 +51,37 @@ impl Default for RedbOptions {
 impl RedbOptions {
     /// Opens the file, or makes it when there is none. Its folder must exist.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbRepository, RepositoryError> {
-        let path = path.as_ref();
-        self.start(self.database(path)?, path)
+        let path: Arc<Path> = path.as_ref().into();
+        let database = self.database(&path)?;
+        let (options, again) = (self.clone(), path.clone());
+        self.start(database, path, Some(Box::new(move || options.existing(&again))))
+    }
+
+    /// Opens a database in whatever `make` gives, instead of a file; `name` is what errors call it. It is asked for the same
+    /// bytes again after they could not be read or written.
+    #[cfg(feature = "testing")]
+    pub fn open_backend<B: redb::StorageBackend>(
+        &self,
+        name: impl AsRef<Path>,
+        make: impl Fn() -> std::io::Result<B> + Send + Sync + 'static,
+    ) -> Result<RedbRepository, RepositoryError> {
+        let path: Arc<Path> = name.as_ref().into();
+        let (options, name) = (self.clone(), path.clone());
+        let open = move || {
+            let backend = make().map_err(|error| open_error(&name, error))?;
+            let database = redb(&name, || options.builder().create_with_backend(backend))?;
+            guarded(&name, "write", || make_tables(&database))?;
+            Ok(database)
+        };
+        self.start(open()?, path, Some(Box::new(open)))
     }
 
     /// A repository that is gone when it is dropped.
     pub fn in_memory(&self) -> Result<RedbRepository, RepositoryError> {
-        let path = Path::new(":memory:");
-        let database = Self::redb(path, || self.builder().create_with_backend(InMemoryBackend::new()))?;
-        guarded(path, "write", || make_tables(&database))?;
-        self.start(database, path)
+        let path: Arc<Path> = Path::new(":memory:").into();
+        let database = redb(&path, || self.builder().create_with_backend(InMemoryBackend::new()))?;
+        guarded(&path, "write", || make_tables(&database))?;
+        self.start(database, path, None)
     }
 
     /// Makes a file that nobody has open as small as it can be: what is free in it is given back. Blocking. It can be
@@ -75,7 +96,7 @@ impl RedbOptions {
             while database.compact()? {}
             Ok(())
         })?;
-        drop(database);
+        close(Some(database));
         Ok(Compacted { before, after: size()? })
     }
 
@@ -86,11 +107,12 @@ impl RedbOptions {
     }
 
     /// Opens a file of this format, brings an older one to it, or makes a new one.
-    fn database(&self, path: &Path) -> Result<OpenDatabase, RepositoryError> {
-        if is_new(path)? {
-            return self.new_database(path);
-        }
-        let database = Self::redb(path, || self.builder().open(path))?;
+    fn database(&self, path: &Path) -> Result<Database, RepositoryError> {
+        if is_new(path)? { self.new_database(path) } else { self.existing(path) }
+    }
+
+    fn existing(&self, path: &Path) -> Result<Database, RepositoryError> {
+        let database = redb(path, || self.builder().open(path))?;
         let found = guarded(path, "read", || Ok(format(&database)?))?;
         match found {
             Some(FORMAT) => {}
@@ -103,14 +125,14 @@ impl RedbOptions {
     }
 
     /// Makes a file. It gets its name when it has its tables: what has the name is a whole database, whenever the power fails.
-    fn new_database(&self, path: &Path) -> Result<OpenDatabase, RepositoryError> {
+    fn new_database(&self, path: &Path) -> Result<Database, RepositoryError> {
         let unfinished = backup::unfinished(path);
         let locked = || RepositoryError::Locked { path: path.into() };
         backup::make_empty(&unfinished).map_err(|error| match error {
             TryLockError::WouldBlock => locked(),
             TryLockError::Error(error) => open_error(path, error),
         })?;
-        let database = Self::redb(path, || self.builder().create(&unfinished))?;
+        let database = redb(path, || self.builder().create(&unfinished))?;
         // Who holds the lock of the unfinished file is alone from here on; another process can have been there before.
         if path.exists() {
             return Err(locked());
@@ -120,21 +142,16 @@ impl RedbOptions {
         Ok(database)
     }
 
-    fn redb(
-        path: &Path,
-        open: impl FnOnce() -> Result<Database, DatabaseError>,
-    ) -> Result<OpenDatabase, RepositoryError> {
-        let opened = panic::catch_unwind(AssertUnwindSafe(open));
-        let opened = opened.map_err(|_| Arc::new(Failure::Panic).error("read", path))?;
-        Ok(OpenDatabase(Some(opened.map_err(|error| redb_open_error(path, error))?)))
-    }
-
-    fn start(&self, database: OpenDatabase, path: &Path) -> Result<RedbRepository, RepositoryError> {
+    fn start(
+        &self,
+        database: Database,
+        path: Arc<Path>,
+        opener: Option<Opener>,
+    ) -> Result<RedbRepository, RepositoryError> {
         let (nodes, next_number) =
-            guarded(path, "read", || Ok((load_nodes(&database, path)?, next_number(&database)?)))?;
-        let database = Arc::new(database);
+            guarded(&path, "read", || Ok((load_nodes(&database, &path)?, next_number(&database)?)))?;
         let nodes = Arc::new(RwLock::new(nodes));
-        let path: Arc<Path> = path.into();
+        let database = Arc::new(OpenDatabase::new(database, path.clone(), nodes.clone(), opener));
         let (sender, jobs) = mpsc::channel();
         let writer = Writer {
             database: database.clone(),
@@ -143,6 +160,7 @@ impl RedbOptions {
             jobs,
             commit_interval: self.commit_interval,
             next_number,
+            generation: 0,
         };
         let upkeep = Upkeep {
             database: database.clone(),
@@ -177,31 +195,10 @@ impl RedbOptions {
     }
 }
 
-/// A database until it is dropped. That tidies up, over which redb can panic in a damaged file; what is stored is on disk
-/// before.
-pub(super) struct OpenDatabase(Option<Database>);
-
-impl Deref for OpenDatabase {
-    type Target = Database;
-
-    fn deref(&self) -> &Database {
-        self.0.as_ref().expect("it is there until it is dropped")
-    }
-}
-
-impl DerefMut for OpenDatabase {
-    fn deref_mut(&mut self) -> &mut Database {
-        self.0.as_mut().expect("it is there until it is dropped")
-    }
-}
-
-impl Drop for OpenDatabase {
-    fn drop(&mut self) {
-        let database = self.0.take();
-        if panic::catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
-            error!("the database could not be tidied up; it is when it is opened again");
-        }
-    }
+fn redb(path: &Path, open: impl FnOnce() -> Result<Database, DatabaseError>) -> Result<Database, RepositoryError> {
+    let opened = panic::catch_unwind(AssertUnwindSafe(open));
+    let opened = opened.map_err(|_| Arc::new(Failure::Panic).error("read", path))?;
+    opened.map_err(|error| redb_open_error(path, error))
 }
 
 fn open_error(path: &Path, source: impl Into<crate::BoxError>) -> RepositoryError {
@@ -282,7 +279,7 @@ pub(super) fn make_tables(database: &Database) -> Result<(), Failure> {
 }
 
 /// Every node. A record that cannot be read costs that node only, and is told.
-fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, Arc<Node>>, Failure> {
+pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, Arc<Node>>, Failure> {
     let transaction = database.begin_read()?;
     let table = transaction.open_table(NODES)?;
     let mut nodes = BTreeMap::new();
@@ -302,7 +299,7 @@ fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, Arc<N
 
 /// The number of the next new node: above those of all nodes, rows and blocks, be they damaged, so that nothing new is mixed
 /// with what is there.
-fn next_number(database: &Database) -> Result<u32, Failure> {
+pub(super) fn next_number(database: &Database) -> Result<u32, Failure> {
     let transaction = database.begin_read()?;
     let end = Node::MAX_NUMBER + 1;
     let last_of = |table| {

@@ -7,8 +7,8 @@ use crate::NodeId;
 /// What is removed by itself, oldest first. Nothing unless it is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Weeks that ended longer ago than this are removed. The newest measurement of any node counts as now, so that a
-    /// computer without a clock removes nothing.
+    /// Weeks that ended longer ago than this are removed. The newest measurement of any node counts as now, or the computer's
+    /// clock where that is earlier: neither a computer without a clock nor a node in the future removes anything.
     pub age: Option<Duration>,
     /// While more bytes than this are [live](Statistics::live_bytes), the oldest sealed week of all nodes is removed, with all
     /// that is older. The newest week stays, however much it is.

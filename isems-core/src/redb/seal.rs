@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use redb::{Database, ReadableDatabase, ReadableTable, StorageError};
+use redb::{ReadableTable, StorageError};
 
 use super::{
     block,
+    database::OpenDatabase,
     failure::Failure,
     row, sealed,
     tables::{BLOCKS, ROWS, out_of_order, row_key, second_of, week_end, week_of, week_start},
@@ -53,7 +54,12 @@ impl Step {
 
 /// The weeks of a node that ended at a second or before it and still have rows: those that have a block already only if they
 /// have at least a number of rows.
-pub(super) fn due(database: &Database, node: &Arc<Node>, before: u64, late_rows: usize) -> Result<Vec<Week>, Failure> {
+pub(super) fn due(
+    database: &OpenDatabase,
+    node: &Arc<Node>,
+    before: u64,
+    late_rows: usize,
+) -> Result<Vec<Week>, Failure> {
     let transaction = database.begin_read()?;
     let rows = transaction.open_table(ROWS)?;
     let blocks = transaction.open_table(BLOCKS)?;
@@ -80,7 +86,7 @@ pub(super) fn due(database: &Database, node: &Arc<Node>, before: u64, late_rows:
 }
 
 /// Makes the block of a week. `None`: there is nothing that can be moved.
-pub(super) fn prepare(database: &Database, Week { node, week }: &Week) -> Result<Option<Step>, Failure> {
+pub(super) fn prepare(database: &OpenDatabase, Week { node, week }: &Week) -> Result<Option<Step>, Failure> {
     let transaction = database.begin_read()?;
     let rows = transaction.open_table(ROWS)?;
     let blocks = transaction.open_table(BLOCKS)?;
@@ -146,7 +152,7 @@ impl Writer {
             }
             sealed::insert(&mut blocks, step.number, step.week, &step.block)?;
         }
-        transaction.commit()?;
+        self.finish(transaction)?;
         Ok(true)
     }
 }

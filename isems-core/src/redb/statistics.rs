@@ -2,16 +2,17 @@
 
 use std::{fs, path::Path};
 
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableStats};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableStats};
 
 use super::{
+    database::OpenDatabase,
     failure::Failure,
     report::{NodeStatistics, Statistics},
     row, sealed,
     tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, piece_key, row_key, week_of_piece},
 };
 
-pub(super) fn statistics(database: &Database, path: &Path) -> Result<Statistics, Failure> {
+pub(super) fn statistics(database: &OpenDatabase, path: &Path) -> Result<Statistics, Failure> {
     let transaction = database.begin_read()?;
     let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
     let records = transaction.open_table(NODES)?;

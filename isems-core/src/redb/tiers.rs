@@ -50,6 +50,7 @@ pub(super) fn or_hole<T>(
 }
 
 /// What of a node's measurements is wanted, in which order, and at most how many.
+#[derive(Clone)]
 pub(super) struct Wanted {
     /// Seconds.
     pub(super) range: Range<u64>,

@@ -10,19 +10,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redb::{ReadableDatabase, ReadableTableMetadata};
+use redb::ReadableTableMetadata;
 use tracing::{error, info, warn};
 
 use super::{
-    failure::{Failure, caught},
-    options::OpenDatabase,
+    database::OpenDatabase,
+    failure::Failure,
     report::{Retention, Sealed},
     seal::{self, Step, Week},
     sealed, statistics,
     tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
     writer::{Job, NodeIndex, Writer},
 };
-use crate::Node;
+use crate::{Node, unix_now};
 
 /// How long after its end a week is sealed. Polled logs reach back two and a half days, so what comes in time meets rows.
 const MARGIN: u64 = 3 * 86_400;
@@ -71,8 +71,13 @@ impl Upkeep {
                 late_sealed = Instant::now();
             }
             let late_rows = if is_time { 1 } else { LATE_ROWS };
-            for done in [caught(|| self.seal_by_itself(late_rows, stop)), caught(|| self.retain().map(drop))] {
-                if let Err(failure) = done {
+            let sealed = self.database.watched(|| self.seal_by_itself(late_rows, stop));
+            let retained = self.database.watched(|| self.retain().map(drop));
+            for done in [sealed, retained] {
+                // That the disk fails is told where it is noticed.
+                if let Err(failure) = done
+                    && !failure.is_worth_another_try()
+                {
                     error!(path = %self.path.display(), error = %failure, "cannot look after the database");
                 }
             }
@@ -112,7 +117,7 @@ impl Upkeep {
     ) -> Result<Sealed, Failure> {
         let mut sealed = Sealed::default();
         for node in self.nodes() {
-            let due = caught(|| seal::due(&self.database, &node, before, late_rows));
+            let due = self.database.watched(|| seal::due(&self.database, &node, before, late_rows));
             for week in self.or_told(due, &node, None)?.into_iter().flatten() {
                 let mut has_more = true;
                 while has_more {
@@ -135,7 +140,9 @@ impl Upkeep {
     fn step(&self, week: &Week) -> Result<Option<Arc<Step>>, Failure> {
         let _sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let Some(step) = caught(|| seal::prepare(&self.database, week))?.map(Arc::new) else { return Ok(None) };
+            let Some(step) = self.database.watched(|| seal::prepare(&self.database, week))?.map(Arc::new) else {
+                return Ok(None);
+            };
             let written = step.clone();
             if self.on_writer(move |writer| writer.seal(&written))? {
                 return Ok(Some(step));
@@ -162,7 +169,9 @@ impl Upkeep {
 
     /// Removes what the retention does not allow, and returns how many measurements that were.
     pub(super) fn retain(&self) -> Result<u64, Failure> {
-        let Some(now) = self.now() else { return Ok(0) };
+        let Some(newest) = self.now() else { return Ok(0) };
+        // A clock that runs ahead, be it a node's or the computer's, makes nothing old by itself.
+        let now = newest.min(unix_now().max(0) as u64);
         Ok(self.remove_old(now)? + self.remove_much(now)?)
     }
 
@@ -250,6 +259,6 @@ impl Upkeep {
             let _ = reply.send(task(writer));
         }));
         self.jobs.send(job).map_err(|_| Failure::Other("the writer has ended".into()))?;
-        outcome.recv().map_err(|_| Failure::Panic)?
+        outcome.recv().map_err(|_| Failure::Panic)?.inspect_err(|failure| self.database.notice(failure))
     }
 }

@@ -18,8 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     block::Pages,
-    failure::{Failure, caught},
-    options::OpenDatabase,
+    database::OpenDatabase,
+    failure::Failure,
     row,
     sealed::{self, BlockError},
     tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, metadata_key, row_key, week_of},
@@ -64,6 +64,8 @@ pub(super) struct Writer {
     pub(super) commit_interval: Duration,
     /// The number of the next new node.
     pub(super) next_number: u32,
+    /// How often the file had been opened when that number was found.
+    pub(super) generation: u64,
 }
 
 impl Writer {
@@ -85,7 +87,8 @@ impl Writer {
     fn store(&mut self, first: StoreJob) -> Option<Job> {
         let (group, next) = self.collect(first);
         let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
-        match caught(|| Ok(self.commit(&batches)?)) {
+        let database = self.database.clone();
+        match database.watched(|| self.commit(&batches)) {
             Ok(outcomes) => reply(group, outcomes.into_iter()),
             Err(failure) => {
                 let failure = Arc::new(failure);
@@ -116,15 +119,26 @@ impl Writer {
     }
 
     /// A transaction after which the file opens at once, also after a crash and however large it is, for a second flush.
-    pub(super) fn transaction(&self) -> Result<WriteTransaction, Error> {
-        let mut transaction = self.database.begin_write()?;
+    pub(super) fn transaction(&mut self) -> Result<WriteTransaction, Failure> {
+        let (mut transaction, generation) = self.database.begin_write()?;
+        if generation != self.generation {
+            self.next_number = self.database.next_number()?;
+            self.generation = generation;
+        }
         transaction.set_quick_repair(true);
         Ok(transaction)
     }
 
+    /// Returns when a transaction is durable.
+    pub(super) fn finish(&self, transaction: WriteTransaction) -> Result<(), Failure> {
+        transaction.commit()?;
+        self.database.notice_success();
+        Ok(())
+    }
+
     /// One transaction for all batches, without those that cannot be stored. The index of nodes follows only when it is
     /// durable.
-    fn commit(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Error> {
+    fn commit(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
         let transaction = self.transaction()?;
         let mut changed = self.changed_nodes();
         let outcomes = {
@@ -139,14 +153,14 @@ impl Writer {
                         store_measurements(&mut rows, &blocks, &mut sealed, &mut changed, &batch.measurements).map(Ok)
                     }
                 })
-                .collect::<Result<Vec<_>, _>>()?;
+                .collect::<Result<Vec<_>, Error>>()?;
             changed.write(&transaction)?;
             let mut stored = batches.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
             stored.try_for_each(|(batch, _)| append(&transaction, batch))?;
             outcomes
         };
-        transaction.commit()?;
         let durable = changed.into_changes();
+        self.finish(transaction)?;
         self.accept(durable);
         Ok(outcomes)
     }

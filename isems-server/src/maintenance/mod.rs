@@ -28,7 +28,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use isems_core::{BoxError, NodeId, RedbRepository, RepositoryError};
+use isems_core::{BoxError, NodeId, RedbRepository, RepositoryError, chain};
 use serde::{Deserialize, Serialize};
 
 pub use self::arguments::Maintenance;
@@ -41,7 +41,6 @@ use self::{
     size::Size,
     statistics::Stats,
 };
-use crate::error::chain;
 
 /// What is to be done with a database that is open.
 #[derive(Debug, Serialize, Deserialize)]

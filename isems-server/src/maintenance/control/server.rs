@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use isems_core::{BoxError, RedbRepository};
+use isems_core::{BoxError, RedbRepository, chain};
 use tokio::{
     net::UnixListener,
     runtime::Handle,
@@ -28,7 +28,7 @@ use super::{
     frame::{self, Kind, Output},
     socket_path,
 };
-use crate::{error::chain, maintenance::Command};
+use crate::maintenance::Command;
 
 /// How many commands run at a time. Others are told to come back.
 const COMMANDS: usize = 4;

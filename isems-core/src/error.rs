@@ -1,0 +1,23 @@
+//! Errors as text.
+
+use std::error::Error;
+
+/// An error with its causes, in one line. A cause that is named already is not named again.
+///
+/// ```
+/// use isems_core::{RepositoryError, chain};
+/// let error = RepositoryError::Storage { action: "write", source: "no space left on device".into() };
+/// assert_eq!(chain(&error), "cannot write the database: no space left on device");
+/// ```
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
