@@ -6,7 +6,9 @@ use futures_util::FutureExt;
 use tokio::{task::JoinSet, time};
 use tracing::{debug, error, info, warn};
 
-use crate::{Backoff, BoxError, Inbox, Repository, Transport, TransportState, TransportStatus, account::Account};
+use crate::{
+    Backoff, BoxError, Inbox, Limits, Repository, Transport, TransportState, TransportStatus, account::Account,
+};
 
 /// Runs transports, each on a task of its own, and calls those that fail again.
 ///
@@ -25,6 +27,7 @@ pub struct Collector {
     repository: Arc<dyn Repository>,
     transports: Vec<(Box<dyn Transport>, Inbox)>,
     backoff: Backoff,
+    limits: Limits,
 }
 
 /// Tells how a collector's transports fare, also while it runs. Cheap to clone.
@@ -41,14 +44,23 @@ impl Monitor {
 impl Collector {
     /// A collector without transports.
     pub fn new(repository: Arc<dyn Repository>) -> Self {
-        Self { repository, transports: Vec::new(), backoff: Backoff::default() }
+        Self { repository, transports: Vec::new(), backoff: Backoff::default(), limits: Limits::default() }
     }
 
     /// Adds a transport. A `Box<dyn Transport>` is one, too.
     #[must_use]
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        let inbox = Inbox::new(transport.name(), self.repository.clone());
+        let inbox = Inbox::new(transport.name(), self.repository.clone()).limits(self.limits.clone());
         self.transports.push((Box::new(transport), inbox));
+        self
+    }
+
+    /// Heeds other [limits](Limits) than the default ones, for each transport by itself.
+    #[must_use]
+    pub fn limits(mut self, limits: &Limits) -> Self {
+        self.transports =
+            self.transports.into_iter().map(|(transport, inbox)| (transport, inbox.limits(limits.clone()))).collect();
+        self.limits = limits.clone();
         self
     }
 

@@ -47,6 +47,8 @@ mod backoff;
 mod collector;
 mod decode;
 mod inbox;
+mod journal;
+mod limits;
 mod measurement;
 mod node;
 mod payload;
@@ -69,6 +71,7 @@ pub use crate::{
     collector::{Collector, Monitor},
     decode::{Decoded, RejectedLine, decode},
     inbox::{Inbox, Receipt},
+    limits::Limits,
     measurement::{Fault, Field, Measurement, TimeSource},
     node::{InvalidNodeId, Node, NodeId},
     payload::{Format, Payload, unix_now},

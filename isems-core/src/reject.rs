@@ -42,11 +42,16 @@ pub enum RejectReason {
     TooLarge,
     /// The topic does not tell the format: its last level is none that is known.
     TopicUnknown,
+    /// The node has brought more than the [limits](crate::Limits) allow. The line is taken when it comes again later.
+    RateLimited,
+    /// The node is new, and there are as many nodes as the [limits](crate::Limits) allow, or too many new ones came lately. The
+    /// line is taken when it comes again later.
+    TooManyNodes,
 }
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::FieldCount,
         Self::EncodingInvalid,
         Self::NodeIdInvalid,
@@ -64,6 +69,8 @@ impl RejectReason {
         Self::Conflict,
         Self::TooLarge,
         Self::TopicUnknown,
+        Self::RateLimited,
+        Self::TooManyNodes,
     ];
 
     /// The stable code, as in logs, counters and answers.
@@ -86,6 +93,8 @@ impl RejectReason {
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
             Self::TopicUnknown => "topic_unknown",
+            Self::RateLimited => "rate_limited",
+            Self::TooManyNodes => "too_many_nodes",
         }
     }
 }

@@ -6,6 +6,7 @@ mod decode_properties;
 mod fleet;
 mod inbox;
 mod json;
+mod limits;
 mod redb;
 mod redb_files;
 mod simulation;
