@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, fmt, mem, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    Batch, Decoded, Limits, Measurement, NodeId, Payload, Reject, RejectCounts, RejectReason, RejectedLine, Repository,
-    RepositoryError, TransportStatus,
+    Batch, ClockState, Decoded, Fault, Limits, Measurement, NodeId, Payload, Reject, RejectCounts, RejectReason,
+    RejectedLine, Repository, RepositoryError, TimeSource, TransportStatus,
     account::Account,
-    decode,
+    clock::Clock,
+    decode::decode_by,
     journal::{self, Journal},
     limits::{Limiter, Taken},
 };
@@ -20,6 +21,7 @@ pub struct Inbox {
     transport: Arc<str>,
     repository: Arc<dyn Repository>,
     account: Account,
+    clock: Clock,
     limiter: Arc<Limiter>,
     journal: Arc<Journal>,
 }
@@ -70,6 +72,7 @@ impl Inbox {
             transport: transport.into(),
             repository,
             account: Account::new(transport),
+            clock: Clock::default(),
             limiter: Arc::new(Limiter::new(Limits::default())),
             journal: Arc::new(Journal::new()),
         }
@@ -82,19 +85,27 @@ impl Inbox {
         self
     }
 
+    /// Shares what is known of the clock with other inboxes.
+    pub(crate) fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Decodes a payload and stores it. Returns when everything is on disk.
     ///
     /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are kept in the
     /// reject log. So are lines beyond the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of
     /// the payload is known to be stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
-        let Decoded { measurements, rejects, incomplete_bytes } = decode(&payload);
+        let clock = self.clock.observe(payload.received_at, &*self.repository).await?;
+        let Decoded { measurements, rejects, incomplete_bytes } = decode_by(&payload, clock);
         let Payload { source, received_at, ref node, .. } = payload;
         let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, rejects };
         self.store(delivery, incomplete_bytes).await
     }
 
-    /// Stores measurements that the transport decoded itself. Those that are not [valid](Measurement::validate) are rejected.
+    /// Stores measurements that the transport decoded itself. Those that are not [valid](Measurement::validate), or whose time is
+    /// more than ten minutes later than their arrival, are rejected.
     pub async fn deliver_measurements(
         &self,
         source: &str,
@@ -102,10 +113,13 @@ impl Inbox {
     ) -> Result<Receipt, RepositoryError> {
         let mut rejects = Vec::new();
         let mut line = 0;
-        let received_at = measurements.iter().map(|measurement| measurement.received_at).max().unwrap_or_default();
+        let Some(received_at) = measurements.iter().map(|measurement| measurement.received_at).max() else {
+            return Ok(Receipt::default());
+        };
+        let clock = self.clock.observe(received_at, &*self.repository).await?;
         measurements.retain(|measurement| {
             line += 1;
-            let Err(fault) = measurement.validate() else { return true };
+            let Err(fault) = judge(measurement, clock).and_then(|()| measurement.validate()) else { return true };
             let text = Reject::text_of(measurement.to_string().as_bytes());
             rejects.push(RejectedLine { reason: fault.reason, field: Some(fault.field), line, text });
             false
@@ -151,6 +165,10 @@ impl Inbox {
     }
 
     async fn store(&self, mut delivery: Delivery<'_>, incomplete_bytes: usize) -> Result<Receipt, RepositoryError> {
+        let by_node = delivery.measurements.iter().filter(|measurement| measurement.time_source == TimeSource::Node);
+        if let Some(newest) = by_node.map(|measurement| measurement.timestamp).max() {
+            self.clock.hear(delivery.received_at, newest);
+        }
         let mut receipt = Receipt { incomplete_bytes, ..Receipt::default() };
         receipt.received = (delivery.measurements.len() + delivery.rejects.len()) as u64;
         let (taken, refused) = self.admit(&mut delivery.measurements).await?;
@@ -277,6 +295,17 @@ impl Inbox {
     fn metadata_key(&self, key: &str) -> String {
         format!("transport/{}/{key}", self.transport)
     }
+}
+
+/// Judges the time of a measurement by its arrival, as far as the clock that showed it can be right.
+fn judge(measurement: &Measurement, clock: ClockState) -> Result<(), Fault> {
+    let latest = measurement.received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS);
+    let reason = match clock {
+        ClockState::Plausible if measurement.timestamp > latest => RejectReason::ClockAhead,
+        ClockState::Unset if measurement.time_source == TimeSource::Arrival => RejectReason::ClockUnset,
+        _ => return Ok(()),
+    };
+    Err(Fault { reason, field: "timestamp" })
 }
 
 /// The node that a rejected line belongs to: the transport's word goes before the line's.

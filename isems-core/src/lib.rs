@@ -44,6 +44,7 @@
 
 mod account;
 mod backoff;
+mod clock;
 mod collector;
 mod decode;
 mod inbox;
@@ -68,6 +69,7 @@ pub use async_trait::async_trait;
 pub use crate::{
     account::{LastError, SourceStatus, TransportState, TransportStatus},
     backoff::Backoff,
+    clock::ClockState,
     collector::{Collector, Monitor},
     decode::{Decoded, RejectedLine, decode},
     inbox::{Inbox, Receipt},

@@ -20,9 +20,10 @@ pub enum RejectReason {
     Placeholder,
     /// The time is missing or no number.
     TimestampInvalid,
-    /// The node's clock was not set (before 2018), and newer lines came with it.
+    /// The node's clock was not set (before 2018), and newer lines came with it. Or what came has no time, and the collector's
+    /// clock is not set either.
     ClockUnset,
-    /// The time is more than ten minutes later than the arrival.
+    /// The time is more than ten minutes later than the arrival, or later than 2106.
     ClockAhead,
     /// A text field is too long or has control characters.
     TextInvalid,

@@ -120,6 +120,7 @@ proptest! {
         for measurement in &decoded.measurements {
             prop_assert_eq!(measurement.validate(), Ok(()));
             prop_assert_eq!(measurement.received_at, received_at);
+            prop_assert!(measurement.timestamp <= received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS));
             prop_assert!((Measurement::CLOCK_UNSET_BEFORE..=i64::from(u32::MAX)).contains(&measurement.timestamp));
             for field in Field::ALL {
                 prop_assert!(measurement.number(field).is_none_or(|number| field.range().contains(&number)));

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use isems_core::{
-    Format, Inbox, Measurement, Payload, Receipt, RedbRepository, RejectCounts, RejectReason, Repository,
-    RepositoryError,
+    Inbox, Measurement, Payload, Receipt, RedbRepository, RejectCounts, RejectReason, Repository, RepositoryError,
     testing::{FailingRepository, SAMPLE_JSON, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
 };
 
@@ -65,8 +64,7 @@ async fn receipts_add_up_in_the_status() {
     inbox.deliver(payload(SAMPLE_LINE_19.as_bytes())).await.expect("it is stored");
     inbox.deliver(payload(SAMPLE_LINE_19.as_bytes())).await.expect("it is stored");
     inbox.deliver(payload(b"rubbish")).await.expect("it is stored");
-    let payload = payload(SAMPLE_JSON.as_bytes());
-    let json = Payload { format: Format::Json, node: Some(node_id("Hut")), ..payload };
+    let json = Payload::json(SAMPLE_JSON.as_bytes(), node_id("Hut"), "a test");
     inbox.deliver(json).await.expect("it is stored");
     let status = inbox.status();
     assert_eq!((status.received, status.stored, status.duplicates), (4, 2, 1));

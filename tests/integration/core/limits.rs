@@ -155,8 +155,9 @@ async fn the_defaults_let_through_what_real_nodes_send() {
     deliver(&inbox, &lines("Board", [100_000])).await;
     advance(Duration::from_hours(7 * 24)).await;
     for hour in 0..7 * 24 {
-        let line =
-            |line| format!("{}\n", sample_measurement("Board", SAMPLE_TIME - 7 * 86_400 + 3600 * hour + 15 * line));
+        let line = |line: i64| {
+            format!("{}\n", sample_measurement("Board", SAMPLE_TIME - 7 * 86_400 + 3600 * hour + 15 * line))
+        };
         let lines: String = (0..240).map(line).collect();
         assert_eq!(deliver(&inbox, &lines).await.stored, 240);
     }

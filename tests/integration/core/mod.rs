@@ -1,5 +1,6 @@
 //! Tests of the core part.
 
+mod clock;
 mod collector;
 mod csvlog;
 mod decode_properties;

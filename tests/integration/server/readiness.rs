@@ -73,6 +73,7 @@ async fn a_source_that_is_away_does_not_make_the_server_unready() {
     };
     assert_eq!(readiness["ready"], true);
     assert_eq!(readiness["database"]["writable"], true);
+    assert_eq!(readiness["clock"], "plausible");
     let transport = &readiness["transports"][0];
     assert_eq!(transport["name"], "away");
     assert_eq!(transport["state"], "running");
