@@ -68,13 +68,14 @@ impl Inbox {
     /// The inbox of a transport of this name, with the default limits. A [`Collector`](crate::Collector) makes one for each of
     /// its transports; make one yourself to deliver without a collector.
     pub fn new(transport: &str, repository: Arc<dyn Repository>) -> Self {
+        let transport: Arc<str> = transport.into();
         Self {
-            transport: transport.into(),
+            account: Account::new(&transport),
+            journal: Arc::new(Journal::new(transport.clone())),
+            transport,
             repository,
-            account: Account::new(transport),
             clock: Clock::default(),
             limiter: Arc::new(Limiter::new(Limits::default())),
-            journal: Arc::new(Journal::new()),
         }
     }
 
@@ -261,7 +262,7 @@ impl Inbox {
 
     /// Notes what is rejected, and says how many of it are to be kept in the reject log.
     fn note(&self, delivery: &Delivery<'_>, rejected: &RejectCounts) -> journal::Room {
-        self.journal.note(delivery.node.map_or(delivery.source, NodeId::as_str), rejected)
+        self.journal.note(delivery.source, delivery.node, rejected)
     }
 
     fn reject_of_line(&self, delivery: &Delivery<'_>, line: RejectedLine) -> Reject {

@@ -53,6 +53,7 @@ mod limits;
 mod measurement;
 mod node;
 mod payload;
+mod printable;
 mod redb;
 mod reject;
 mod repository;
@@ -77,6 +78,7 @@ pub use crate::{
     measurement::{Fault, Field, Measurement, TimeSource},
     node::{InvalidNodeId, Node, NodeId},
     payload::{Format, Payload, unix_now},
+    printable::printable,
     redb::{Checked, Compacted, Damage, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed, Statistics},
     reject::{Reject, RejectCounts, RejectReason},
     repository::{Batch, MeasurementQuery, Order, Repository, RepositoryError, Stored, pages},

@@ -8,6 +8,7 @@ mod fleet;
 mod inbox;
 mod json;
 mod limits;
+mod log;
 mod redb;
 mod redb_files;
 mod simulation;
