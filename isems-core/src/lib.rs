@@ -81,7 +81,7 @@ pub use crate::{
     printable::printable,
     redb::{Checked, Compacted, Damage, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed, Statistics},
     reject::{Reject, RejectCounts, RejectReason},
-    repository::{Batch, MeasurementQuery, Order, Repository, RepositoryError, Stored, pages},
+    repository::{Batch, MeasurementQuery, Order, RejectPage, RejectQuery, Repository, RepositoryError, Stored, pages},
     series::{Bucket, Series, SeriesQuery},
     status::{InvalidStatus, Severity, Status, StatusFlag},
     transport::{BoxError, Transport},

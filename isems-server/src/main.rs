@@ -6,7 +6,7 @@ use isems_core::{BoxError, Collector, RedbRepository};
 use isems_server::{
     Server,
     api::Service,
-    log, poll,
+    log, poll, rejects_of_file,
     settings::{Action, Arguments, ServeArguments},
     signal,
 };
@@ -23,6 +23,10 @@ async fn main() -> ExitCode {
         Some(Action::Poll(arguments)) => {
             log::start(&arguments.database);
             poll(&arguments, io::stdout()).await
+        }
+        Some(Action::Rejects(arguments)) => {
+            log::start(&arguments.database);
+            rejects_of_file(&arguments, &mut io::stdout()).await.map(|()| true)
         }
         Some(Action::Openapi) => print_document(),
     };

@@ -55,8 +55,8 @@ use self::{
     writer::{Job, NodeIndex, QUEUE, StoreJob, Writer},
 };
 use crate::{
-    Batch, Measurement, MeasurementQuery, Node, NodeId, Reject, Repository, RepositoryError, Series, SeriesQuery,
-    Stored,
+    Batch, Measurement, MeasurementQuery, Node, NodeId, Reject, RejectPage, RejectQuery, Repository, RepositoryError,
+    Series, SeriesQuery, Stored,
 };
 
 /// How many queries read at a time. More would wait for the disk and the processor all the same, each with its rows in
@@ -503,10 +503,19 @@ impl Repository for RedbRepository {
         self.on_writer(move |writer| writer.delete(&node, seconds(from, to))).await
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        let query = query.clone();
         self.read(move |transaction| {
             let rejects = transaction.open_table(REJECTS)?;
-            rejects.iter()?.rev().take(limit).map(|entry| reject(entry?.1.value())).collect()
+            let older = rejects.range(..query.before.unwrap_or(u64::MAX))?.rev();
+            RejectPage::of(
+                &query,
+                older.map(|entry| {
+                    entry
+                        .map_err(Failure::from)
+                        .and_then(|(number, entry)| Ok((number.value(), reject(entry.value())?)))
+                }),
+            )
         })
         .await
     }

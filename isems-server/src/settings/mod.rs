@@ -15,11 +15,11 @@ use std::{
 };
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use isems_core::Limits;
+use isems_core::{Limits, RejectQuery, RejectReason};
 use isems_transport_http::Target;
 use isems_transport_mqtt::Broker;
 
-use self::values::{database_path, origin, positive_duration, short_duration, socket_address};
+use self::values::{database_path, origin, positive_duration, reject_reason, short_duration, socket_address};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -54,6 +54,8 @@ pub enum Action {
     Serve(ServeArguments),
     /// Poll every configured node once, and print what came; exit code 1 if any node failed
     Poll(PollArguments),
+    /// List what arrived and was not stored, newest first, with the reason
+    Rejects(RejectsArguments),
     /// Print the OpenAPI document of the HTTP service
     Openapi,
 }
@@ -92,6 +94,46 @@ pub struct DatabaseArguments {
     /// How it is logged: for people, or as JSON lines
     #[arg(long, env = "ISEMS_LOG_FORMAT", value_name = "FORMAT", default_value = "human", hide_env_values = true)]
     pub log_format: LogFormat,
+}
+
+/// The arguments of rejects.
+#[derive(Debug, Args)]
+pub struct RejectsArguments {
+    /// Only of this node
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+
+    /// Only what this transport brought: http or mqtt
+    #[arg(long, value_name = "NAME")]
+    pub transport: Option<String>,
+
+    /// Only for this reason
+    #[arg(long, value_name = "REASON", value_parser = reject_reason())]
+    pub reason: Option<RejectReason>,
+
+    /// At most this many
+    #[arg(long, value_name = "COUNT", default_value = "100")]
+    pub limit: usize,
+
+    /// A JSON object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}
+
+impl RejectsArguments {
+    /// What is asked for.
+    pub fn query(&self) -> RejectQuery {
+        RejectQuery {
+            node: self.node.clone(),
+            transport: self.transport.clone(),
+            reason: self.reason,
+            ..RejectQuery::newest(self.limit)
+        }
+    }
 }
 
 /// The settings of polling.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use isems_core::{
-    Collector, Inbox, Limits, Payload, Receipt, RedbRepository, RejectReason, Repository,
+    Collector, Inbox, Limits, Payload, Receipt, RedbRepository, RejectQuery, RejectReason, Repository,
     testing::{FailingRepository, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
 };
 use tokio::time::advance;
@@ -102,7 +102,7 @@ async fn of_a_payload_only_the_lines_of_the_node_beyond_the_limit_are_refused() 
     assert_eq!((receipt.received, receipt.stored), (6, 2));
     assert_eq!(receipt.rejected.of(RejectReason::RateLimited), 3);
     assert_eq!(receipt.rejected.of(RejectReason::FieldCount), 1);
-    let rejects = repository.rejects(10).await.expect("it can be read");
+    let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
     let limited: Vec<_> = rejects.iter().filter(|reject| reject.reason == RejectReason::RateLimited).collect();
     assert_eq!(limited.len(), 3);
     assert!(limited.iter().all(|reject| reject.node.as_deref() == Some("Wild") && reject.text.starts_with("Wild;")));
@@ -177,7 +177,8 @@ async fn no_limits_are_none() {
 async fn a_flood_of_rejects_is_counted_and_a_part_of_it_logged() {
     let repository = repository();
     let inbox = Inbox::new("test", repository.clone());
-    let logged = async || repository.rejects(usize::MAX).await.expect("it can be read").len();
+    let logged =
+        async || repository.rejects(&RejectQuery::newest(usize::MAX)).await.expect("it can be read").rejects.len();
     for _ in 0..300 {
         deliver(&inbox, "rubbish\n").await;
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use isems_core::{
-    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, Reject, Repository,
-    RepositoryError, Stored, Transport, async_trait,
+    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, RejectPage, RejectQuery,
+    Repository, RepositoryError, Stored, Transport, async_trait,
 };
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -36,8 +36,8 @@ impl Repository for FullDisk {
         self.0.delete(node, from, to).await
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        self.0.rejects(limit).await
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        self.0.rejects(query).await
     }
 
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
