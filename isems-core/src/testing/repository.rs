@@ -1,13 +1,13 @@
 //! The conformance suite of [`Repository`].
 //!
 //! [`conformance`] runs every check, each on a fresh repository. A check is also public by itself, for looking into one
-//! that fails; it needs an empty repository.
+//! that fails; it needs an empty repository. Those of the reject log are in [`rejects`].
 
 use std::collections::BTreeSet;
 
 use futures_util::future::{join, join_all};
 
-use super::{SAMPLE_TIME, sample_measurement};
+use super::{SAMPLE_TIME, rejects, sample_measurement};
 use crate::{
     Batch, Measurement, MeasurementQuery, NodeId, Order, Reject, RejectQuery, RejectReason, Repository,
     RepositoryError, Stored,
@@ -29,9 +29,9 @@ pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     keeps_nodes_apart(&make().await).await;
     knows_nothing_of_an_unknown_node(&make().await).await;
     keeps_what_arrived_by_a_wrong_clock(&make().await).await;
-    lists_rejects_newest_first(&make().await).await;
-    answers_queries_for_rejects(&make().await).await;
-    keeps_enough_rejects(&make().await).await;
+    rejects::lists_rejects_newest_first(&make().await).await;
+    rejects::answers_queries_for_rejects(&make().await).await;
+    rejects::keeps_enough_rejects(&make().await).await;
     keeps_metadata(&make().await).await;
     stores_an_empty_batch(&make().await).await;
     stores_all_of_a_batch_or_nothing(&make().await).await;
@@ -229,83 +229,6 @@ pub async fn keeps_what_arrived_by_a_wrong_clock(repository: &dyn Repository) {
     assert_eq!(all_of(repository, "Hut").await, measurements, "a measurement is read as it was stored");
 }
 
-/// Rejects come back as they were, newest first, and make no nodes.
-pub async fn lists_rejects_newest_first(repository: &dyn Repository) {
-    let reject = |line: u32| Reject {
-        node: line.is_multiple_of(2).then(|| "Hut".into()),
-        field: line.is_multiple_of(3).then(|| "latitude".into()),
-        reason: RejectReason::ALL[line as usize % RejectReason::ALL.len()],
-        ..sample_reject(line)
-    };
-    store_rejects(repository, (1..=2).map(reject)).await;
-    store_rejects(repository, (3..=20).map(reject)).await;
-    for limit in [0, 1, 5, 20, usize::MAX] {
-        let found = repository.rejects(&RejectQuery::newest(limit)).await.unwrap_or_else(fail).rejects;
-        let expected: Vec<_> = (1..=20).rev().take(limit).map(reject).collect();
-        assert_eq!(found, expected, "rejects are listed newest first, at most {limit}");
-    }
-    assert!(repository.nodes().await.unwrap_or_else(fail).is_empty(), "a reject makes no node");
-}
-
-/// Rejects can be asked for by node, transport and reason, and page by page; what is appended meanwhile is not met.
-pub async fn answers_queries_for_rejects(repository: &dyn Repository) {
-    let reject = |line: u32| Reject {
-        node: (line.is_multiple_of(2)).then(|| if line.is_multiple_of(4) { "Hut".into() } else { "no;node\n".into() }),
-        transport: if line.is_multiple_of(3) { "http".into() } else { "mqtt".into() },
-        reason: if line.is_multiple_of(5) { RejectReason::Conflict } else { RejectReason::FieldCount },
-        ..sample_reject(line)
-    };
-    store_rejects(repository, (1..=60).map(reject)).await;
-    let all = RejectQuery::newest(usize::MAX);
-    let hut = RejectQuery { node: Some("Hut".into()), ..all.clone() };
-    let queries = [
-        RejectQuery { node: Some("no;node\n".into()), ..all.clone() },
-        RejectQuery { node: Some("Hu".into()), ..all.clone() },
-        RejectQuery { transport: Some("http".into()), ..all.clone() },
-        RejectQuery { reason: Some(RejectReason::Conflict), ..all.clone() },
-        RejectQuery { transport: Some("mqtt".into()), reason: Some(RejectReason::Conflict), ..hut.clone() },
-        hut,
-        all,
-    ];
-    for query in queries {
-        let expected: Vec<_> = (1..=60).rev().map(reject).filter(|reject| query.matches(reject)).collect();
-        let page = repository.rejects(&query).await.unwrap_or_else(fail);
-        assert_eq!(page.rejects, expected, "{query:?} is answered, newest first");
-        assert_eq!(page.next, None, "there is nothing older");
-        for limit in [1, 4, 60] {
-            let mut found = Vec::new();
-            let mut next = Some(RejectQuery { limit, ..query.clone() });
-            while let Some(query) = next {
-                let page = repository.rejects(&query).await.unwrap_or_else(fail);
-                assert!(page.rejects.len() <= limit, "a page has at most {limit} rejects");
-                next = page.next.map(|before| RejectQuery { before: Some(before), ..query });
-                assert!(next.is_none() || page.rejects.len() == limit, "a page that is not the last one is full");
-                found.extend(page.rejects);
-            }
-            assert_eq!(found, expected, "pages of {limit} are the whole");
-        }
-    }
-    let first = RejectQuery::newest(10);
-    let page = repository.rejects(&first).await.unwrap_or_else(fail);
-    assert!(page.next.is_some(), "there are older rejects");
-    store_rejects(repository, (61..=70).map(reject)).await;
-    let second = repository.rejects(&RejectQuery { before: page.next, ..first }).await.unwrap_or_else(fail);
-    let expected: Vec<_> = (41..=50).rev().map(reject).collect();
-    assert_eq!(second.rejects, expected, "a page goes on where the one before ended");
-}
-
-/// At least the newest 10,000 rejects are kept.
-pub async fn keeps_enough_rejects(repository: &dyn Repository) {
-    const KEPT: u32 = 10_000;
-    for thousand in 0..=KEPT / 1000 {
-        store_rejects(repository, (1..=1000).map(|line| sample_reject(1000 * thousand + line))).await;
-    }
-    let found = repository.rejects(&RejectQuery::newest(KEPT as usize)).await.unwrap_or_else(fail).rejects;
-    let lines: Vec<_> = found.iter().map(|reject| reject.line).collect();
-    let expected: Vec<_> = (1001..=KEPT + 1000).rev().collect();
-    assert!(lines == expected, "the newest {KEPT} rejects are kept; {} were found", lines.len());
-}
-
 /// A value under a key is there until it is replaced. Any key and any value can be kept.
 pub async fn keeps_metadata(repository: &dyn Repository) {
     let read = async |key: &str| repository.metadata(key).await.unwrap_or_else(fail);
@@ -357,8 +280,8 @@ pub async fn stores_all_of_a_batch_or_nothing(repository: &dyn Repository) {
     let nodes = repository.nodes().await.unwrap_or_else(fail);
     let names: Vec<_> = nodes.iter().map(|node| node.id.as_str()).collect();
     assert_eq!(names, ["Barn"], "nothing is stored of a batch that failed, all of the batch beside it");
-    let rejects = repository.rejects(&RejectQuery::newest(1)).await.unwrap_or_else(fail).rejects;
-    assert!(rejects.is_empty(), "no reject of a batch that failed is kept");
+    let kept = repository.rejects(&RejectQuery::newest(1)).await.unwrap_or_else(fail).rejects;
+    assert!(kept.is_empty(), "no reject of a batch that failed is kept");
     let metadata = repository.metadata("key").await.unwrap_or_else(fail);
     assert_eq!(metadata, None, "no metadata of a batch that failed is kept");
 }
@@ -405,7 +328,7 @@ fn node_id(name: &str) -> NodeId {
     NodeId::new(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn sample_reject(line: u32) -> Reject {
+pub(super) fn sample_reject(line: u32) -> Reject {
     Reject {
         received_at: SAMPLE_TIME,
         transport: "test".into(),
@@ -422,11 +345,6 @@ async fn store(repository: &dyn Repository, measurements: Vec<Measurement>) -> S
     repository.store(Batch { measurements, ..Batch::default() }).await.unwrap_or_else(fail)
 }
 
-async fn store_rejects(repository: &dyn Repository, rejects: impl Iterator<Item = Reject>) {
-    let batch = Batch { rejects: rejects.collect(), ..Batch::default() };
-    repository.store(batch).await.unwrap_or_else(fail);
-}
-
 async fn all_of(repository: &dyn Repository, name: &str) -> Vec<Measurement> {
     repository.measurements(&MeasurementQuery::oldest_first(node_id(name))).await.unwrap_or_else(fail)
 }
@@ -441,6 +359,6 @@ async fn kept(repository: &dyn Repository, name: &str) -> u64 {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `unwrap_or_else` calls")]
-fn fail<T>(error: RepositoryError) -> T {
+pub(super) fn fail<T>(error: RepositoryError) -> T {
     panic!("the repository fails: {error}: {:?}", std::error::Error::source(&error))
 }
