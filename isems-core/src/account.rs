@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use tracing::{debug, info, warn};
 
-use crate::{Receipt, RejectCounts, unix_now};
+use crate::{Receipt, RejectCounts, printable, unix_now};
 
 /// How a transport fares: a snapshot, as [`Monitor::transports`](crate::Monitor::transports) gives it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -127,13 +127,14 @@ impl Account {
         let changed = before.is_none_or(|before| before.up != error.is_none());
         let since = before.filter(|_| !changed).map_or(now, |before| before.since);
         let is_new = before.is_none();
-        let error = error.map(ToString::to_string);
+        let error = error.map(|error| printable(&error.to_string()).into_owned());
         let transport = &status.name;
+        let shown = &*printable(source);
         match &error {
-            Some(error) if changed => warn!(transport, source, error, "source is down"),
-            Some(error) => debug!(transport, source, error, "source is still down"),
-            None if changed && is_new => info!(transport, source, "source is up"),
-            None if changed => info!(transport, source, "source is up again"),
+            Some(error) if changed => warn!(transport, source = shown, error, "source is down"),
+            Some(error) => debug!(transport, source = shown, error, "source is still down"),
+            None if changed && is_new => info!(transport, source = shown, "source is up"),
+            None if changed => info!(transport, source = shown, "source is up again"),
             None => {}
         }
         if let Some(error) = &error {

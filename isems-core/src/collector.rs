@@ -6,7 +6,10 @@ use futures_util::FutureExt;
 use tokio::{task::JoinSet, time};
 use tracing::{debug, error, info, warn};
 
-use crate::{Backoff, Inbox, Repository, Transport, TransportState, TransportStatus, account::Account, chain};
+use crate::{
+    Backoff, ClockState, Inbox, Limits, Repository, Transport, TransportState, TransportStatus, account::Account,
+    chain, clock::Clock, unix_now,
+};
 
 /// Runs transports, each on a task of its own, and calls those that fail again.
 ///
@@ -25,30 +28,56 @@ pub struct Collector {
     repository: Arc<dyn Repository>,
     transports: Vec<(Box<dyn Transport>, Inbox)>,
     backoff: Backoff,
+    limits: Limits,
+    clock: Clock,
 }
 
 /// Tells how a collector's transports fare, also while it runs. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Monitor(Arc<[Account]>);
+pub struct Monitor {
+    accounts: Arc<[Account]>,
+    clock: Clock,
+}
 
 impl Monitor {
     /// A snapshot of every transport, in the order in which they were added.
     pub fn transports(&self) -> Vec<TransportStatus> {
-        self.0.iter().map(Account::snapshot).collect()
+        self.accounts.iter().map(Account::snapshot).collect()
+    }
+
+    /// Whether the clock of this computer can be right, as far as what has arrived tells.
+    pub fn clock(&self) -> ClockState {
+        self.clock.state(unix_now())
     }
 }
 
 impl Collector {
     /// A collector without transports.
     pub fn new(repository: Arc<dyn Repository>) -> Self {
-        Self { repository, transports: Vec::new(), backoff: Backoff::default() }
+        Self {
+            repository,
+            transports: Vec::new(),
+            backoff: Backoff::default(),
+            limits: Limits::default(),
+            clock: Clock::default(),
+        }
     }
 
     /// Adds a transport. A `Box<dyn Transport>` is one, too.
     #[must_use]
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        let inbox = Inbox::new(transport.name(), self.repository.clone());
+        let inbox =
+            Inbox::new(transport.name(), self.repository.clone()).limits(self.limits.clone()).clock(self.clock.clone());
         self.transports.push((Box::new(transport), inbox));
+        self
+    }
+
+    /// Heeds other [limits](Limits) than the default ones, for each transport by itself.
+    #[must_use]
+    pub fn limits(mut self, limits: &Limits) -> Self {
+        self.transports =
+            self.transports.into_iter().map(|(transport, inbox)| (transport, inbox.limits(limits.clone()))).collect();
+        self.limits = limits.clone();
         self
     }
 
@@ -61,7 +90,8 @@ impl Collector {
 
     /// A handle that tells how the transports fare.
     pub fn monitor(&self) -> Monitor {
-        Monitor(self.transports.iter().map(|(_, inbox)| inbox.account().clone()).collect())
+        let accounts = self.transports.iter().map(|(_, inbox)| inbox.account().clone()).collect();
+        Monitor { accounts, clock: self.clock.clone() }
     }
 
     /// Runs the transports until `stop` is ready or all of them have ended. A transport that still runs is dropped at its

@@ -1,12 +1,17 @@
 //! The only door to the repository: decoding, storing, accounting.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, mem, sync::Arc};
 
 use serde::Serialize;
 
 use crate::{
-    Batch, Decoded, Measurement, Payload, Reject, RejectCounts, RejectReason, Repository, RepositoryError,
-    TransportStatus, account::Account, decode, unix_now,
+    Batch, ClockState, Decoded, Fault, Limits, Measurement, NodeId, Payload, Reject, RejectCounts, RejectReason,
+    RejectedLine, Repository, RepositoryError, TimeSource, TransportStatus,
+    account::Account,
+    clock::Clock,
+    decode::decode_by,
+    journal::{self, Journal},
+    limits::{Limiter, Taken},
 };
 
 /// Where a transport delivers what it got. Everything that is stored goes through one, and everything is counted in it:
@@ -16,6 +21,9 @@ pub struct Inbox {
     transport: Arc<str>,
     repository: Arc<dyn Repository>,
     account: Account,
+    clock: Clock,
+    limiter: Arc<Limiter>,
+    journal: Arc<Journal>,
 }
 
 /// What became of a delivery. It is given out when everything in it is durable.
@@ -34,75 +42,97 @@ pub struct Receipt {
     pub incomplete_bytes: usize,
 }
 
-impl Inbox {
-    /// How many bad lines of one payload are kept in the reject log; the others are only counted, so that a payload that is
-    /// nothing but nonsense does not push everything else aside.
-    pub const REJECTS_LOGGED: usize = 1_000;
+impl Receipt {
+    /// How many lines were refused for now, because of the [limits](Limits). They are taken when the source offers them again
+    /// later, so a transport whose source keeps them should not count them as read.
+    pub fn refused_for_now(&self) -> u64 {
+        self.rejected.of(RejectReason::RateLimited) + self.rejected.of(RejectReason::TooManyNodes)
+    }
+}
 
-    /// The inbox of a transport of this name. A [`Collector`](crate::Collector) makes one for each of its transports; make
-    /// one yourself to deliver without a collector.
+/// What is to be stored and written down of a delivery.
+struct Delivery<'a> {
+    source: &'a str,
+    /// The node that the transport names, where it names one.
+    node: Option<&'a NodeId>,
+    received_at: i64,
+    measurements: Vec<Measurement>,
+    rejects: Vec<RejectedLine>,
+}
+
+impl Inbox {
+    /// How many rejects of one node and reason are kept in the reject log in an hour; the others are only counted, so that a
+    /// source that sends nothing but nonsense does not push everything else aside. Of all nodes together 2,000 are kept.
+    pub const REJECTS_LOGGED: usize = journal::KEPT_OF_ONE as usize;
+
+    /// The inbox of a transport of this name, with the default limits. A [`Collector`](crate::Collector) makes one for each of
+    /// its transports; make one yourself to deliver without a collector.
     pub fn new(transport: &str, repository: Arc<dyn Repository>) -> Self {
-        Self { transport: transport.into(), repository, account: Account::new(transport) }
+        let transport: Arc<str> = transport.into();
+        Self {
+            account: Account::new(&transport),
+            journal: Arc::new(Journal::new(transport.clone())),
+            transport,
+            repository,
+            clock: Clock::default(),
+            limiter: Arc::new(Limiter::new(Limits::default())),
+        }
+    }
+
+    /// Heeds other limits than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limiter = Arc::new(Limiter::new(limits));
+        self
+    }
+
+    /// Shares what is known of the clock with other inboxes.
+    pub(crate) fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Decodes a payload and stores it. Returns when everything is on disk.
     ///
-    /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of them are kept in the
-    /// reject log. An error means that nothing of the payload is known to be stored; deliver it again later.
+    /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are kept in the
+    /// reject log. So are lines beyond the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of
+    /// the payload is known to be stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
-        let Decoded { measurements, rejects, incomplete_bytes } = decode(&payload);
-        let receipt =
-            Receipt { incomplete_bytes, ..counted(&measurements, rejects.iter().map(|reject| reject.reason)) };
-        let too_many = rejects.len().saturating_sub(Self::REJECTS_LOGGED);
-        let rejects = rejects
-            .into_iter()
-            .skip(too_many)
-            .map(|reject| Reject {
-                received_at: payload.received_at,
-                transport: self.transport.to_string(),
-                source: payload.source.into(),
-                node: node_of(&payload, &reject.text),
-                reason: reject.reason,
-                field: reject.field.map(Into::into),
-                line: reject.line,
-                text: reject.text,
-            })
-            .collect();
-        self.store(payload.source, measurements, rejects, receipt).await
+        let clock = self.clock.observe(payload.received_at, &*self.repository).await?;
+        let Decoded { measurements, rejects, incomplete_bytes } = decode_by(&payload, clock);
+        let Payload { source, received_at, ref node, .. } = payload;
+        let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, rejects };
+        self.store(delivery, incomplete_bytes).await
     }
 
-    /// Stores measurements that the transport decoded itself. Those that are not [valid](Measurement::validate) are rejected.
+    /// Stores measurements that the transport decoded itself. Those that are not [valid](Measurement::validate), or whose time is
+    /// more than ten minutes later than their arrival, are rejected.
     pub async fn deliver_measurements(
         &self,
         source: &str,
-        measurements: Vec<Measurement>,
+        mut measurements: Vec<Measurement>,
     ) -> Result<Receipt, RepositoryError> {
         let mut rejects = Vec::new();
         let mut line = 0;
-        let mut measurements = measurements;
+        let Some(received_at) = measurements.iter().map(|measurement| measurement.received_at).max() else {
+            return Ok(Receipt::default());
+        };
+        let clock = self.clock.observe(received_at, &*self.repository).await?;
         measurements.retain(|measurement| {
             line += 1;
-            let Err(fault) = measurement.validate() else { return true };
-            rejects.push(Reject { line, ..self.reject_of(source, measurement, fault.reason, Some(fault.field)) });
+            let Err(fault) = judge(measurement, clock).and_then(|()| measurement.validate()) else { return true };
+            let text = Reject::text_of(measurement.to_string().as_bytes());
+            rejects.push(RejectedLine { reason: fault.reason, field: Some(fault.field), line, text });
             false
         });
-        let receipt = counted(&measurements, rejects.iter().map(|reject| reject.reason));
-        self.store(source, measurements, rejects, receipt).await
+        self.store(Delivery { source, node: None, received_at, measurements, rejects }, 0).await
     }
 
     /// Rejects a payload as a whole, unread: it is counted and kept in the reject log as one line.
     pub async fn reject(&self, payload: &Payload<'_>, reason: RejectReason) -> Result<Receipt, RepositoryError> {
-        let reject = Reject {
-            received_at: payload.received_at,
-            transport: self.transport.to_string(),
-            source: payload.source.into(),
-            node: payload.node.as_ref().map(ToString::to_string),
-            reason,
-            field: None,
-            line: 1,
-            text: Reject::text_of(payload.bytes),
-        };
-        self.store(payload.source, Vec::new(), vec![reject], counted(&[], [reason])).await
+        let Payload { source, received_at, ref node, bytes, .. } = *payload;
+        let rejects = vec![RejectedLine { reason, field: None, line: 1, text: Reject::text_of(bytes) }];
+        self.store(Delivery { source, node: node.as_ref(), received_at, measurements: Vec::new(), rejects }, 0).await
     }
 
     /// Keeps a value for the transport across restarts, such as how far a log was read.
@@ -135,45 +165,129 @@ impl Inbox {
         &self.account
     }
 
-    async fn store(
-        &self,
-        source: &str,
-        measurements: Vec<Measurement>,
-        rejects: Vec<Reject>,
-        mut receipt: Receipt,
-    ) -> Result<Receipt, RepositoryError> {
-        if receipt.received > 0 {
-            let outcome = self.repository.store(Batch { measurements, rejects, metadata: Vec::new() }).await?;
+    async fn store(&self, mut delivery: Delivery<'_>, incomplete_bytes: usize) -> Result<Receipt, RepositoryError> {
+        let by_node = delivery.measurements.iter().filter(|measurement| measurement.time_source == TimeSource::Node);
+        if let Some(newest) = by_node.map(|measurement| measurement.timestamp).max() {
+            self.clock.hear(delivery.received_at, newest);
+        }
+        let mut receipt = Receipt { incomplete_bytes, ..Receipt::default() };
+        receipt.received = (delivery.measurements.len() + delivery.rejects.len()) as u64;
+        let (taken, refused) = self.admit(&mut delivery.measurements).await?;
+        let reasons = delivery.rejects.iter().map(|line| line.reason).chain(refused.iter().map(|(reason, _)| *reason));
+        for reason in reasons {
+            receipt.rejected.add(reason, 1);
+        }
+        let mut room = self.note(&delivery, &receipt.rejected);
+        let mut rejects: Vec<Reject> = room
+            .last_of(mem::take(&mut delivery.rejects), |reject| reject.reason)
+            .into_iter()
+            .map(|line| self.reject_of_line(&delivery, line))
+            .collect();
+        let refused = room.last_of(refused, |(reason, _)| *reason);
+        rejects.extend(refused.into_iter().map(|(reason, refused)| self.reject_of(delivery.source, &refused, reason)));
+        if !delivery.measurements.is_empty() || !rejects.is_empty() {
+            let batch = Batch { measurements: mem::take(&mut delivery.measurements), rejects, metadata: Vec::new() };
+            let outcome = self.repository.store(batch).await?;
+            taken.spend(outcome.stored);
             receipt.stored = outcome.stored;
             receipt.duplicates = outcome.duplicates;
-            if !outcome.conflicts.is_empty() {
-                receipt.rejected.add(RejectReason::Conflict, outcome.conflicts.len() as u64);
-                let rejects = outcome
-                    .conflicts
-                    .iter()
-                    .map(|measurement| self.reject_of(source, measurement, RejectReason::Conflict, None))
-                    .collect();
-                self.repository.store(Batch { rejects, ..Batch::default() }).await?;
-            }
+            self.reject_conflicts(&delivery, outcome.conflicts, &mut receipt).await?;
         }
         self.account.add(&receipt);
         Ok(receipt)
     }
 
-    fn reject_of(
+    async fn reject_conflicts(
         &self,
-        source: &str,
-        measurement: &Measurement,
-        reason: RejectReason,
-        field: Option<&'static str>,
-    ) -> Reject {
+        delivery: &Delivery<'_>,
+        conflicts: Vec<Measurement>,
+        receipt: &mut Receipt,
+    ) -> Result<(), RepositoryError> {
+        let mut counts = RejectCounts::default();
+        counts.add(RejectReason::Conflict, conflicts.len() as u64);
+        receipt.rejected.merge(&counts);
+        let kept = self.note(delivery, &counts).last_of(conflicts, |_| RejectReason::Conflict);
+        let rejects: Vec<_> = kept
+            .iter()
+            .map(|measurement| self.reject_of(delivery.source, measurement, RejectReason::Conflict))
+            .collect();
+        if !rejects.is_empty() {
+            self.repository.store(Batch { rejects, ..Batch::default() }).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes out of the measurements what is beyond the limits, with the reason.
+    async fn admit(
+        &self,
+        measurements: &mut Vec<Measurement>,
+    ) -> Result<(Taken<'_>, Vec<(RejectReason, Measurement)>), RepositoryError> {
+        let mut lines = BTreeMap::new();
+        for measurement in &*measurements {
+            match lines.get_mut(&measurement.node_id) {
+                Some(lines) => *lines += 1,
+                None => drop(lines.insert(measurement.node_id.clone(), 1)),
+            }
+        }
+        let mut taken = Taken { limiter: &self.limiter, lines: Vec::new() };
+        let mut verdicts = BTreeMap::new();
+        let mut new_nodes = 0;
+        for (node, lines) in lines {
+            let is_new = !self.limiter.holds(&node) && self.repository.node(&node).await?.is_none();
+            if is_new && !self.has_room_for_node(new_nodes).await? {
+                verdicts.insert(node, RejectReason::TooManyNodes);
+            } else if self.limiter.take_lines(&node, lines, is_new) {
+                new_nodes += usize::from(is_new);
+                taken.lines.push((node, lines));
+            } else {
+                verdicts.insert(node, RejectReason::RateLimited);
+            }
+        }
+        if verdicts.is_empty() {
+            return Ok((taken, Vec::new()));
+        }
+        let is_refused = |measurement: &mut Measurement| verdicts.contains_key(&measurement.node_id);
+        let refused = measurements.extract_if(.., is_refused).map(|refused| (verdicts[&refused.node_id], refused));
+        Ok((taken, refused.collect()))
+    }
+
+    /// Whether a new node can be taken beside others that are about to be stored.
+    async fn has_room_for_node(&self, others: usize) -> Result<bool, RepositoryError> {
+        if !self.limiter.take_new_node() {
+            return Ok(false);
+        }
+        let Some(most) = self.limiter.nodes() else { return Ok(true) };
+        Ok(self.repository.nodes().await?.len() + others < most)
+    }
+
+    /// Notes what is rejected, and says how many of it are to be kept in the reject log.
+    fn note(&self, delivery: &Delivery<'_>, rejected: &RejectCounts) -> journal::Room {
+        self.journal.note(delivery.source, delivery.node, rejected)
+    }
+
+    fn reject_of_line(&self, delivery: &Delivery<'_>, line: RejectedLine) -> Reject {
+        let RejectedLine { reason, field, line, text } = line;
         Reject {
-            received_at: unix_now(),
+            received_at: delivery.received_at,
+            transport: self.transport.to_string(),
+            source: delivery.source.into(),
+            node: node_of(delivery.node, &text),
+            reason,
+            field: field.map(Into::into),
+            line,
+            text,
+        }
+    }
+
+    /// A measurement that is not stored though it is valid.
+    fn reject_of(&self, source: &str, measurement: &Measurement, reason: RejectReason) -> Reject {
+        Reject {
+            received_at: measurement.received_at,
             transport: self.transport.to_string(),
             source: source.into(),
             node: Some(measurement.node_id.to_string()),
             reason,
-            field: field.map(Into::into),
+            field: None,
             line: 0,
             text: Reject::text_of(measurement.to_string().as_bytes()),
         }
@@ -184,16 +298,20 @@ impl Inbox {
     }
 }
 
-/// The receipt of what is yet to be stored.
-fn counted(measurements: &[Measurement], rejects: impl IntoIterator<Item = RejectReason>) -> Receipt {
-    let mut rejected = RejectCounts::default();
-    rejects.into_iter().for_each(|reason| rejected.add(reason, 1));
-    Receipt { received: measurements.len() as u64 + rejected.total(), rejected, ..Receipt::default() }
+/// Judges the time of a measurement by its arrival, as far as the clock that showed it can be right.
+fn judge(measurement: &Measurement, clock: ClockState) -> Result<(), Fault> {
+    let latest = measurement.received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS);
+    let reason = match clock {
+        ClockState::Plausible if measurement.timestamp > latest => RejectReason::ClockAhead,
+        ClockState::Unset if measurement.time_source == TimeSource::Arrival => RejectReason::ClockUnset,
+        _ => return Ok(()),
+    };
+    Err(Fault { reason, field: "timestamp" })
 }
 
 /// The node that a rejected line belongs to: the transport's word goes before the line's.
-fn node_of(payload: &Payload<'_>, text: &str) -> Option<String> {
-    let named = payload.node.as_ref().map(ToString::to_string);
+fn node_of(named: Option<&NodeId>, text: &str) -> Option<String> {
+    let named = named.map(ToString::to_string);
     named.or_else(|| text.split_once(';').map(|(node, _)| node.into()))
 }
 

@@ -44,13 +44,17 @@
 
 mod account;
 mod backoff;
+mod clock;
 mod collector;
 mod decode;
 mod error;
 mod inbox;
+mod journal;
+mod limits;
 mod measurement;
 mod node;
 mod payload;
+mod printable;
 mod redb;
 mod reject;
 mod repository;
@@ -67,16 +71,19 @@ pub use async_trait::async_trait;
 pub use crate::{
     account::{LastError, SourceStatus, TransportState, TransportStatus},
     backoff::Backoff,
+    clock::ClockState,
     collector::{Collector, Monitor},
     decode::{CsvlogDecoder, Decoded, RejectedLine, decode},
     error::chain,
     inbox::{Inbox, Receipt},
+    limits::Limits,
     measurement::{Fault, Field, Measurement, TimeSource},
     node::{InvalidNodeId, Node, NodeId},
     payload::{Format, Payload, unix_now},
+    printable::printable,
     redb::{Checked, Compacted, Damage, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed, Statistics},
     reject::{Reject, RejectCounts, RejectReason},
-    repository::{Batch, MeasurementQuery, Order, Repository, RepositoryError, Stored, pages},
+    repository::{Batch, MeasurementQuery, Order, RejectPage, RejectQuery, Repository, RepositoryError, Stored, pages},
     series::{Bucket, Series, SeriesQuery},
     status::{InvalidStatus, Severity, Status, StatusFlag},
     transport::{BoxError, Transport},

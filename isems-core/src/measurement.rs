@@ -19,7 +19,8 @@ pub struct Measurement {
     pub timestamp: i64,
     /// Whose clock [`timestamp`](Self::timestamp) is.
     pub time_source: TimeSource,
-    /// When it arrived: Unix seconds, UTC.
+    /// When it arrived by the collector's clock, right or wrong: Unix seconds, UTC. A measured time that is more than ten
+    /// minutes later was stored while that clock was [wrong](crate::ClockState).
     pub received_at: i64,
     /// Revision of the packet format, `1` so far. Nodes that send JSON report none.
     pub isems_revision: Option<Arc<str>>,
@@ -150,15 +151,16 @@ impl Measurement {
             && Field::ALL.into_iter().all(|field| self.number(field) == other.number(field))
     }
 
-    /// Whether every value is within its documented range, and the time is neither unset nor ahead of the arrival.
-    /// What decoding yields is valid; a transport that makes measurements itself is checked by this.
+    /// Whether every value is within its documented range, the time too. What decoding yields is valid; a transport that makes
+    /// measurements itself is checked by this.
+    ///
+    /// Whether the time is ahead of the arrival is not looked at: that is judged when a measurement comes in, and only by a
+    /// clock that can be right, see [`ClockState`](crate::ClockState).
     pub fn validate(&self) -> Result<(), Fault> {
         if self.timestamp < Self::CLOCK_UNSET_BEFORE {
             return Err(Fault { reason: RejectReason::ClockUnset, field: "timestamp" });
         }
-        if self.timestamp > self.received_at.saturating_add(Self::CLOCK_AHEAD_SECONDS)
-            || self.timestamp > i64::from(u32::MAX)
-        {
+        if self.timestamp > i64::from(u32::MAX) {
             return Err(Fault { reason: RejectReason::ClockAhead, field: "timestamp" });
         }
         for (field, text) in

@@ -20,9 +20,10 @@ pub enum RejectReason {
     Placeholder,
     /// The time is missing or no number.
     TimestampInvalid,
-    /// The node's clock was not set (before 2018), and newer lines came with it.
+    /// The node's clock was not set (before 2018), and newer lines came with it. Or what came has no time, and the collector's
+    /// clock is not set either.
     ClockUnset,
-    /// The time is more than ten minutes later than the arrival.
+    /// The time is more than ten minutes later than the arrival, or later than 2106.
     ClockAhead,
     /// A text field is too long or has control characters.
     TextInvalid,
@@ -42,11 +43,16 @@ pub enum RejectReason {
     TooLarge,
     /// The topic does not tell the format: its last level is none that is known.
     TopicUnknown,
+    /// The node has brought more than the [limits](crate::Limits) allow. The line is taken when it comes again later.
+    RateLimited,
+    /// The node is new, and there are as many nodes as the [limits](crate::Limits) allow, or too many new ones came lately. The
+    /// line is taken when it comes again later.
+    TooManyNodes,
 }
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::FieldCount,
         Self::EncodingInvalid,
         Self::NodeIdInvalid,
@@ -64,6 +70,8 @@ impl RejectReason {
         Self::Conflict,
         Self::TooLarge,
         Self::TopicUnknown,
+        Self::RateLimited,
+        Self::TooManyNodes,
     ];
 
     /// The stable code, as in logs, counters and answers.
@@ -86,6 +94,8 @@ impl RejectReason {
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
             Self::TopicUnknown => "topic_unknown",
+            Self::RateLimited => "rate_limited",
+            Self::TooManyNodes => "too_many_nodes",
         }
     }
 }

@@ -4,8 +4,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::{Stream, stream};
+use serde::{Deserialize, Serialize};
 
-use crate::{BoxError, Fault, Measurement, Node, NodeId, Reject, Series, SeriesQuery};
+use crate::{BoxError, Fault, Measurement, Node, NodeId, Reject, RejectReason, Series, SeriesQuery};
 
 /// How many measurements a page holds where the caller does not say.
 const PAGE: usize = 10_000;
@@ -57,8 +58,9 @@ pub trait Repository: Send + Sync {
     /// when it is durable. A node of which nothing is left is forgotten. Cost: the number of measurements removed.
     async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError>;
 
-    /// The newest rejects, newest first, at most `limit`. Cost: the number of rejects in the answer.
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError>;
+    /// Rejects of the reject log, newest first. Cost: the number of rejects from the newest one (or the query's cursor) to the
+    /// last one of the answer, of which the log has a bounded number.
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError>;
 
     /// A value that was stored under a key of [`Batch::metadata`]. Cost: one look-up.
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError>;
@@ -133,6 +135,72 @@ impl MeasurementQuery {
             Order::OldestFirst => Self { from: last + 1, ..self.clone() },
             Order::NewestFirst => Self { to: last, ..self.clone() },
         })
+    }
+}
+
+/// Which rejects are wanted. `None` is all of them.
+///
+/// ```
+/// use isems_core::{RejectQuery, RejectReason};
+/// let bad_numbers = RejectQuery { reason: Some(RejectReason::NumberInvalid), ..RejectQuery::newest(100) };
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RejectQuery {
+    /// The node that the reject names; whether it can be a [`NodeId`] does not matter.
+    pub node: Option<String>,
+    /// The transport that brought it.
+    pub transport: Option<String>,
+    /// Why it was rejected.
+    pub reason: Option<RejectReason>,
+    /// Only what is older than a page, which has this as its [`next`](RejectPage::next).
+    pub before: Option<u64>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+impl RejectQuery {
+    /// The newest ones.
+    pub fn newest(limit: usize) -> Self {
+        Self { node: None, transport: None, reason: None, before: None, limit }
+    }
+
+    /// Whether a reject is of the node, the transport and for the reason that are asked for.
+    pub fn matches(&self, reject: &Reject) -> bool {
+        self.node.as_ref().is_none_or(|node| reject.node.as_ref() == Some(node))
+            && self.transport.as_ref().is_none_or(|transport| reject.transport == *transport)
+            && self.reason.is_none_or(|reason| reject.reason == reason)
+    }
+}
+
+/// Rejects, newest first, and where to go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RejectPage {
+    /// The rejects.
+    pub rejects: Vec<Reject>,
+    /// The [`before`](RejectQuery::before) of the query for what is older. `None` when there is nothing older.
+    pub next: Option<u64>,
+}
+
+impl RejectPage {
+    /// The answer to a query over a log: its rejects with numbers that rise with time, newest first, from the query's cursor
+    /// on (numbers below [`RejectQuery::before`]). For implementations of [`Repository::rejects`].
+    pub fn of<E>(query: &RejectQuery, log: impl IntoIterator<Item = Result<(u64, Reject), E>>) -> Result<Self, E> {
+        let mut page = Self::default();
+        let mut last = None;
+        for entry in log {
+            let (number, reject) = entry?;
+            if !query.matches(&reject) {
+                continue;
+            }
+            if page.rejects.len() >= query.limit {
+                page.next = last;
+                break;
+            }
+            page.rejects.push(reject);
+            last = Some(number);
+        }
+        Ok(page)
     }
 }
 

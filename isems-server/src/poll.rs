@@ -20,7 +20,7 @@ pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<b
     }
     let repository = Arc::new(RedbOptions::default().open(arguments.database.path())?);
     let transport = HttpTransport::new(HttpConfig { targets, ..HttpConfig::default() })?;
-    let inbox = Inbox::new("http", repository);
+    let inbox = Inbox::new("http", repository).limits(arguments.limits.limits());
     let mut all_answered = true;
     let mut inserted = 0;
     let mut written = Ok(());

@@ -66,7 +66,7 @@ impl Server {
         let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
         info!(path = %path.display(), nodes = repository.nodes().await?.len(), "database is open");
         let control = Control::listen(&path, repository.clone());
-        let mut collector = Collector::new(repository.clone());
+        let mut collector = Collector::new(repository.clone()).limits(&collect.limits.limits());
         let mut fleet = None;
         if let Some(nodes) = demo {
             let running = simulated_fleet(*nodes).await?;

@@ -221,6 +221,34 @@ fn polls_every_node_once() {
 }
 
 #[test]
+fn lists_rejects() {
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = run(folder.path(), &["rejects"], &[]);
+    assert!(!nothing.status.success());
+    assert!(text(&nothing.stderr).contains("there is no database isems.redb;"), "{}", text(&nothing.stderr));
+    assert!(!folder.path().join("isems.redb").exists());
+
+    let address = node("200 OK", format!("{}a\u{1b}[2J\u{9b};b\nHut;1\n", lines("Hut", 1)));
+    run(folder.path(), &["poll", "--router-ips", &format!("http://{address}/csv.log")], &[]);
+    let list = |flags: &[&str]| {
+        let output = run(folder.path(), &[&["rejects"], flags].concat(), &[]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let all = list(&[]);
+    let [hut, strange] = all.lines().collect::<Vec<_>>()[..] else { panic!("{all}") };
+    assert!(hut.ends_with(&format!("Z field_count of Hut from http http://{address}/csv.log line 3: Hut;1")), "{hut}");
+    assert!(strange.ends_with(r"line 2: a\u{1b}[2J\u{9b};b"), "{strange}");
+    assert_eq!(list(&["--limit", "1"]).trim(), hut);
+    assert_eq!(list(&["--node", "Hut", "--transport", "http", "--reason", "field_count"]).trim(), hut);
+    assert_eq!(list(&["--transport", "mqtt"]), "");
+    let json = list(&["--json"]);
+    assert!(json.lines().nth(1).unwrap().contains(r#""text":"a\u001b[2J\u009b;b""#), "{json}");
+    let unknown = run(folder.path(), &["rejects", "--reason", "bad"], &[]);
+    assert!(text(&unknown.stderr).contains("rate_limited"), "the reasons are listed");
+}
+
+#[test]
 fn serves_until_it_is_terminated() {
     let folder = tempfile::tempdir().unwrap();
     let node = node("200 OK", lines("Hut", 3));

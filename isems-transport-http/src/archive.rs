@@ -15,22 +15,32 @@ use crate::{
 pub(crate) const TRIES: u8 = 8;
 
 impl Poll<'_> {
-    /// Fetches an archive and stores its whole lines. Whether there is nothing more to fetch.
-    pub(crate) async fn fetch_archive(&self, url: Url, receipt: &mut Receipt) -> Result<bool, RepositoryError> {
+    /// Fetches an archive and stores its whole lines. How many of the tries are left, 0 when there is nothing more to fetch.
+    pub(crate) async fn fetch_archive(
+        &self,
+        url: Url,
+        tries: u8,
+        receipt: &mut Receipt,
+    ) -> Result<u8, RepositoryError> {
         let source = self.target.as_str();
         match self.archive(url).await {
             Ok(None) => {
                 debug!(source, "there is no archive of the log before");
-                Ok(true)
+                Ok(0)
             }
             Ok(Some((archive, received_at))) => {
                 debug!(source, bytes = archive.received, flaw = ?archive.flaw, "fetched the archive of the log before");
-                add(receipt, &self.deliver(&archive.bytes, received_at).await?);
-                Ok(archive.flaw.is_none())
+                let delivered = self.deliver(&archive.bytes, received_at).await?;
+                add(receipt, &delivered);
+                Ok(match archive.flaw {
+                    _ if delivered.refused_for_now() > 0 => tries,
+                    None => 0,
+                    Some(_) => tries - 1,
+                })
             }
             Err(error) => {
                 debug!(source, %error, "cannot fetch the archive of the log before");
-                Ok(false)
+                Ok(tries - 1)
             }
         }
     }

@@ -66,8 +66,7 @@ impl Poll<'_> {
         if state.archive_tries > 0
             && let Some(url) = archive_url
         {
-            let settled = self.fetch_archive(url, &mut receipt).await?;
-            state.archive_tries = if settled { 0 } else { state.archive_tries - 1 };
+            state.archive_tries = self.fetch_archive(url, state.archive_tries, &mut receipt).await?;
         }
         let (content, start, known) = match news {
             News::Nothing => return Ok(receipt),
@@ -75,11 +74,12 @@ impl Poll<'_> {
             News::Log(content) => (content, 0, 0),
         };
         let Content { body, received_at, ranges, validators } = content;
-        add(&mut receipt, &self.deliver(&body.bytes[known..], received_at).await?);
+        let delivered = self.deliver(&body.bytes[known..], received_at).await?;
+        add(&mut receipt, &delivered);
         let whole_lines = &body.bytes[..body.bytes.len() - receipt.incomplete_bytes];
         let consumed = start + whole_lines.len();
-        // What broke off before the end that is known says nothing against it.
-        if body.flaw.is_none() || consumed > state.consumed {
+        // What broke off before the end that is known says nothing against it. What was refused for now is read again.
+        if delivered.refused_for_now() == 0 && (body.flaw.is_none() || consumed > state.consumed) {
             let validators = if body.flaw.is_none() { validators } else { Validators::default() };
             state.advance(consumed, whole_lines);
             state.ranges = ranges;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, BoxError, Collector, Inbox, Measurement, MeasurementQuery, Node, NodeId, Order, Reject, Repository,
-    RepositoryError, Stored, Transport, async_trait, simulation::Fleet, testing,
+    Batch, BoxError, Collector, Inbox, Measurement, MeasurementQuery, Node, NodeId, Order, Reject, RejectPage,
+    RejectQuery, Repository, RepositoryError, Stored, Transport, async_trait, simulation::Fleet, testing,
 };
 
 /// Keeps everything in memory; what is stored is as durable as the process.
@@ -117,8 +117,11 @@ impl Repository for MapRepository {
         Ok(removed as u64)
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        Ok(self.maps().rejects.iter().rev().take(limit).cloned().collect())
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        let maps = self.maps();
+        let older = maps.rejects.iter().enumerate().rev().map(|(place, reject)| (place as u64, reject));
+        let older = older.skip_while(|(number, _)| query.before.is_some_and(|before| *number >= before));
+        RejectPage::of(query, older.map(|(number, reject)| Ok((number, reject.clone()))))
     }
 
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {

@@ -3,13 +3,13 @@
 use std::{str, sync::Arc};
 
 use super::{Decoded, LineFault, RejectedLine, value, without_byte_order_mark};
-use crate::{Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
+use crate::{ClockState, Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
 
 const FIELDS_WITHOUT_STATUS: usize = 18;
 const FIELDS: usize = 19;
 
-pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
-    let mut lines = CsvlogDecoder { named: payload.node.clone(), ..CsvlogDecoder::new(payload.received_at) };
+pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
+    let mut lines = CsvlogDecoder { named: payload.node.clone(), ..CsvlogDecoder::new(payload.received_at, clock) };
     let mut decoded = Decoded::default();
     let mut unset_clock = Vec::new();
     let mut newest_is_unset = false;
@@ -44,24 +44,22 @@ pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
             Err(fault) => decoded.rejects.push(fault.rejected(number, line)),
         }
     }
-    settle_unset_clocks(&mut decoded, unset_clock, newest_is_unset, payload.received_at);
+    let arrival = Some(payload.received_at).filter(|_| newest_is_unset && clock != ClockState::Unset);
+    settle_unset_clocks(&mut decoded, unset_clock, arrival);
     decoded
 }
 
 const CLOCK_UNSET: LineFault = LineFault { reason: RejectReason::ClockUnset, field: Some("timestamp") };
 
-/// Of the lines whose clock was not set only the newest of the payload can be dated: by its arrival, where that is a date.
-fn settle_unset_clocks(
-    decoded: &mut Decoded,
-    mut unset: Vec<(usize, RejectedLine)>,
-    newest_is_unset: bool,
-    received_at: i64,
-) {
+/// Of the lines whose clock was not set only the newest of the payload can be dated: by its `arrival`, where that is a date.
+fn settle_unset_clocks(decoded: &mut Decoded, mut unset: Vec<(usize, RejectedLine)>, arrival: Option<i64>) {
     if unset.is_empty() {
         return;
     }
-    if newest_is_unset && let Some(newest) = decoded.measurements.last_mut() {
-        newest.timestamp = received_at;
+    if let Some(arrival) = arrival
+        && let Some(newest) = decoded.measurements.last_mut()
+    {
+        newest.timestamp = arrival;
         newest.time_source = TimeSource::Arrival;
         if newest.validate().is_ok() {
             unset.pop();
@@ -94,6 +92,8 @@ pub struct CsvlogDecoder {
     /// The node that every line has to name.
     named: Option<NodeId>,
     received_at: i64,
+    /// A later time is ahead of the arrival.
+    latest: i64,
     // What neighbouring lines have in common is shared.
     node: Option<NodeId>,
     revision: Option<Arc<str>>,
@@ -101,9 +101,11 @@ pub struct CsvlogDecoder {
 }
 
 impl CsvlogDecoder {
-    /// Decodes lines that arrived at this time, Unix seconds, UTC.
-    pub fn new(received_at: i64) -> Self {
-        Self { named: None, received_at, node: None, revision: None, firmware: None }
+    /// Decodes lines that arrived at this time, Unix seconds, UTC, by a clock in this state.
+    pub fn new(received_at: i64, clock: ClockState) -> Self {
+        let ahead = received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS);
+        let latest = if clock == ClockState::Plausible { ahead } else { i64::MAX }.min(i64::from(u32::MAX));
+        Self { named: None, received_at, latest, node: None, revision: None, firmware: None }
     }
 
     /// Decodes a line without its line feed. `None`: it is blank. `number` is its number in the log, and `is_ended` whether
@@ -140,8 +142,7 @@ impl CsvlogDecoder {
         if timestamp == 0 && fields[3..count].iter().all(|field| is_zero(field)) {
             return Err(LineFault::whole(RejectReason::Placeholder));
         }
-        let latest = self.received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS).min(i64::from(u32::MAX));
-        if timestamp > latest {
+        if timestamp > self.latest {
             return Err(LineFault { reason: RejectReason::ClockAhead, field: Some("timestamp") });
         }
         let mut measurement = Measurement::new(node, timestamp, self.received_at);

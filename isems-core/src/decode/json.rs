@@ -3,15 +3,18 @@
 use serde_json::{Map, Value};
 
 use super::{Decoded, LineFault, value, without_byte_order_mark};
-use crate::{Fault, Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
+use crate::{ClockState, Fault, Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
 
-pub(super) fn decode(payload: &Payload<'_>) -> Decoded {
+pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     let bytes = without_byte_order_mark(payload.bytes).trim_ascii();
     let mut decoded = Decoded::default();
     if bytes.is_empty() {
         return decoded;
     }
     let result = match &payload.node {
+        Some(_) if clock == ClockState::Unset => {
+            Err(LineFault { reason: RejectReason::ClockUnset, field: Some("timestamp") })
+        }
         Some(node) => object(bytes).and_then(|object| measurement(node, payload.received_at, &object)),
         None => Err(LineFault { reason: RejectReason::NodeIdInvalid, field: Some("nodeId") }),
     };

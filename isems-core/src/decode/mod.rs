@@ -5,7 +5,7 @@ mod json;
 mod value;
 
 pub use self::csvlog::CsvlogDecoder;
-use crate::{Fault, Format, Measurement, Payload, Reject, RejectReason};
+use crate::{ClockState, Fault, Format, Measurement, Payload, Reject, RejectReason};
 
 /// What a payload's bytes hold: `received` = measurements + rejects.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,10 +48,17 @@ pub struct RejectedLine {
 /// assert_eq!(decoded.measurements[0].battery_charge_estimate, None);
 /// assert_eq!(decoded.rejects[0].reason.code(), "field_count");
 /// ```
+///
+/// The time of arrival is taken for right. An [`Inbox`](crate::Inbox) knows more of it, see [`ClockState`].
 pub fn decode(payload: &Payload<'_>) -> Decoded {
+    decode_by(payload, ClockState::Plausible)
+}
+
+/// Reads a payload whose time of arrival is of a clock in this state.
+pub(crate) fn decode_by(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     match payload.format {
-        Format::Csvlog => csvlog::decode(payload),
-        Format::Json => json::decode(payload),
+        Format::Csvlog => csvlog::decode(payload, clock),
+        Format::Json => json::decode(payload, clock),
     }
 }
 

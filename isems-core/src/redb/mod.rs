@@ -33,7 +33,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use ::redb::{ReadTransaction, ReadableTable, StorageError};
+use ::redb::{ReadTransaction, StorageError};
 use async_trait::async_trait;
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -52,8 +52,8 @@ use self::{
     writer::{Job, NodeIndex, StoreJob, Writer},
 };
 use crate::{
-    Batch, Measurement, MeasurementQuery, Node, NodeId, Reject, Repository, RepositoryError, Series, SeriesQuery,
-    Stored,
+    Batch, Measurement, MeasurementQuery, Node, NodeId, RejectPage, RejectQuery, Repository, RepositoryError, Series,
+    SeriesQuery, Stored,
 };
 
 /// How many queries read at a time. More would wait for the disk and the processor all the same, each with its rows in
@@ -286,15 +286,19 @@ impl Repository for RedbRepository {
         self.on_writer(move |writer| writer.delete(&node, seconds(from, to))).await
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        let query = query.clone();
         self.read(move |transaction| {
             let rejects = transaction.open_table(REJECTS)?;
-            let found = rejects.iter()?.rev().filter_map(|entry| match entry {
+            let older = rejects.range(..query.before.unwrap_or(u64::MAX))?.rev();
+            let readable = older.filter_map(|entry| match entry {
                 // One that cannot be read is left out, and told by `check`.
-                Ok((_, reject)) => serde_json::from_slice(reject.value()).ok().map(Ok),
-                Err(error) => Some(Err(error.into())),
+                Ok((number, entry)) => {
+                    serde_json::from_slice(entry.value()).ok().map(|entry| Ok((number.value(), entry)))
+                }
+                Err(error) => Some(Err(Failure::from(error))),
             });
-            found.take(limit).collect()
+            RejectPage::of(&query, readable)
         })
         .await
     }

@@ -10,7 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::{Batch, Measurement, MeasurementQuery, Node, NodeId, Reject, Repository, RepositoryError, Stored};
+use crate::{
+    Batch, Measurement, MeasurementQuery, Node, NodeId, RejectPage, RejectQuery, Repository, RepositoryError, Stored,
+};
 
 /// A [`Repository`] over another one whose first stores fail, as on a full disk. Reading works all the time.
 pub struct FailingRepository {
@@ -56,8 +58,8 @@ impl Repository for FailingRepository {
         self.repository.delete(node, from, to).await
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        self.repository.rejects(limit).await
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        self.repository.rejects(query).await
     }
 
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {

@@ -15,6 +15,7 @@
 
 mod drive;
 mod failing;
+pub mod rejects;
 pub mod repository;
 mod sample;
 mod stalling;

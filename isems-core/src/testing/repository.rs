@@ -1,7 +1,7 @@
 //! The conformance suite of [`Repository`].
 //!
 //! [`conformance`] runs every check, each on a fresh repository. A check is also public by itself, for looking into one
-//! that fails; it needs an empty repository.
+//! that fails; it needs an empty repository. Those of the reject log are in [`rejects`].
 
 mod queries;
 
@@ -13,8 +13,11 @@ pub use self::queries::{
     answers_ranges_and_limits, deletes_ranges, draws_series, finds_the_newest_before_an_instant,
     forgets_a_node_of_which_nothing_is_left, gives_everything_in_pages, goes_on_where_a_page_ended,
 };
-use super::{SAMPLE_TIME, sample_measurement};
-use crate::{Batch, Measurement, MeasurementQuery, NodeId, Reject, RejectReason, Repository, RepositoryError, Stored};
+use super::{SAMPLE_TIME, rejects, sample_measurement};
+use crate::{
+    Batch, Measurement, MeasurementQuery, NodeId, Reject, RejectQuery, RejectReason, Repository, RepositoryError,
+    Stored,
+};
 
 /// Runs every check against fresh, empty repositories that `make` gives.
 ///
@@ -35,8 +38,10 @@ pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     draws_series(&make().await).await;
     keeps_nodes_apart(&make().await).await;
     knows_nothing_of_an_unknown_node(&make().await).await;
-    lists_rejects_newest_first(&make().await).await;
-    keeps_enough_rejects(&make().await).await;
+    keeps_what_arrived_by_a_wrong_clock(&make().await).await;
+    rejects::lists_rejects_newest_first(&make().await).await;
+    rejects::answers_queries_for_rejects(&make().await).await;
+    rejects::keeps_enough_rejects(&make().await).await;
     keeps_metadata(&make().await).await;
     stores_an_empty_batch(&make().await).await;
     stores_all_of_a_batch_or_nothing(&make().await).await;
@@ -187,34 +192,20 @@ pub async fn knows_nothing_of_an_unknown_node(repository: &dyn Repository) {
     }
 }
 
-/// Rejects come back as they were, newest first, and make no nodes.
-pub async fn lists_rejects_newest_first(repository: &dyn Repository) {
-    let reject = |line: u32| Reject {
-        node: line.is_multiple_of(2).then(|| "Hut".into()),
-        field: line.is_multiple_of(3).then(|| "latitude".into()),
-        reason: RejectReason::ALL[line as usize % RejectReason::ALL.len()],
-        ..sample_reject(line)
-    };
-    store_rejects(repository, (1..=2).map(reject)).await;
-    store_rejects(repository, (3..=20).map(reject)).await;
-    for limit in [0, 1, 5, 20, usize::MAX] {
-        let found = repository.rejects(limit).await.unwrap_or_else(fail);
-        let expected: Vec<_> = (1..=20).rev().take(limit).map(reject).collect();
-        assert_eq!(found, expected, "rejects are listed newest first, at most {limit}");
+/// What arrived when the collector's clock was wrong, long before or after it was measured, is kept like anything else.
+pub async fn keeps_what_arrived_by_a_wrong_clock(repository: &dyn Repository) {
+    let arrivals = [0, SAMPLE_TIME - 86_400 * 365, SAMPLE_TIME + 86_400 * 365 * 50];
+    let measurements: Vec<_> = (0..)
+        .zip(arrivals)
+        .map(|(minute, received_at)| Measurement {
+            received_at,
+            ..sample_measurement("Hut", SAMPLE_TIME + 60 * minute)
+        })
+        .collect();
+    for measurement in &measurements {
+        assert_eq!(store(repository, vec![measurement.clone()]).await.stored, 1, "the time of arrival does not matter");
     }
-    assert!(repository.nodes().await.unwrap_or_else(fail).is_empty(), "a reject makes no node");
-}
-
-/// At least the newest 10,000 rejects are kept.
-pub async fn keeps_enough_rejects(repository: &dyn Repository) {
-    const KEPT: u32 = 10_000;
-    for thousand in 0..=KEPT / 1000 {
-        store_rejects(repository, (1..=1000).map(|line| sample_reject(1000 * thousand + line))).await;
-    }
-    let found = repository.rejects(KEPT as usize).await.unwrap_or_else(fail);
-    let lines: Vec<_> = found.iter().map(|reject| reject.line).collect();
-    let expected: Vec<_> = (1001..=KEPT + 1000).rev().collect();
-    assert!(lines == expected, "the newest {KEPT} rejects are kept; {} were found", lines.len());
+    assert_eq!(all_of(repository, "Hut").await, measurements, "a measurement is read as it was stored");
 }
 
 /// A value under a key is there until it is replaced. Any key and any value can be kept.
@@ -248,7 +239,7 @@ pub async fn stores_all_of_a_batch_or_nothing(repository: &dyn Repository) {
         Measurement { latitude: Some(91.0), ..good("Bad") },
         Measurement { battery_voltage: Some(f64::NAN), ..good("Bad") },
         Measurement { timestamp: Measurement::CLOCK_UNSET_BEFORE - 1, ..good("Bad") },
-        Measurement { timestamp: SAMPLE_TIME + Measurement::CLOCK_AHEAD_SECONDS + 1, ..good("Bad") },
+        Measurement { timestamp: i64::from(u32::MAX) + 1, ..good("Bad") },
         Measurement { firmware_version: Some("a;b".into()), ..good("Bad") },
     ];
     for bad in faulty {
@@ -268,7 +259,8 @@ pub async fn stores_all_of_a_batch_or_nothing(repository: &dyn Repository) {
     let nodes = repository.nodes().await.unwrap_or_else(fail);
     let names: Vec<_> = nodes.iter().map(|node| node.id.as_str()).collect();
     assert_eq!(names, ["Barn"], "nothing is stored of a batch that failed, all of the batch beside it");
-    assert!(repository.rejects(1).await.unwrap_or_else(fail).is_empty(), "no reject of a batch that failed is kept");
+    let kept = repository.rejects(&RejectQuery::newest(1)).await.unwrap_or_else(fail).rejects;
+    assert!(kept.is_empty(), "no reject of a batch that failed is kept");
     let metadata = repository.metadata("key").await.unwrap_or_else(fail);
     assert_eq!(metadata, None, "no metadata of a batch that failed is kept");
 }
@@ -315,7 +307,7 @@ fn node_id(name: &str) -> NodeId {
     NodeId::new(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn sample_reject(line: u32) -> Reject {
+pub(super) fn sample_reject(line: u32) -> Reject {
     Reject {
         received_at: SAMPLE_TIME,
         transport: "test".into(),
@@ -332,11 +324,6 @@ async fn store(repository: &dyn Repository, measurements: Vec<Measurement>) -> S
     repository.store(Batch { measurements, ..Batch::default() }).await.unwrap_or_else(fail)
 }
 
-async fn store_rejects(repository: &dyn Repository, rejects: impl Iterator<Item = Reject>) {
-    let batch = Batch { rejects: rejects.collect(), ..Batch::default() };
-    repository.store(batch).await.unwrap_or_else(fail);
-}
-
 async fn all_of(repository: &dyn Repository, name: &str) -> Vec<Measurement> {
     repository.measurements(&MeasurementQuery::oldest_first(node_id(name))).await.unwrap_or_else(fail)
 }
@@ -351,6 +338,6 @@ async fn kept(repository: &dyn Repository, name: &str) -> u64 {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `unwrap_or_else` calls")]
-fn fail<T>(error: RepositoryError) -> T {
+pub(super) fn fail<T>(error: RepositoryError) -> T {
     panic!("the repository fails: {error}: {:?}", std::error::Error::source(&error))
 }

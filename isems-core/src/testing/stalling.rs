@@ -10,7 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::{Batch, Measurement, MeasurementQuery, Node, NodeId, Reject, Repository, RepositoryError, Stored};
+use crate::{
+    Batch, Measurement, MeasurementQuery, Node, NodeId, RejectPage, RejectQuery, Repository, RepositoryError, Stored,
+};
 
 /// At which moment of a store a transport is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +73,8 @@ impl Repository for StallingRepository {
         self.repository.delete(node, from, to).await
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        self.repository.rejects(limit).await
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        self.repository.rejects(query).await
     }
 
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {

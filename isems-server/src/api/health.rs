@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use isems_core::{Batch, LastError, Monitor, Repository, SourceStatus, TransportState, TransportStatus};
+use isems_core::{Batch, ClockState, LastError, Monitor, Repository, SourceStatus, TransportState, TransportStatus};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json, types::Example};
 use tokio::{sync::Mutex, time::Instant};
 use tracing::warn;
@@ -35,6 +35,8 @@ struct Readiness {
     ready: bool,
     /// The database.
     database: DatabaseState,
+    /// Whether the clock of the server's computer can be right.
+    clock: Clock,
     /// The transports. One that fails does not make the server unready: the source may just be away.
     transports: Vec<Transport>,
 }
@@ -44,6 +46,7 @@ impl Example for Readiness {
         Self {
             ready: true,
             database: DatabaseState { writable: true, error: None },
+            clock: Clock::Plausible,
             transports: vec![Transport {
                 name: "http".into(),
                 state: State::Running,
@@ -72,6 +75,18 @@ struct DatabaseState {
     /// Why not.
     #[oai(nullable)]
     error: Option<String>,
+}
+
+/// Whether the clock of the server's computer can be right. While it cannot, nodes' clocks are not judged by it.
+#[derive(Debug, Enum)]
+#[oai(rename_all = "lowercase", rename = "ClockState")]
+enum Clock {
+    /// Nothing speaks against it.
+    Plausible,
+    /// It is behind what is stored: it is behind now, or was ahead then.
+    Behind,
+    /// It shows a time before 2025. What comes without a time cannot be stored.
+    Unset,
 }
 
 /// What a transport does.
@@ -249,6 +264,11 @@ impl HealthApi {
         let readiness = Json(Readiness {
             ready: error.is_none(),
             database: DatabaseState { writable: error.is_none(), error },
+            clock: match self.monitor.clock() {
+                ClockState::Plausible => Clock::Plausible,
+                ClockState::Behind => Clock::Behind,
+                ClockState::Unset => Clock::Unset,
+            },
             transports: self.monitor.transports().into_iter().map(Into::into).collect(),
         });
         if readiness.ready { ReadinessResponse::Ready(readiness) } else { ReadinessResponse::Unready(readiness) }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isems_core::{Reject, RejectReason, Repository, RepositoryError};
+use isems_core::{Reject, RejectQuery, RejectReason, Repository};
 use poem::{Request, Result, http::StatusCode};
 use poem_openapi::{ApiResponse, Object, OpenApi, param::Query, types::Example};
 use serde::Serialize;
@@ -21,9 +21,6 @@ const DEFAULT_LIMIT: usize = 100;
 
 /// The most rejects of an answer.
 const MAX_LIMIT: usize = 1000;
-
-/// How many of the newest rejects are looked through.
-const NEWEST: usize = 10_000;
 
 /// About how long a reject is in JSON.
 const RECORD_BYTES: usize = 400;
@@ -112,15 +109,6 @@ enum RejectsResponse {
     Failed(ProblemJson),
 }
 
-/// Which rejects are wanted.
-#[derive(Debug, Default)]
-struct Filter {
-    node: Option<String>,
-    transport: Option<String>,
-    reason: Option<RejectReason>,
-    limit: usize,
-}
-
 /// The reject log.
 pub(crate) struct RejectsApi {
     pub(crate) repository: Arc<dyn Repository>,
@@ -151,10 +139,11 @@ impl RejectsApi {
         query::only(request, &["node", "transport", "reason", "limit"])?;
         let reason = reason.as_deref().map(reason_of).transpose()?;
         let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit as usize).min(MAX_LIMIT);
-        Ok(match self.newest(Filter { node, transport, reason, limit }).await {
-            Ok(rejects) => {
-                let capacity = 32 + rejects.len() * RECORD_BYTES;
-                let rejects = Rejects { rejects: rejects.into_iter().map(Into::into).collect() };
+        let wanted = RejectQuery { node, transport, reason, ..RejectQuery::newest(limit) };
+        Ok(match self.repository.rejects(&wanted).await {
+            Ok(page) => {
+                let capacity = 32 + page.rejects.len() * RECORD_BYTES;
+                let rejects = Rejects { rejects: page.rejects.into_iter().map(Into::into).collect() };
                 RejectsResponse::Found(Rendered::new(&rejects, capacity))
             }
             Err(error) => {
@@ -163,18 +152,6 @@ impl RejectsApi {
                 RejectsResponse::Failed(ProblemJson(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)))
             }
         })
-    }
-}
-
-impl RejectsApi {
-    async fn newest(&self, filter: Filter) -> Result<Vec<Reject>, RepositoryError> {
-        let Filter { node, transport, reason, limit } = filter;
-        let wanted = |reject: &Reject| {
-            node.as_ref().is_none_or(|node| reject.node.as_ref() == Some(node))
-                && transport.as_ref().is_none_or(|transport| reject.transport == *transport)
-                && reason.is_none_or(|reason| reject.reason == reason)
-        };
-        Ok(self.repository.rejects(NEWEST).await?.into_iter().filter(wanted).take(limit).collect())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use isems_core::{CsvlogDecoder, Reject, RejectReason, RejectedLine};
+use isems_core::{ClockState, CsvlogDecoder, Reject, RejectReason, RejectedLine};
 
 use super::feed::Feed;
 
@@ -15,7 +15,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// imported whatever happened to its file, and what is later than now is told apart.
 pub(super) fn read(input: impl Read, modified: i64, feed: &mut Feed) -> io::Result<()> {
     let now = feed.now();
-    let mut decoder = CsvlogDecoder::new(now);
+    let mut decoder = CsvlogDecoder::new(now, feed.clock());
     let mut lines = Lines::new(input);
     let mut number: u32 = 0;
     while let Some(line) = lines.next()? {
@@ -32,7 +32,10 @@ pub(super) fn read(input: impl Read, modified: i64, feed: &mut Feed) -> io::Resu
         match result {
             None => {}
             Some(Ok(mut measurement)) => {
-                measurement.received_at = modified.max(measurement.timestamp).min(now);
+                let arrival = modified.max(measurement.timestamp);
+                // A clock that is not set says nothing of what has come to pass.
+                measurement.received_at =
+                    if feed.clock() == ClockState::Plausible { arrival.min(now) } else { arrival };
                 feed.measurement(number, measurement);
             }
             Some(Err(line)) => {

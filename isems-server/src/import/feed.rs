@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use isems_core::{Inbox, Measurement, Reject, RejectReason, RejectedLine, unix_now};
+use isems_core::{ClockState, Inbox, Measurement, Reject, RejectReason, RejectedLine, unix_now};
 use tokio::sync::mpsc::Sender;
 
 use super::{
@@ -68,6 +68,11 @@ impl Feed {
     /// When the import of the file began, Unix seconds, UTC. None of its measurements is much later.
     pub(super) fn now(&self) -> i64 {
         self.now
+    }
+
+    /// Whether that can be right.
+    pub(super) fn clock(&self) -> ClockState {
+        if self.now < ClockState::UNSET_BEFORE { ClockState::Unset } else { ClockState::Plausible }
     }
 
     /// Whether nobody takes anything any more; then reading on is of no use.

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use isems_core::{BoxError, Field, Measurement, NodeId, Reject, RejectReason, RejectedLine, Status};
+use isems_core::{BoxError, ClockState, Field, Measurement, NodeId, Reject, RejectReason, RejectedLine, Status};
 use jiff::civil::DateTime;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
@@ -195,7 +195,7 @@ impl Rows {
         }
         measurement.status = status(row, 19)?;
         measurement.validate().map_err(|fault| Fault { reason: fault.reason, field: fault.field })?;
-        if timestamp > feed.now() + Measurement::CLOCK_AHEAD_SECONDS {
+        if feed.clock() == ClockState::Plausible && timestamp > feed.now() + Measurement::CLOCK_AHEAD_SECONDS {
             return Err(fault(RejectReason::ClockAhead, 3));
         }
         if let Instant::Twice { .. } = instant {

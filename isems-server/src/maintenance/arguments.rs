@@ -3,13 +3,13 @@
 use std::{ops::Range, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use isems_core::NodeId;
+use isems_core::{NodeId, RejectQuery, RejectReason};
 
 use super::{
     export::Format,
     time::{Moment, time_zone},
 };
-use crate::settings::{DatabaseArguments, InvalidSetting};
+use crate::settings::{DatabaseArguments, InvalidSetting, values::reject_reason};
 
 /// The commands that look after a database.
 #[derive(Debug, Subcommand)]
@@ -18,6 +18,8 @@ pub enum Maintenance {
     Export(ExportArguments),
     /// Show how much is stored of each node, and what it takes
     Stats(StatsArguments),
+    /// List what arrived and was not stored, newest first, with the reason
+    Rejects(RejectsArguments),
     /// Read everything back and name what is damaged; exit code 1 if anything is
     Check(CheckArguments),
     /// Write a consistent copy of the database to a new file
@@ -34,6 +36,7 @@ impl Maintenance {
         match self {
             Self::Export(arguments) => &arguments.database,
             Self::Stats(arguments) => &arguments.database,
+            Self::Rejects(arguments) => &arguments.database,
             Self::Check(arguments) => &arguments.database,
             Self::Backup(arguments) => &arguments.database,
             Self::Compact(arguments) => &arguments.database,
@@ -184,4 +187,44 @@ pub struct DeleteArguments {
     /// What concerns the database.
     #[command(flatten)]
     pub database: DatabaseArguments,
+}
+
+/// The arguments of rejects.
+#[derive(Debug, Args)]
+pub struct RejectsArguments {
+    /// Only of this node
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+
+    /// Only what this transport brought: http or mqtt
+    #[arg(long, value_name = "NAME")]
+    pub transport: Option<String>,
+
+    /// Only for this reason
+    #[arg(long, value_name = "REASON", value_parser = reject_reason())]
+    pub reason: Option<RejectReason>,
+
+    /// At most this many
+    #[arg(long, value_name = "COUNT", default_value = "100")]
+    pub limit: usize,
+
+    /// A JSON object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// What concerns the database.
+    #[command(flatten)]
+    pub database: DatabaseArguments,
+}
+
+impl RejectsArguments {
+    /// What is asked for.
+    pub fn query(&self) -> RejectQuery {
+        RejectQuery {
+            node: self.node.clone(),
+            transport: self.transport.clone(),
+            reason: self.reason,
+            ..RejectQuery::newest(self.limit)
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use isems_core::{Batch, BoxError, RedbOptions, RedbRepository, Repository, RepositoryError};
+use isems_core::{Batch, BoxError, RedbOptions, RedbRepository, RejectQuery, Repository, RepositoryError};
 
 use super::{salvage::Salvage, size::Size};
 
@@ -60,9 +60,9 @@ async fn copy(source: &RedbRepository, path: &Path, output: &mut dyn Write) -> R
             saved += target.import(Batch { measurements, ..Batch::default() }).await?.stored;
         }
     }
-    match source.rejects(usize::MAX).await {
-        Ok(rejects) => {
-            let rejects = rejects.into_iter().rev().collect();
+    match source.rejects(&RejectQuery::newest(usize::MAX)).await {
+        Ok(page) => {
+            let rejects = page.rejects.into_iter().rev().collect();
             target.store(Batch { rejects, ..Batch::default() }).await?;
         }
         Err(_) => writeln!(output, "The reject log cannot be read.")?,

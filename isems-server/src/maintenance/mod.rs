@@ -1,4 +1,4 @@
-//! The commands that look after a database: export, stats, check, backup, compact and delete.
+//! The commands that look after a database: export, stats, rejects, check, backup, compact and delete.
 //!
 //! `arguments` is what the command line says. It becomes a `Command`, which runs on an open database and writes text. Where
 //! another process has the database open, `control` sends the command there, and the same code runs in the server.
@@ -16,6 +16,7 @@ mod delete;
 mod export;
 mod file;
 mod line;
+mod rejects;
 mod salvage;
 mod size;
 mod statistics;
@@ -38,6 +39,7 @@ use self::{
     delete::Selection,
     export::Export,
     file::OutputFile,
+    rejects::Rejects,
     size::Size,
     statistics::Stats,
 };
@@ -48,6 +50,7 @@ use self::{
 enum Command {
     Export(Export),
     Stats(Stats),
+    Rejects(Rejects),
     Check,
     Backup(PathBuf),
     Count(Selection),
@@ -60,6 +63,7 @@ impl Command {
         match self {
             Self::Export(export) => export.run(repository, output).await?,
             Self::Stats(stats) => stats.run(repository, output).await?,
+            Self::Rejects(rejects) => rejects.run(repository, output).await?,
             Self::Check => return check::check(repository, output).await,
             Self::Backup(path) => return backup::backup(repository, path, output).await,
             Self::Count(selection) => selection.count(repository, output).await?,
@@ -86,6 +90,10 @@ pub async fn run(action: &Maintenance, output: &mut dyn Write) -> Result<bool, B
         Maintenance::Stats(arguments) => {
             let stats = Stats { columns: arguments.columns, json: arguments.json };
             Command::Stats(stats).run_anywhere(database, output).await
+        }
+        Maintenance::Rejects(arguments) => {
+            let rejects = Rejects { query: arguments.query(), json: arguments.json };
+            Command::Rejects(rejects).run_anywhere(database, output).await
         }
         Maintenance::Check(_) => Command::Check.run_anywhere(database, output).await,
         Maintenance::Backup(arguments) => {

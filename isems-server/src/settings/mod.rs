@@ -4,7 +4,7 @@
 //! that every value is read, checked and reported in one way wherever it comes from.
 
 mod sources;
-mod values;
+pub(crate) mod values;
 
 use std::{
     ffi::OsString,
@@ -15,6 +15,7 @@ use std::{
 };
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use isems_core::Limits;
 use isems_transport_http::Target;
 use isems_transport_mqtt::Broker;
 
@@ -118,6 +119,32 @@ pub struct PollArguments {
     /// What concerns the database.
     #[command(flatten)]
     pub database: DatabaseArguments,
+
+    /// How much is taken.
+    #[command(flatten)]
+    pub limits: LimitArguments,
+}
+
+/// How much is taken, by each transport; 0 is no limit.
+#[derive(Debug, Args)]
+pub struct LimitArguments {
+    /// Take no further node when there are this many; 0 is no limit
+    #[arg(long, env = "ISEMS_MAX_NODES", value_name = "COUNT", default_value = "10000", hide_env_values = true)]
+    pub max_nodes: u32,
+
+    /// Take this many new nodes an hour (and 1000 at once); 0 is no limit
+    #[arg(long, env = "ISEMS_NEW_NODES_PER_HOUR", value_name = "COUNT", default_value = "60", hide_env_values = true)]
+    pub new_nodes_per_hour: u32,
+
+    /// Take this many new lines a minute of one node (and 50000 at once); 0 is no limit
+    #[arg(
+        long,
+        env = "ISEMS_LINES_PER_MINUTE_AND_NODE",
+        value_name = "COUNT",
+        default_value = "20",
+        hide_env_values = true
+    )]
+    pub lines_per_minute_and_node: u32,
 }
 
 /// The settings of serving.
@@ -264,6 +291,18 @@ impl DatabaseArguments {
     /// The database file, `isems.redb` where none is named.
     pub fn path(&self) -> &Path {
         self.database_url.as_deref().unwrap_or(Path::new("isems.redb"))
+    }
+}
+
+impl LimitArguments {
+    /// The limits.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            nodes: self.max_nodes,
+            new_nodes_per_hour: self.new_nodes_per_hour,
+            lines_per_minute_and_node: self.lines_per_minute_and_node,
+            ..Limits::default()
+        }
     }
 }
 

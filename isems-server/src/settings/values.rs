@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use isems_core::RejectReason;
 use jiff::{SignedDuration, Span};
 
 pub(super) fn database_path(text: &str) -> Result<PathBuf, String> {
@@ -102,4 +104,11 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
     } else {
         Err("expected * or an origin such as https://map.example.org".into())
     }
+}
+
+/// The stable code of a reason.
+pub(crate) fn reject_reason() -> impl TypedValueParser<Value = RejectReason> {
+    let reason = |code: String| RejectReason::ALL.into_iter().find(|reason| reason.code() == code);
+    PossibleValuesParser::new(RejectReason::ALL.map(RejectReason::code))
+        .try_map(move |code| reason(code).ok_or("it is no reason"))
 }

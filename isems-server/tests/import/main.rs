@@ -12,7 +12,7 @@ use std::{
     process::{Command, Output},
 };
 
-use isems_core::{Measurement, MeasurementQuery, RedbRepository, Reject, Repository};
+use isems_core::{Measurement, MeasurementQuery, RedbRepository, Reject, RejectQuery, Repository};
 use tempfile::TempDir;
 
 /// A folder with files to import, and a database.
@@ -68,7 +68,7 @@ impl Place {
     }
 
     async fn rejects(&self) -> Vec<Reject> {
-        self.database().rejects(10_000).await.unwrap()
+        self.database().rejects(&RejectQuery::newest(10_000)).await.unwrap().rejects
     }
 }
 

@@ -1,7 +1,7 @@
 //! Decoding csvlog lines.
 
 use isems_core::{
-    CsvlogDecoder, Decoded, Field, Measurement, Payload, Reject, RejectReason, Status, TimeSource, decode,
+    ClockState, CsvlogDecoder, Decoded, Field, Measurement, Payload, Reject, RejectReason, Status, TimeSource, decode,
     testing::{SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME},
 };
 
@@ -438,7 +438,7 @@ fn a_stream_of_lines_gives_what_the_payload_gives() {
         line_at(SAMPLE_TIME + 86_400),
         SAMPLE_LINE_19.into(),
     ];
-    let mut decoder = CsvlogDecoder::new(ARRIVAL);
+    let mut decoder = CsvlogDecoder::new(ARRIVAL, ClockState::Plausible);
     let mut streamed = Decoded::default();
     for (number, line) in (1..).zip(&lines) {
         match decoder.decode(number, line.as_bytes(), true) {
@@ -454,7 +454,9 @@ fn a_stream_of_lines_gives_what_the_payload_gives() {
 #[test]
 fn in_a_stream_nothing_dates_a_clock_that_is_not_set_and_no_broken_line_is_taken() {
     let decode = |line: &str, is_ended| {
-        let decoded = CsvlogDecoder::new(ARRIVAL).decode(1, line.as_bytes(), is_ended).expect("it is not blank");
+        let decoded = CsvlogDecoder::new(ARRIVAL, ClockState::Plausible)
+            .decode(1, line.as_bytes(), is_ended)
+            .expect("it is not blank");
         decoded.map_err(|reject| reject.reason)
     };
     assert_eq!(decode(&line_at(123_456_789), true), Err(RejectReason::ClockUnset));

@@ -9,8 +9,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Checked, Field, Measurement, MeasurementQuery, NodeId, RedbOptions, RedbRepository, Reject, RejectReason,
-    Repository, RepositoryError, SeriesQuery,
+    Batch, Checked, Field, Measurement, MeasurementQuery, NodeId, RedbOptions, RedbRepository, Reject, RejectQuery,
+    RejectReason, Repository, RepositoryError, SeriesQuery,
     testing::{SAMPLE_TIME, sample_measurement},
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -249,7 +249,7 @@ async fn assert_only_sound_ones(path: &Path, damage: &str) {
     }
     for result in [
         repository.statistics().await.map(drop),
-        repository.rejects(10).await.map(drop),
+        repository.rejects(&RejectQuery::newest(10)).await.map(drop),
         repository.seal(i64::MAX).await.map(drop),
         repository.delete(&node_id("Barn"), MONDAY + 600, MONDAY + WEEK + 600).await.map(drop),
         repository.import(batch(vec![sample_measurement("Hut", MONDAY + 5)])).await.map(drop),
@@ -369,7 +369,7 @@ async fn a_reject_that_cannot_be_read_costs_itself_only() {
     let (_folder, path) = make_file().await;
     flip(&path, REJECTS, 2, 0);
     let repository = RedbRepository::open(&path).expect("the file can be opened");
-    assert_eq!(repository.rejects(10).await.expect("it can be read").len(), 2);
+    assert_eq!(repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects.len(), 2);
     let told = problems(&repository.check().await.expect("it can be read"));
     assert!(told.contains("reject 2: "), "{told}");
 }

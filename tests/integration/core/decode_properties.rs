@@ -1,7 +1,10 @@
 //! What holds for whatever arrives.
 
+use std::sync::Arc;
+
 use isems_core::{
-    Decoded, Field, Format, Measurement, Node, NodeId, Payload, Reject, Status, decode, testing::SAMPLE_LINE_19,
+    Decoded, Field, Format, Inbox, Limits, Measurement, Node, NodeId, Payload, RedbRepository, Reject, Repository,
+    Status, decode, testing::SAMPLE_LINE_19,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -120,6 +123,7 @@ proptest! {
         for measurement in &decoded.measurements {
             prop_assert_eq!(measurement.validate(), Ok(()));
             prop_assert_eq!(measurement.received_at, received_at);
+            prop_assert!(measurement.timestamp <= received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS));
             prop_assert!((Measurement::CLOCK_UNSET_BEFORE..=i64::from(u32::MAX)).contains(&measurement.timestamp));
             for field in Field::ALL {
                 prop_assert!(measurement.number(field).is_none_or(|number| field.range().contains(&number)));
@@ -156,6 +160,37 @@ proptest! {
     fn serialized_measurements_read_back_as_they_were(measurement in measurement()) {
         let json = serde_json::to_string(&measurement).expect("it is serializable");
         prop_assert_eq!(serde_json::from_str::<Measurement>(&json).expect("it is readable"), measurement);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_arrives_and_whatever_the_clock_receipts_add_up(
+        deliveries in vec((anything(), any::<bool>(), any_time(), any::<bool>()), 1..8),
+        allowance in 1..20_u32,
+    ) {
+        let limits = Limits { lines_at_once: allowance, nodes: 2, new_nodes_at_once: allowance, ..Limits::default() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let repository = Arc::new(RedbRepository::in_memory().expect("memory suffices"));
+            let inbox = Inbox::new("test", repository.clone()).limits(limits);
+            let mut stored = 0;
+            for (bytes, is_csvlog, received_at, whole) in deliveries {
+                let (format, node) = if is_csvlog { (Format::Csvlog, None) } else { (Format::Json, Some(node_id("Hut"))) };
+                let payload = any_payload(&bytes, format, node, received_at, whole);
+                let decoded = decode(&payload).received();
+                let receipt = inbox.deliver(payload).await.expect("it is stored");
+                prop_assert_eq!(receipt.received, decoded);
+                prop_assert_eq!(receipt.stored + receipt.duplicates + receipt.rejected.total(), receipt.received);
+                stored += receipt.stored;
+            }
+            let nodes = repository.nodes().await.expect("it can be read");
+            prop_assert_eq!(nodes.iter().map(|node| node.measurements).sum::<u64>(), stored);
+            prop_assert!(nodes.len() <= 2);
+            Ok(())
+        })?;
     }
 }
 

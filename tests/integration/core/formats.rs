@@ -13,8 +13,8 @@ use std::{
 
 use flate2::{Compression, GzBuilder, read::GzDecoder};
 use isems_core::{
-    Batch, Field, Measurement, MeasurementQuery, RedbOptions, RedbRepository, Reject, RejectReason, Repository,
-    TimeSource, testing::sample_measurement,
+    Batch, Field, Measurement, MeasurementQuery, RedbOptions, RedbRepository, Reject, RejectQuery, RejectReason,
+    Repository, TimeSource, testing::sample_measurement,
 };
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tempfile::TempDir;
@@ -65,7 +65,7 @@ async fn text_of(repository: &RedbRepository) -> String {
             line(format!("{measurement} {} {:?}", measurement.received_at, measurement.time_source));
         }
     }
-    for reject in repository.rejects(usize::MAX).await.expect("it can be read") {
+    for reject in repository.rejects(&RejectQuery::newest(usize::MAX)).await.expect("it can be read").rejects {
         line(serde_json::to_string(&reject).expect("a reject can be written"));
     }
     for key in KEYS {

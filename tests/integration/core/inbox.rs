@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use isems_core::{
-    Format, Inbox, Measurement, Payload, Receipt, RedbRepository, RejectCounts, RejectReason, Repository,
+    Inbox, Measurement, Payload, Receipt, RedbRepository, RejectCounts, RejectQuery, RejectReason, Repository,
     RepositoryError,
     testing::{FailingRepository, SAMPLE_JSON, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
 };
@@ -43,7 +43,7 @@ async fn every_line_is_in_the_receipt() {
     assert_eq!(receipt, expected);
     assert_eq!(all_of(&*repository, "Elektra-Dach").await.len(), 2);
 
-    let rejects = repository.rejects(10).await.expect("it can be read");
+    let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
     let kept: Vec<_> = rejects.iter().map(|reject| (reject.reason, reject.line, reject.field.as_deref())).collect();
     let expected = [
         (RejectReason::Conflict, 0, None),
@@ -65,8 +65,7 @@ async fn receipts_add_up_in_the_status() {
     inbox.deliver(payload(SAMPLE_LINE_19.as_bytes())).await.expect("it is stored");
     inbox.deliver(payload(SAMPLE_LINE_19.as_bytes())).await.expect("it is stored");
     inbox.deliver(payload(b"rubbish")).await.expect("it is stored");
-    let payload = payload(SAMPLE_JSON.as_bytes());
-    let json = Payload { format: Format::Json, node: Some(node_id("Hut")), ..payload };
+    let json = Payload::json(SAMPLE_JSON.as_bytes(), node_id("Hut"), "a test");
     inbox.deliver(json).await.expect("it is stored");
     let status = inbox.status();
     assert_eq!((status.received, status.stored, status.duplicates), (4, 2, 1));
@@ -90,7 +89,7 @@ async fn ready_measurements_are_checked() {
     };
     assert_eq!(receipt, expected);
     assert_eq!(all_of(&*repository, "Hut").await, [good]);
-    let rejects = repository.rejects(10).await.expect("it can be read");
+    let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
     assert_eq!((rejects[1].line, rejects[1].field.as_deref()), (2, Some("latitude")));
     assert_eq!(rejects[1].node.as_deref(), Some("Hut"));
 }
@@ -102,7 +101,7 @@ async fn a_payload_can_be_rejected_unread() {
     let receipt = inbox.reject(&payload, RejectReason::TooLarge).await.expect("it is stored");
     let expected = Receipt { received: 1, rejected: rejected(&[RejectReason::TooLarge]), ..Receipt::default() };
     assert_eq!(receipt, expected);
-    let rejects = repository.rejects(10).await.expect("it can be read");
+    let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
     assert_eq!(rejects[0].node.as_deref(), Some("Hut"));
     assert_eq!(inbox.status().rejected.total(), 1);
 }

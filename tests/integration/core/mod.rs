@@ -1,5 +1,6 @@
 //! Tests of the core part.
 
+mod clock;
 mod collector;
 mod crash;
 mod csvlog;
@@ -10,6 +11,8 @@ mod formats;
 mod history;
 mod inbox;
 mod json;
+mod limits;
+mod log;
 mod redb;
 mod redb_files;
 mod retention;

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use isems_core::{
-    Batch, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectReason, Repository,
-    RepositoryError,
+    Batch, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectQuery, RejectReason,
+    Repository, RepositoryError,
     simulation::Fleet,
     testing::{SAMPLE_TIME, sample_measurement},
 };
@@ -39,7 +39,7 @@ async fn everything(repository: &dyn Repository) -> (Vec<Node>, Vec<Measurement>
         let query = MeasurementQuery::newest_first(node.id.clone());
         measurements.extend(repository.measurements(&query).await.expect("it can be read"));
     }
-    let rejects = repository.rejects(usize::MAX).await.expect("it can be read");
+    let rejects = repository.rejects(&RejectQuery::newest(usize::MAX)).await.expect("it can be read").rejects;
     let metadata = repository.metadata(FORMAT_KEY).await.expect("it can be read");
     (nodes.iter().map(|node| (**node).clone()).collect(), measurements, rejects, metadata)
 }
@@ -197,7 +197,7 @@ async fn the_reject_log_is_bounded_and_keeps_the_newest() {
     let store = async |lines: std::ops::Range<u32>| {
         let repository = RedbRepository::open(&path).expect("the file can be opened");
         repository.store(Batch { rejects: lines.map(reject).collect(), ..Batch::default() }).await.expect("stored");
-        let rejects = repository.rejects(usize::MAX).await.expect("it can be read");
+        let rejects = repository.rejects(&RejectQuery::newest(usize::MAX)).await.expect("it can be read").rejects;
         rejects.iter().map(|reject| reject.line).collect::<Vec<_>>()
     };
     assert_eq!(store(0..9_999).await.len(), 9_999);
@@ -222,7 +222,7 @@ async fn a_node_too_many_fails_its_own_batch_only() {
     let too_many = batch(vec![of("First", 1), of("A", 0), of("A", 1), of("B", 0)]);
     let result = repository.store(Batch { rejects: vec![reject(1)], ..too_many }).await;
     assert!(matches!(&result, Err(RepositoryError::TooManyNodes { node }) if node.as_str() == "B"), "{result:?}");
-    assert_eq!(repository.rejects(10).await.expect("it can be read"), []);
+    assert_eq!(repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects, []);
     assert_eq!(repository.node(&node_id("A")).await.expect("it can be read"), None);
 
     let fits = batch((1..100).flat_map(|minute| [of("First", minute), of("A", minute)]).collect());

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, Payload, RedbRepository, Reject, Repository,
-    RepositoryError, Stored, Transport, async_trait, decode,
+    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, Payload, RedbRepository, RejectPage,
+    RejectQuery, Repository, RepositoryError, Stored, Transport, async_trait, decode,
     simulation::Fleet,
     testing::{
         self, FailingRepository, SAMPLE_JSON, SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement,
@@ -145,8 +145,8 @@ impl Repository for Spoiled {
         if self.deletes { self.repository.delete(node, from, to).await } else { Ok(0) }
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        self.repository.rejects(limit).await
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        self.repository.rejects(query).await
     }
 
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use isems_core::{Inbox, Receipt, RejectReason, Repository};
+use isems_core::{Inbox, Receipt, RejectQuery, RejectReason, Repository};
 use isems_transport_http::HttpConfig;
 use tokio::net::TcpSocket;
 
@@ -235,7 +235,12 @@ async fn a_flood_of_nonsense_is_counted_and_a_part_of_it_kept() {
     let receipt = result.expect("a log of a kind");
     assert_eq!((receipt.received, receipt.stored), (5001, 1));
     assert_eq!(receipt.rejected.of(RejectReason::FieldCount), 5000);
-    let rejects = station.repository.rejects(usize::MAX).await.expect("a repository that can be read");
+    let rejects = station
+        .repository
+        .rejects(&RejectQuery::newest(usize::MAX))
+        .await
+        .expect("a repository that can be read")
+        .rejects;
     assert_eq!(rejects.len(), Inbox::REJECTS_LOGGED);
     assert_eq!(rejects[0].line, 5000);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use isems_core::Transport;
 use isems_transport_http::{HttpConfig, HttpTransport, Target};
+use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{Station, target};
 
@@ -132,4 +133,57 @@ async fn a_transport_without_targets_ends() {
     let mut transport = HttpTransport::new(HttpConfig::default()).expect("a valid configuration");
     assert_eq!(transport.name(), "http");
     transport.run(&station.inbox).await.expect("nothing to fail");
+}
+
+/// Texts that look like addresses here and there.
+fn anything() -> impl Strategy<Value = String> {
+    let words = [
+        "http",
+        "https",
+        "ftp",
+        "://",
+        "/",
+        "@",
+        ":",
+        "[",
+        "]",
+        "fd00::7",
+        "10.0.0.7",
+        "node.mesh",
+        "csv.log",
+        "?",
+        "#",
+        "%",
+        "%40",
+        " ",
+        "ä",
+        "\0",
+        "8080",
+        "65536",
+        "0x7f",
+        "..",
+        "\\",
+    ];
+    let piece =
+        prop_oneof![8 => select(words.to_vec()).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
+    vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_shown_of_a_target_reads_back_and_has_no_password(text in anything()) {
+        for text in [text.clone(), format!("http://name:hunter2@{text}")] {
+            match text.parse::<Target>() {
+                Ok(target) => {
+                    let shown = target.to_string();
+                    prop_assert_eq!(shown.parse::<Target>().map(|again| again.to_string()), Ok(shown.clone()));
+                    let debug = format!("{target:?}");
+                    prop_assert!(!shown.contains("hunter2") && !debug.contains("hunter2"));
+                }
+                Err(error) => prop_assert!(!error.to_string().contains("hunter2"), "{}", error),
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use isems_core::{RejectReason, Repository};
+use isems_core::{RejectQuery, RejectReason, Repository};
 use isems_transport_http::HttpConfig;
 use tokio::net::TcpListener;
 
@@ -125,7 +125,8 @@ async fn credentials_are_sent_and_shown_nowhere() {
     assert_eq!((receipt.stored, receipt.rejected.of(RejectReason::FieldCount)), (3, 1));
     assert_eq!(outcomes[1].1.as_ref().expect_err("the wrong password"), "answered with status 401 Unauthorized");
 
-    let rejects = station.repository.rejects(10).await.expect("a repository that can be read");
+    let rejects =
+        station.repository.rejects(&RejectQuery::newest(10)).await.expect("a repository that can be read").rejects;
     assert_eq!(rejects[0].source, server.url("/csv.log"));
     let status = station.inbox.status();
     assert!(status.sources[&server.url("/csv.log")].up);

@@ -5,6 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
 };
 
+use isems_core::{Inbox, Limits};
+use isems_transport_http::HttpTransport;
+
 use super::{
     Station, gzip, line, lines,
     router::{ARCHIVE, Abilities, Archive, LOG, RANGES, Router},
@@ -173,4 +176,32 @@ async fn other_logs_have_no_archive() {
         assert_eq!(station.poll(&server.url("/csv.log")).await.expect("a window").stored, 5);
     }
     assert!(server.take().iter().all(|exchange| exchange.request.path == "/csv.log"));
+}
+
+#[tokio::test]
+async fn what_is_refused_for_now_is_read_again_later() {
+    let limited =
+        |station: &Station, limits| Inbox::new(HttpTransport::NAME, station.repository.clone()).limits(limits);
+    for abilities in [Abilities::default(), RANGES] {
+        let (router, mut station) = rotated(abilities, Archive::Whole(archive())).await;
+        station.inbox = limited(&station, Limits { lines_at_once: 0, ..Limits::default() });
+        for _ in 0..20 {
+            let receipt = station.poll(&router.address()).await.expect("a new log");
+            assert_eq!((receipt.received, receipt.refused_for_now()), (115, 115));
+        }
+        station.inbox = limited(&station, Limits::default());
+        let receipt = station.poll(&router.address()).await.expect("a new log");
+        assert_eq!((receipt.stored, receipt.duplicates), (15, 100));
+
+        station.inbox = limited(&station, Limits { lines_at_once: 0, ..Limits::default() });
+        router.append(&lines("Dach", 115..117));
+        for _ in 0..3 {
+            let receipt = station.poll(&router.address()).await.expect("two more lines");
+            assert_eq!(receipt.refused_for_now(), receipt.received);
+            assert!(receipt.received >= 2);
+        }
+        station.inbox = limited(&station, Limits::default());
+        assert_eq!(station.poll(&router.address()).await.expect("two more lines").stored, 2);
+        station.assert_minutes("Dach", 0..117).await;
+    }
 }

@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, MeasurementQuery, Node, NodeId, RedbRepository, Reject, Repository, RepositoryError, Stored, async_trait,
+    Batch, MeasurementQuery, Node, NodeId, RedbRepository, RejectPage, RejectQuery, Repository, RepositoryError,
+    Stored, async_trait,
 };
 use tokio::sync::watch;
 
@@ -88,8 +89,8 @@ impl Repository for Gate {
         self.repository.delete(node, from, to).await
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        self.repository.rejects(limit).await
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        self.repository.rejects(query).await
     }
 
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isems_core::{MeasurementQuery, RedbRepository, RejectReason, Repository, TimeSource};
+use isems_core::{MeasurementQuery, RedbRepository, RejectQuery, RejectReason, Repository, TimeSource};
 use isems_transport_mqtt::MqttConfig;
 use rumqttc::{Packet, Publish, QoS};
 
@@ -50,7 +50,7 @@ impl Setup {
     async fn expect_reject(&self, reason: RejectReason, source: &str) {
         let status = self.running.status();
         assert_eq!((status.received, status.rejected.of(reason)), (1, 1), "{status:?}");
-        let rejects = self.repository.rejects(10).await.expect("it can be read");
+        let rejects = self.repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
         assert_eq!(rejects.len(), 1);
         assert_eq!((rejects[0].reason, rejects[0].source.as_str()), (reason, source));
         assert_eq!(rejects[0].transport, "mqtt");

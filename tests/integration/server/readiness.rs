@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, Reject, Repository,
-    RepositoryError, Stored, Transport, async_trait,
+    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, RejectPage, RejectQuery,
+    Repository, RepositoryError, Stored, Transport, async_trait,
 };
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -40,8 +40,8 @@ impl Repository for FullDisk {
         self.0.delete(node, from, to).await
     }
 
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        self.0.rejects(limit).await
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        self.0.rejects(query).await
     }
 
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
@@ -77,6 +77,7 @@ async fn a_source_that_is_away_does_not_make_the_server_unready() {
     };
     assert_eq!(readiness["ready"], true);
     assert_eq!(readiness["database"]["writable"], true);
+    assert_eq!(readiness["clock"], "plausible");
     let transport = &readiness["transports"][0];
     assert_eq!(transport["name"], "away");
     assert_eq!(transport["state"], "running");

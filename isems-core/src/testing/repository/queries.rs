@@ -4,8 +4,11 @@ use std::iter;
 
 use futures_util::TryStreamExt;
 
-use super::{SAMPLE_TIME, all_of, fail, kept, known, node_id, sample_measurement, sample_reject, store, store_rejects};
-use crate::{Bucket, Field, Measurement, MeasurementQuery, Order, Reject, Repository, SeriesQuery, pages};
+use super::{SAMPLE_TIME, all_of, fail, kept, known, node_id, sample_measurement, sample_reject, store};
+use crate::{
+    Bucket, Field, Measurement, MeasurementQuery, Order, Reject, RejectQuery, Repository, SeriesQuery, pages,
+    testing::rejects::store_rejects,
+};
 
 /// Ranges contain their start and not their end; limits cut after ordering.
 pub async fn answers_ranges_and_limits(repository: &dyn Repository) {
@@ -220,7 +223,11 @@ pub async fn forgets_a_node_of_which_nothing_is_left(repository: &dyn Repository
     let nodes = repository.nodes().await.unwrap_or_else(fail);
     assert_eq!(nodes.len(), 1, "a node without anything is not listed");
     assert!(all_of(repository, "Hut").await.is_empty(), "a node without anything has no measurements");
-    assert_eq!(repository.rejects(10).await.unwrap_or_else(fail).len(), 1, "rejects stay when a node is forgotten");
+    assert_eq!(
+        repository.rejects(&RejectQuery::newest(10)).await.unwrap_or_else(fail).rejects.len(),
+        1,
+        "rejects stay when a node is forgotten"
+    );
     let again = store(repository, both()).await;
     assert_eq!((again.stored, again.duplicates), (1, 1), "a node that was forgotten can come again");
     assert_eq!(known(repository, "Hut").await.measurements, 1, "a node that comes again counts anew");

@@ -1,0 +1,187 @@
+//! Limits: how much one node may bring, and how many nodes there may be.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::NodeId;
+
+/// How much one transport takes of a node, and of how many. 0 is no limit.
+///
+/// What counts are measurements that are new. Duplicates are free: a log that is read again, or messages whose lines overlap, cost
+/// nothing. A limit is an allowance that fills up with time: who has used it up is refused until it has filled up again, and
+/// everyone else goes on as before. The defaults keep a program that has gone wild, or a stranger at an open broker, from
+/// filling the disk; no real network meets them:
+///
+/// * The quickest nodes measure every 15 s, which is 4 lines a minute. The limit is five times that.
+/// * What has piled up while the collector was away comes at once: 40,320 lines of the quickest node after a week, or the
+///   two logs of 3,660 lines each that a router keeps. A node that is known can bring 50,000 at once, a new one 8,000.
+/// * A network of a thousand nodes can be there at the first start. After that a node an hour would be many.
+///
+/// A payload is taken or refused as a whole, so a node can exceed its allowance by one payload; it then waits for longer.
+/// The allowances begin anew when the program starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// New measurements of one node, by the minute, in the long run. 0: as many as come.
+    pub lines_per_minute_and_node: u32,
+    /// New measurements that a node can bring at once, after a silence.
+    pub lines_at_once: u32,
+    /// New measurements that a node can bring at once when it was unknown before.
+    pub lines_at_once_of_new_node: u32,
+    /// How many nodes there may be in the repository for a new one to be taken. 0: as many as come. Known nodes go on.
+    pub nodes: u32,
+    /// New nodes by the hour, in the long run. 0: as many as come.
+    pub new_nodes_per_hour: u32,
+    /// New nodes that can come at once.
+    pub new_nodes_at_once: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lines_per_minute_and_node: 20,
+            lines_at_once: 50_000,
+            lines_at_once_of_new_node: 8_000,
+            nodes: 10_000,
+            new_nodes_per_hour: 60,
+            new_nodes_at_once: 1_000,
+        }
+    }
+}
+
+impl Limits {
+    /// No limits, for sources that are trusted, such as an import.
+    pub fn none() -> Self {
+        Self { lines_per_minute_and_node: 0, nodes: 0, new_nodes_per_hour: 0, ..Self::default() }
+    }
+}
+
+/// How many nodes' allowances are held. An allowance that has filled up is not held.
+const NODES_HELD: usize = 100_000;
+
+/// Heeds the limits of one transport.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    limits: Limits,
+    allowances: Mutex<Allowances>,
+}
+
+#[derive(Debug)]
+struct Allowances {
+    nodes: HashMap<NodeId, Allowance>,
+    new_nodes: Allowance,
+}
+
+/// What is left, at a time. Below 0 what was used too much.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    left: f64,
+    at: Instant,
+}
+
+impl Allowance {
+    fn fill(&mut self, now: Instant, per_second: f64, most: u32) {
+        let filled = self.left + per_second * now.duration_since(self.at).as_secs_f64();
+        *self = Self { left: filled.min(most.into()), at: now };
+    }
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let new_nodes = Allowance { left: limits.new_nodes_at_once.into(), at: Instant::now() };
+        Self { allowances: Mutex::new(Allowances { nodes: HashMap::new(), new_nodes }), limits }
+    }
+
+    /// How many nodes there may be.
+    pub(crate) fn nodes(&self) -> Option<usize> {
+        (self.limits.nodes > 0).then_some(self.limits.nodes as usize)
+    }
+
+    /// Whether an allowance of a node is held. Then the node is known, or was taken already.
+    pub(crate) fn holds(&self, node: &NodeId) -> bool {
+        self.lock().nodes.contains_key(node)
+    }
+
+    /// Whether a further node can be taken now. It counts as one that was.
+    pub(crate) fn take_new_node(&self) -> bool {
+        let limits = &self.limits;
+        if limits.new_nodes_per_hour == 0 {
+            return true;
+        }
+        let new_nodes = &mut self.lock().new_nodes;
+        new_nodes.fill(Instant::now(), f64::from(limits.new_nodes_per_hour) / 3600.0, limits.new_nodes_at_once);
+        let has_room = new_nodes.left >= 1.0;
+        new_nodes.left -= f64::from(u8::from(has_room));
+        has_room
+    }
+
+    /// Takes lines from a node's allowance, if a line is left of it.
+    pub(crate) fn take_lines(&self, node: &NodeId, lines: u64, is_new: bool) -> bool {
+        let limits = &self.limits;
+        if limits.lines_per_minute_and_node == 0 {
+            return true;
+        }
+        let now = Instant::now();
+        let (per_second, most) = (f64::from(limits.lines_per_minute_and_node) / 60.0, limits.lines_at_once);
+        let mut allowances = self.lock();
+        let nodes = &mut allowances.nodes;
+        if nodes.len() >= NODES_HELD && !nodes.contains_key(node) {
+            nodes.retain(|_, allowance| {
+                allowance.fill(now, per_second, most);
+                allowance.left < f64::from(most)
+            });
+            if nodes.len() >= NODES_HELD {
+                nodes.clear();
+            }
+        }
+        let first = if is_new { most.min(limits.lines_at_once_of_new_node) } else { most };
+        let allowance = nodes.entry(node.clone()).or_insert(Allowance { left: first.into(), at: now });
+        allowance.fill(now, per_second, most);
+        let has_room = allowance.left >= 1.0;
+        if has_room {
+            allowance.left -= lines as f64;
+        }
+        has_room
+    }
+
+    fn give_back(&self, node: &NodeId, lines: f64) {
+        if let Some(allowance) = self.lock().nodes.get_mut(node) {
+            allowance.left += lines;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Allowances> {
+        self.allowances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lines that were taken from allowances and are on their way to the repository. What is not [spent](Self::spend) when it is
+/// dropped is given back.
+#[derive(Debug)]
+pub(crate) struct Taken<'a> {
+    pub(crate) limiter: &'a Limiter,
+    pub(crate) lines: Vec<(NodeId, u64)>,
+}
+
+impl Taken<'_> {
+    /// Gives back what turned out not to be new, to several nodes each in proportion.
+    pub(crate) fn spend(mut self, new: u64) {
+        let all: u64 = self.lines.iter().map(|(_, lines)| lines).sum();
+        for (node, lines) in self.lines.drain(..) {
+            self.limiter.give_back(&node, lines as f64 * all.saturating_sub(new) as f64 / all as f64);
+        }
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        for (node, lines) in &self.lines {
+            self.limiter.give_back(node, *lines as f64);
+        }
+    }
+}
