@@ -4,6 +4,7 @@ mod acknowledgement;
 mod address;
 mod certificates;
 mod config;
+mod conformance;
 mod gate;
 mod messages;
 mod mosquitto;

@@ -50,6 +50,11 @@ impl Broker {
         Peer::greet(self.accept_tcp().await).await
     }
 
+    /// The next connection, its CONNECT read and not answered, however long it takes.
+    pub(super) async fn accept_whenever(&self) -> Peer {
+        Peer::greet(self.listener.accept().await.expect("a connection").0).await
+    }
+
     /// The next connection, let in and subscribed.
     pub(super) async fn accept_session(&self) -> Peer {
         let mut peer = self.accept().await;
@@ -175,7 +180,8 @@ impl Peer {
         assert!(packet.is_none(), "expected the end, got {packet:?}");
     }
 
-    async fn next(&mut self) -> Option<Packet> {
+    /// The next packet, or `None` when the client has gone. Pings are answered on the way.
+    pub(super) async fn next(&mut self) -> Option<Packet> {
         loop {
             match Packet::read(&mut self.received, usize::MAX) {
                 Ok(Packet::PingReq) => self.send(Packet::PingResp).await,
