@@ -183,32 +183,67 @@ async fn a_user_with_the_right_password_is_let_in() {
     running.until(|status| has_message(status, "check user and password")).await;
 }
 
-#[tokio::test]
-#[ignore = "needs mosquitto; CI runs it with --ignored"]
-async fn a_connection_with_tls_works() {
+/// A broker with TLS and some more lines of configuration. Its folder holds `ca.pem`, `client.pem` and `client.key`, and
+/// of another authority `other-ca.pem`, `other-client.pem` and `other-client.key`.
+fn with_tls(more: &str) -> Mosquitto {
     let mut broker = Mosquitto::start("");
     broker.stop();
-    let certificates = Certificates::new();
-    broker.write("ca.pem", &certificates.authority);
-    broker.write("server.pem", &certificates.server);
-    broker.write("server.key", &certificates.key);
+    for prefix in ["", "other-"] {
+        let certificates = Certificates::new();
+        for (name, text) in [
+            ("ca.pem", &certificates.authority),
+            ("server.pem", &certificates.server),
+            ("server.key", &certificates.key),
+            ("client.pem", &certificates.client),
+            ("client.key", &certificates.client_key),
+        ] {
+            broker.write(&format!("{prefix}{name}"), text);
+        }
+    }
     let folder = broker.folder().display();
     let lines = format!(
-        "listener {} 127.0.0.1\nallow_anonymous true\nuser root\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n",
+        "listener {} 127.0.0.1\nallow_anonymous true\nuser root\ncertfile {folder}/server.pem\n\
+         keyfile {folder}/server.key\ncafile {folder}/ca.pem\n{more}\n",
         broker.port()
     );
     broker.write("mosquitto.conf", &lines);
     broker.start_again();
-    let config = |ca_file| MqttConfig {
-        broker: format!("mqtts://127.0.0.1:{}", broker.port()).parse().expect("a broker"),
-        ca_file: Some(broker.folder().join(ca_file)),
-        ..MqttConfig::default()
-    };
-    let running = Running::start(memory(), config("ca.pem"));
+    broker
+}
+
+impl Mosquitto {
+    fn tls_config(&self, authority: &str, client: Option<&str>) -> MqttConfig {
+        let file = |name: String| self.folder().join(name);
+        MqttConfig {
+            broker: format!("mqtts://127.0.0.1:{}", self.port()).parse().expect("a broker"),
+            ca_file: Some(file(authority.into())),
+            certificate_file: client.map(|client| file(format!("{client}.pem"))),
+            key_file: client.map(|client| file(format!("{client}.key"))),
+            ..MqttConfig::default()
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_connection_with_tls_works() {
+    let broker = with_tls("");
+    let running = Running::start(memory(), broker.tls_config("ca.pem", None));
     running.until_up().await;
-    broker.write("other.pem", &Certificates::new().authority);
-    let running = Running::start(memory(), config("other.pem"));
+    let running = Running::start(memory(), broker.tls_config("other-ca.pem", None));
     running.until(|status| has_message(status, "set ca_file")).await;
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_broker_that_asks_for_a_certificate_is_shown_it() {
+    let broker = with_tls("require_certificate true");
+    let running = Running::start(memory(), broker.tls_config("ca.pem", Some("client")));
+    running.until_up().await;
+    let running = Running::start(memory(), broker.tls_config("ca.pem", None));
+    running.until(|status| has_message(status, "set certificate_file")).await;
+    let running = Running::start(memory(), broker.tls_config("ca.pem", Some("other-client")));
+    running.until(|status| has_message(status, "refuses the certificate")).await;
 }
 
 #[tokio::test]
