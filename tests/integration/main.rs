@@ -3,4 +3,5 @@
 mod core;
 mod http;
 mod mqtt;
+mod programs;
 mod server;

@@ -1,17 +1,16 @@
 //! The transport at a Mosquitto. These tests need the packages mosquitto and mosquitto-clients.
 
-mod server;
+mod kill;
 
 use std::{process::Command, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use isems_core::{RedbRepository, Repository, TransportStatus};
 use isems_transport_mqtt::MqttConfig;
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::time;
 
-use self::server::{Mosquitto, program};
-use super::{DEADLINE, Running, certificates::Certificates, line, lines, seconds};
+use super::{Running, certificates::Certificates, line, lines, seconds};
+use crate::programs::{Mosquitto, Publisher};
 
 const TOPIC: &str = "/isems/Hut/csvlog";
 
@@ -21,43 +20,20 @@ impl Mosquitto {
         MqttConfig { broker, ..MqttConfig::default() }
     }
 
+    /// Publishes at QoS 1, and returns when the broker has accepted all.
     async fn publish(&self, messages: impl IntoIterator<Item = (String, String)>) {
-        let messages = messages.into_iter().map(|(topic, payload)| (topic, payload, false)).collect();
-        self.publish_with_flag(messages).await;
+        let mut publisher = Publisher::connect(self.port());
+        for (topic, payload) in messages {
+            publisher.publish(&topic, payload).await;
+        }
+        publisher.finish().await;
     }
 
     async fn publish_retained(&self, topic: &str, payload: &str) {
-        self.publish_with_flag(vec![(topic.into(), payload.into(), true)]).await;
+        let mut publisher = Publisher::connect(self.port());
+        publisher.publish_retained(topic, payload).await;
+        publisher.finish().await;
     }
-
-    /// Publishes at QoS 1, and returns when the broker has acknowledged all.
-    async fn publish_with_flag(&self, messages: Vec<(String, String, bool)>) {
-        let mut options = MqttOptions::new(format!("node-{:x}", rand_id()), "127.0.0.1", self.port());
-        options.set_max_packet_size(1 << 24, 1 << 24);
-        let (client, mut event_loop) = AsyncClient::new(options, 10);
-        let count = messages.len();
-        let queue = async move {
-            for (topic, payload, retain) in messages {
-                client.publish(topic, QoS::AtLeastOnce, retain, payload).await.expect("the event loop runs");
-            }
-            client
-        };
-        let acknowledged = async {
-            let mut acknowledged = 0;
-            while acknowledged < count {
-                let event = event_loop.poll().await.expect("the broker is there");
-                acknowledged += usize::from(matches!(event, Event::Incoming(Packet::PubAck(_))));
-            }
-        };
-        let both = async { tokio::join!(queue, acknowledged) };
-        time::timeout(DEADLINE, both).await.expect("the broker acknowledges in time");
-    }
-}
-
-/// Different in every client of every test.
-fn rand_id() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(0)
 }
 
 fn memory() -> Arc<RedbRepository> {
@@ -155,7 +131,7 @@ async fn a_user_with_the_right_password_is_let_in() {
     let mut broker = Mosquitto::start("");
     broker.stop();
     let passwords = broker.folder().join("passwords");
-    let made = Command::new(program("mosquitto_passwd"))
+    let made = Command::new(Mosquitto::program("mosquitto_passwd"))
         .args(["-b", "-c"])
         .arg(&passwords)
         .args(["collector", "p@ss:w%rd"])
@@ -285,12 +261,9 @@ async fn a_message_that_is_too_large_to_be_read_does_not_come_again() {
     let broker = Mosquitto::start("");
     let running = Running::start(memory(), broker.config());
     running.until_up().await;
-    let mut options = MqttOptions::new("large", "127.0.0.1", broker.port());
-    options.set_max_packet_size(1 << 25, 1 << 25);
-    let (client, mut event_loop) = AsyncClient::new(options, 10);
-    client.try_publish(TOPIC, QoS::AtLeastOnce, false, vec![b'x'; 17 << 20]).expect("there is room");
-    let acknowledged = async { while !matches!(event_loop.poll().await, Ok(Event::Incoming(Packet::PubAck(_)))) {} };
-    time::timeout(DEADLINE, acknowledged).await.expect("the broker takes it");
+    let mut publisher = Publisher::connect(broker.port());
+    publisher.publish(TOPIC, vec![b'x'; 17 << 20]).await;
+    publisher.finish().await;
     running.until(|status| has_message(status, "too large to be read")).await;
     running.until_up().await;
     broker.publish([(TOPIC.into(), line("Hut", 0))]).await;
