@@ -1,6 +1,9 @@
 //! What is acknowledged, when, and in which order.
 
-use std::{future, sync::Arc};
+use std::{
+    future,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use isems_core::{Collector, RedbRepository, Repository};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
@@ -88,7 +91,7 @@ async fn acknowledgements_keep_up_with_messages() {
     let repository = Arc::new(RedbRepository::in_memory().expect("memory"));
     let running = Running::start(repository, broker.config());
     let mut peer = broker.accept_session().await;
-    peer.flood(TOPIC, 100_000).await;
+    peer.flood(TOPIC, "", 100_000, &AtomicUsize::new(0)).await;
     assert_eq!(running.status().last_error, None);
 }
 

@@ -32,6 +32,10 @@ impl Gate {
         self.is_open.send_replace(true);
     }
 
+    pub(super) fn close(&self) {
+        self.is_open.send_replace(false);
+    }
+
     /// From now on storing fails, or works again.
     pub(super) fn set_broken(&self, is_broken: bool) {
         self.is_broken.store(is_broken, Ordering::SeqCst);

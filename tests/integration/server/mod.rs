@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The service on a port of its own, over a repository in memory.
-struct TestService {
+pub(crate) struct TestService {
     inbox: Inbox,
     client: Client,
     base: String,
@@ -27,7 +27,7 @@ impl TestService {
         Self::with(Arc::new(RedbRepository::in_memory().unwrap()), |service| service, None).await
     }
 
-    async fn with(
+    pub(crate) async fn with(
         repository: Arc<dyn Repository>,
         configure: impl FnOnce(Service) -> Service,
         transport: Option<Box<dyn Transport>>,
@@ -61,7 +61,7 @@ impl TestService {
         self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/json"), "{path}");

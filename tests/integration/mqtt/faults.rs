@@ -1,0 +1,191 @@
+//! Brokers that fail. The collector survives them all, does not hammer at them, and says once what is wrong.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use isems_core::{Backoff, RedbRepository, TransportState};
+use rumqttc::{ConnectReturnCode, Packet, SubAck, SubscribeReasonCode};
+use tokio::{io::AsyncReadExt, time};
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::{Running, gate::Gate, line, peer::Broker, seconds};
+
+/// What a broker does to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    ClosesAtOnce,
+    ClosesWhenGreeted,
+    Refuses(ConnectReturnCode),
+    AnswersRubbish,
+    RefusesFilters,
+    /// It takes the connection and says nothing.
+    IsSilent,
+    /// It lets the client in and says nothing more.
+    IsSilentWhenAskedToSubscribe,
+    /// It lets the client in and subscribes it, and is gone. Then every connection is news.
+    ClosesWhenSubscribed,
+}
+
+impl Fault {
+    const ALL: [Self; 10] = [
+        Self::ClosesAtOnce,
+        Self::ClosesWhenGreeted,
+        Self::Refuses(ConnectReturnCode::BadUserNamePassword),
+        Self::Refuses(ConnectReturnCode::NotAuthorized),
+        Self::Refuses(ConnectReturnCode::ServiceUnavailable),
+        Self::AnswersRubbish,
+        Self::RefusesFilters,
+        Self::IsSilent,
+        Self::IsSilentWhenAskedToSubscribe,
+        Self::ClosesWhenSubscribed,
+    ];
+
+    /// Does it to the next connection.
+    async fn inflict(self, broker: &Broker) {
+        match self {
+            Self::ClosesAtOnce => drop(broker.accept_tcp().await),
+            Self::ClosesWhenGreeted => drop(broker.accept().await),
+            Self::Refuses(code) => {
+                let mut peer = broker.accept().await;
+                peer.answer_connect(code).await;
+                peer.expect_close().await;
+            }
+            Self::AnswersRubbish => {
+                let mut peer = broker.accept().await;
+                peer.send_in_vain(&b"HTTP/1.1 400 Bad Request\r\n\r\n".repeat(9)).await;
+                peer.expect_close().await;
+            }
+            Self::RefusesFilters => {
+                let mut peer = broker.accept().await;
+                peer.answer_connect(ConnectReturnCode::Success).await;
+                let subscribe = peer.read_subscribe().await;
+                let codes = vec![SubscribeReasonCode::Failure; subscribe.filters.len()];
+                peer.send(Packet::SubAck(SubAck::new(subscribe.pkid, codes))).await;
+                peer.expect_close().await;
+            }
+            Self::IsSilent => {
+                let mut stream = broker.accept_tcp().await;
+                pass(Duration::from_secs(11)).await;
+                // The client gives up: this ends.
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+            Self::IsSilentWhenAskedToSubscribe => {
+                let mut peer = broker.accept().await;
+                peer.answer_connect(ConnectReturnCode::Success).await;
+                peer.read_subscribe().await;
+                pass(Duration::from_secs(61)).await;
+                peer.expect_close().await;
+            }
+            Self::ClosesWhenSubscribed => drop(broker.accept_session().await),
+        }
+    }
+}
+
+/// Lets time pass for the client.
+async fn pass(duration: Duration) {
+    time::pause();
+    time::advance(duration).await;
+    time::resume();
+}
+
+fn memory() -> Arc<RedbRepository> {
+    Arc::new(RedbRepository::in_memory().expect("memory"))
+}
+
+/// What is logged on this thread, line by line.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Records until the guard is dropped.
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().without_time().with_ansi(false);
+        let guard = subscriber.with_writer(move || writer.clone()).finish().set_default();
+        (log, guard)
+    }
+
+    fn lines(&self, level: &str) -> Vec<String> {
+        let bytes = self.0.lock().expect("no test has panicked here");
+        let text = String::from_utf8(bytes.clone()).expect("it is text");
+        text.lines().map(str::to_owned).filter(|line| line.trim_start().starts_with(level)).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test has panicked here").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_waited_out() {
+    for fault in Fault::ALL {
+        let broker = Broker::start().await;
+        let patience = Backoff::new(Duration::from_hours(1), Duration::from_hours(1));
+        let running = Running::start_with(memory(), broker.config(), patience);
+        fault.inflict(&broker).await;
+        let status = running.until(|status| status.state == TransportState::Waiting).await;
+        broker.expect_silence().await;
+        let (name, source) = status.sources.first_key_value().expect("the broker is a source");
+        let error = source.error.as_deref().unwrap_or_else(|| panic!("{fault:?} is no error"));
+        assert!(!source.up);
+        assert_eq!(status.last_error.expect("there is an error").message, format!("{name}: {error}"));
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_logged_once_and_survived() {
+    for fault in Fault::ALL.into_iter().filter(|fault| *fault != Fault::ClosesWhenSubscribed) {
+        let (log, _guard) = Log::start();
+        let broker = Broker::start().await;
+        let repository = memory();
+        let running = Running::start(repository.clone(), broker.config());
+        for _ in 0..3 {
+            fault.inflict(&broker).await;
+        }
+        let mut peer = broker.accept_session().await;
+        running.until_up().await;
+        peer.publish(1, "/isems/Hut/csvlog", line("Hut", 0)).await;
+        peer.expect_ack(1).await;
+        let status = running.status();
+        assert_eq!((status.state, status.received, status.stored), (TransportState::Running, 1, 1), "{fault:?}");
+        assert_eq!(seconds(&*repository, "Hut").await, [0]);
+        for (level, wanted) in [("ERROR", 0), ("WARN", 1), ("INFO", 1)] {
+            let lines = log.lines(level);
+            assert_eq!(lines.len(), wanted, "{fault:?}: {lines:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_is_logged_once_each_time() {
+    let (log, _guard) = Log::start();
+    let broker = Broker::start().await;
+    let gate = Gate::closed();
+    gate.open();
+    let _running = Running::start(gate.clone(), broker.config());
+    let mut peer = broker.accept_session().await;
+    for outage in 1..=2 {
+        gate.set_broken(true);
+        for _ in 0..3 {
+            peer.publish(1, "/isems/Hut/csvlog", line("Hut", 0)).await;
+            peer.expect_close().await;
+            peer = broker.accept_session().await;
+        }
+        gate.set_broken(false);
+        peer.publish(1, "/isems/Hut/csvlog", line("Hut", 0)).await;
+        peer.expect_ack(1).await;
+        let lines = log.lines("WARN");
+        assert_eq!(lines.iter().filter(|line| line.contains("the disk is full")).count(), outage, "{lines:#?}");
+    }
+}
