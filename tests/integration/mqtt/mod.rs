@@ -12,6 +12,7 @@ mod mosquitto;
 mod overload;
 mod oversize;
 mod peer;
+mod process;
 mod session;
 mod tls;
 mod topic;

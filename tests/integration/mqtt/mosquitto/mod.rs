@@ -127,6 +127,41 @@ async fn a_broker_that_was_stopped_is_found_again() {
 
 #[tokio::test]
 #[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_broker_that_has_lost_its_sessions_is_subscribed_at_again() {
+    let mut broker = Mosquitto::start("");
+    let repository = memory();
+    let running = Running::start(repository.clone(), broker.config());
+    for second in 0..3 {
+        running.until_up().await;
+        broker.publish([(TOPIC.into(), line("Hut", second))]).await;
+        running.until(|status| status.stored == second as u64 + 1).await;
+        // It saves nothing by itself in so short a time.
+        broker.kill();
+        running.until(|status| status.sources.values().all(|source| !source.up)).await;
+        broker.start_again();
+    }
+    assert_eq!(seconds(&*repository, "Hut").await, [0, 1, 2]);
+}
+
+/// A broker that keeps its sessions, and is away most of the time.
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn what_the_broker_kept_while_it_was_started_again_arrives() {
+    let mut broker = Mosquitto::start("");
+    let repository = memory();
+    let running = Running::start(repository.clone(), broker.config());
+    running.until_up().await;
+    for round in 0..5 {
+        broker.publish((round * 100..round * 100 + 100).map(|second| (TOPIC.into(), line("Hut", second)))).await;
+        broker.stop();
+        broker.start_again();
+    }
+    running.until(|status| status.stored == 500).await;
+    assert_eq!(seconds(&*repository, "Hut").await, (0..500).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
 async fn a_user_with_the_right_password_is_let_in() {
     let mut broker = Mosquitto::start("");
     broker.stop();
