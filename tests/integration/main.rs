@@ -5,3 +5,4 @@ mod http;
 mod mqtt;
 mod programs;
 mod server;
+mod soak;

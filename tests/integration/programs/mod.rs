@@ -9,7 +9,11 @@ use std::{
     process::{Child, Command},
 };
 
-pub(crate) use self::{mosquitto::Mosquitto, publisher::Publisher, server::Server};
+pub(crate) use self::{
+    mosquitto::Mosquitto,
+    publisher::Publisher,
+    server::{Api, Resources, Server},
+};
 
 /// A port that is free at the moment.
 fn free_port() -> u16 {

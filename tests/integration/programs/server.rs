@@ -23,8 +23,33 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// Runs until it is dropped. Its folder holds its database, `isems.redb`, and its log.
 pub(crate) struct Server {
     child: Child,
-    address: SocketAddr,
+    api: Api,
     log: PathBuf,
+}
+
+/// Where a server answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Api(SocketAddr);
+
+/// What a server takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resources {
+    /// Memory that is in use, in bytes.
+    pub(crate) resident_bytes: u64,
+    /// Files and connections that are open.
+    pub(crate) descriptors: usize,
+}
+
+impl Api {
+    /// The JSON document at a path, if it answers.
+    pub(crate) async fn get(self, path: &str) -> io::Result<Value> {
+        let mut stream = TcpStream::connect(self.0).await?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let end = answer.windows(4).position(|end| end == b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(serde_json::from_slice(&answer[end + 4..])?)
+    }
 }
 
 impl Server {
@@ -41,27 +66,26 @@ impl Server {
             .stderr(stderr)
             .spawn()
             .expect("the server can be run");
-        Self { child, address, log }
+        Self { child, api: Api(address), log }
     }
 
-    /// The process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    pub(crate) fn api(&self) -> Api {
+        self.api
+    }
+
+    /// What it takes at the moment, as Linux tells it.
+    pub(crate) fn resources(&self) -> Resources {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let status = fs::read_to_string(process.join("status")).expect("it runs");
+        let resident =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")?.trim().parse().ok());
+        let descriptors = fs::read_dir(process.join("fd")).expect("it runs").count();
+        Resources { resident_bytes: 1024 * resident.unwrap_or(0_u64), descriptors }
     }
 
     /// What all servers in the folder have logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("it can be read")
-    }
-
-    /// The JSON document at a path, if it answers.
-    pub(crate) async fn get(&self, path: &str) -> io::Result<Value> {
-        let mut stream = TcpStream::connect(self.address).await?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
-        let end = answer.windows(4).position(|end| end == b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok(serde_json::from_slice(&answer[end + 4..])?)
     }
 
     /// Waits for a document, and gives it back.
@@ -70,7 +94,7 @@ impl Server {
         let wait = async {
             loop {
                 self.assert_running();
-                last = self.get(path).await.ok();
+                last = self.api.get(path).await.ok();
                 if let Some(document) = last.take_if(|document| what(document)) {
                     break document;
                 }
@@ -107,7 +131,7 @@ impl Server {
     pub(crate) fn frozen<T>(&self, look: impl FnOnce() -> T) -> T {
         signal(&self.child, "STOP");
         // The signal works when the state of the process tells so.
-        let stat = format!("/proc/{}/stat", self.id());
+        let stat = format!("/proc/{}/stat", self.child.id());
         while !fs::read_to_string(&stat).expect("it exists").contains(") T ") {}
         let seen = look();
         signal(&self.child, "CONT");

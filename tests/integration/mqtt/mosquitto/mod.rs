@@ -10,7 +10,10 @@ use isems_transport_mqtt::MqttConfig;
 use tokio::time;
 
 use super::{Running, certificates::Certificates, line, lines, seconds};
-use crate::programs::{Mosquitto, Publisher};
+use crate::{
+    programs::{Mosquitto, Publisher},
+    soak,
+};
 
 const TOPIC: &str = "/isems/Hut/csvlog";
 
@@ -123,6 +126,14 @@ async fn a_broker_that_was_stopped_is_found_again() {
     running.until(|status| status.stored == 2).await;
     running.until_up().await;
     assert_eq!(seconds(&*repository, "Hut").await, [0, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_fleet_whose_nodes_come_and_go_is_stored_exactly() {
+    let outcome = soak::run(Duration::from_secs(20), 200).await;
+    println!("{outcome}");
+    assert!(outcome.messages > 0 && outcome.requests > 0);
 }
 
 #[tokio::test]
