@@ -15,7 +15,7 @@ use crate::server::TestService;
 const TOPIC: &str = "/isems/Hut/csvlog";
 
 /// Waits until as many messages wait to be stored, and no more come.
-async fn until_waiting(gate: &Gate, count: usize) {
+pub(super) async fn until_waiting(gate: &Gate, count: usize) {
     let waiting = || async { (gate.waiting() == count).then_some(()) };
     eventually(waiting, || format!("{} instead of {count} wait", gate.waiting())).await;
     time::sleep(SILENCE).await;
