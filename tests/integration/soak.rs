@@ -25,6 +25,9 @@ const NODES_A_PUBLISHER: usize = 10;
 /// How long a node stays.
 const STAY: Duration = Duration::from_secs(3);
 
+/// How many lines a node brings along, so that the answers about it have their size from the start.
+const HISTORY: i64 = 1440;
+
 /// How many lines a message has, of which one is new.
 const LINES: i64 = 5;
 
@@ -99,10 +102,10 @@ pub(crate) async fn run(duration: Duration, messages_a_second: u32) -> Outcome {
     let requests = clients.join_all().await.into_iter().sum();
     let published: Vec<_> = publishers.join_all().await;
 
-    let messages = published.iter().flat_map(BTreeMap::values).sum::<i64>();
-    let expected: BTreeMap<_, _> =
-        published.into_iter().flatten().map(|(node, messages)| (node, (messages + LINES - 1) as u64)).collect();
-    let status = server.until_transport("mqtt", |status| status["received"] == LINES * messages).await;
+    let nodes: BTreeMap<_, _> = published.into_iter().flatten().collect();
+    let received = nodes.values().map(|node| node.lines).sum::<i64>();
+    let expected: BTreeMap<_, _> = nodes.iter().map(|(id, node)| (id.clone(), node.measurements as u64)).collect();
+    let status = server.until_transport("mqtt", |status| status["received"] == received).await;
     assert_eq!(status["stored"].as_u64(), Some(expected.values().sum()), "{status}");
     assert_eq!(status["rejected"].as_array().map(Vec::len), Some(0), "{status}");
     let closed = async {
@@ -114,41 +117,63 @@ pub(crate) async fn run(duration: Duration, messages_a_second: u32) -> Outcome {
     outcome.unwrap_or_else(|_| panic!("{:?} in the end, {idle:?} before", server.resources()));
     server.kill();
     let repository = RedbRepository::open(folder.path().join("isems.redb")).expect("it opens");
-    let nodes = repository.nodes().await.expect("it can be read");
-    let stored: BTreeMap<_, _> = nodes.iter().map(|node| (node.id.to_string(), node.measurements)).collect();
+    let stored = repository.nodes().await.expect("it can be read");
+    let stored: BTreeMap<_, _> = stored.iter().map(|node| (node.id.to_string(), node.measurements)).collect();
     assert_eq!(stored, expected);
-    Outcome { messages: messages as u64, requests, warm, end }
+    Outcome { messages: nodes.values().map(|node| node.messages).sum(), requests, warm, end }
 }
 
-/// Connects as one node after another. How many messages each of them has published.
-async fn come_and_go(port: u16, place: u32, pause: Duration, must_stop: Arc<AtomicBool>) -> BTreeMap<String, i64> {
-    let mut counts = BTreeMap::new();
+/// What a node has published.
+#[derive(Debug, Default)]
+struct Published {
+    messages: u64,
+    lines: i64,
+    /// Without those that were published more than once.
+    measurements: i64,
+}
+
+impl Published {
+    /// The next message of a node: its history, and later its newest lines.
+    fn next(&mut self, node: &str) -> String {
+        let (first, end) =
+            if self.messages == 0 { (0, HISTORY) } else { (self.measurements + 1 - LINES, self.measurements + 1) };
+        self.messages += 1;
+        self.lines += end - first;
+        self.measurements = end;
+        (first..end).map(|number| line(node, number)).collect()
+    }
+}
+
+/// Connects as one node after another, and tells what each of them has published.
+async fn come_and_go(
+    port: u16,
+    place: u32,
+    pause: Duration,
+    must_stop: Arc<AtomicBool>,
+) -> BTreeMap<String, Published> {
+    let mut nodes = BTreeMap::new();
     for visit in 0.. {
         let node = format!("node-{place}-{}", visit % NODES_A_PUBLISHER);
-        let messages: &mut i64 = counts.entry(node.clone()).or_default();
-        let mut publisher = Publisher::connect(port);
+        let published: &mut Published = nodes.entry(node.clone()).or_default();
+        let mut client = Publisher::connect(port);
         let mut ticks = time::interval(pause);
         let leaves = time::Instant::now() + STAY;
         while time::Instant::now() < leaves {
             ticks.tick().await;
-            publisher.publish(&format!("/isems/{node}/csvlog"), lines(&node, *messages)).await;
-            *messages += 1;
+            client.publish(&format!("/isems/{node}/csvlog"), published.next(&node)).await;
         }
-        publisher.finish().await;
+        client.finish().await;
         if must_stop.load(Ordering::Relaxed) {
             break;
         }
     }
-    counts
+    nodes
 }
 
-/// The newest lines of a node, a minute apart.
-fn lines(node: &str, first: i64) -> String {
-    let line = |number| {
-        let time = 1_700_000_000 + 60 * number;
-        format!("{node};1;{time};v1;711;0;18.614;18.614;14.073;100;100;28;11.67;14.086;7;20;52.507309;13.458635;300\n")
-    };
-    (first..first + LINES).map(line).collect()
+/// The line of a node in a minute.
+fn line(node: &str, number: i64) -> String {
+    let time = 1_700_000_000 + 60 * number;
+    format!("{node};1;{time};v1;711;0;18.614;18.614;14.073;100;100;28;11.67;14.086;7;20;52.507309;13.458635;300\n")
 }
 
 /// Asks for the newest measurement of every node, and for those of a node. How many requests that were.
