@@ -1,6 +1,6 @@
 //! Every kind of good and of broken node at once.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{future, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use isems_core::{Collector, RedbRepository, SourceStatus};
 use isems_transport_http::{HttpConfig, HttpTransport, Target};
@@ -132,8 +132,9 @@ async fn good_nodes_are_stored_among_all_kinds_of_broken_ones() {
     for target in targets_of(&useless) {
         until("it has failed", || async { failed(&target).is_some() }).await;
     }
+    let up = || future::ready(sources().values().filter(|source| source.up).count() == GOOD_NODES);
+    until("all good nodes are up", up).await;
     let sources = sources();
-    assert_eq!(sources.values().filter(|source| source.up).count(), GOOD_NODES);
     for (server, target) in unending.iter().zip(targets_of(&unending)) {
         assert_eq!(server.requests(), 1, "{target}");
         assert!(!sources.contains_key(target.as_str()), "its poll is still under way");

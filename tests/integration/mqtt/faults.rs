@@ -1,16 +1,15 @@
 //! Brokers that fail. The collector survives them all, does not hammer at them, and says once what is wrong.
 
 use std::{
+    cell::RefCell,
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Once},
     time::Duration,
 };
 
 use isems_core::{Backoff, RedbRepository, TransportState};
 use rumqttc::{ConnectReturnCode, Packet, SubAck, SubscribeReasonCode};
 use tokio::{io::AsyncReadExt, time};
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{Running, gate::Gate, line, peer::Broker, seconds};
 
@@ -96,30 +95,31 @@ fn memory() -> Arc<RedbRepository> {
     Arc::new(RedbRepository::in_memory().expect("memory"))
 }
 
-/// What is logged on this thread, line by line.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Records until the guard is dropped.
-    fn start() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().without_time().with_ansi(false);
-        let guard = subscriber.with_writer(move || writer.clone()).finish().set_default();
-        (log, guard)
-    }
-
-    fn lines(&self, level: &str) -> Vec<String> {
-        let bytes = self.0.lock().expect("no test has panicked here");
-        let text = String::from_utf8(bytes.clone()).expect("it is text");
-        text.lines().map(str::to_owned).filter(|line| line.trim_start().starts_with(level)).collect()
-    }
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Records what is logged on this thread from now on. There is one subscriber for all threads: what one for a thread alone
+/// is told of depends on the others.
+fn record_log() {
+    static START: Once = Once::new();
+    START.call_once(|| tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(|| Log).init());
+    LOG.take();
+}
+
+/// The recorded lines of a level.
+fn logged(level: &str) -> Vec<String> {
+    let text = LOG.with_borrow(|bytes| String::from_utf8(bytes.clone()).expect("it is text"));
+    text.lines().map(str::to_owned).filter(|line| line.trim_start().starts_with(level)).collect()
+}
+
+/// Writes to the record of its thread.
+struct Log;
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no test has panicked here").write(bytes)
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -146,7 +146,7 @@ async fn a_fault_is_waited_out() {
 #[tokio::test]
 async fn a_fault_is_logged_once_and_survived() {
     for fault in Fault::ALL.into_iter().filter(|fault| *fault != Fault::ClosesWhenSubscribed) {
-        let (log, _guard) = Log::start();
+        record_log();
         let broker = Broker::start().await;
         let repository = memory();
         let running = Running::start(repository.clone(), broker.config());
@@ -161,7 +161,7 @@ async fn a_fault_is_logged_once_and_survived() {
         assert_eq!((status.state, status.received, status.stored), (TransportState::Running, 1, 1), "{fault:?}");
         assert_eq!(seconds(&*repository, "Hut").await, [0]);
         for (level, wanted) in [("ERROR", 0), ("WARN", 1), ("INFO", 1)] {
-            let lines = log.lines(level);
+            let lines = logged(level);
             assert_eq!(lines.len(), wanted, "{fault:?}: {lines:#?}");
         }
     }
@@ -169,7 +169,7 @@ async fn a_fault_is_logged_once_and_survived() {
 
 #[tokio::test]
 async fn a_disk_that_is_full_is_logged_once_each_time() {
-    let (log, _guard) = Log::start();
+    record_log();
     let broker = Broker::start().await;
     let gate = Gate::closed();
     gate.open();
@@ -185,7 +185,7 @@ async fn a_disk_that_is_full_is_logged_once_each_time() {
         gate.set_broken(false);
         peer.publish(1, "/isems/Hut/csvlog", line("Hut", 0)).await;
         peer.expect_ack(1).await;
-        let lines = log.lines("WARN");
+        let lines = logged("WARN");
         assert_eq!(lines.iter().filter(|line| line.contains("the disk is full")).count(), outage, "{lines:#?}");
     }
 }
