@@ -15,6 +15,7 @@
 
 mod drive;
 mod failing;
+mod hooked;
 pub mod repository;
 mod sample;
 mod stalling;
@@ -22,6 +23,7 @@ pub mod transport;
 
 pub use self::{
     drive::{Driven, drive, drive_into},
-    failing::FailingRepository,
+    failing::{FailingRepository, FirstStoresFail},
+    hooked::{HookedRepository, StoreHook},
     sample::{SAMPLE_JSON, SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
 };

@@ -6,12 +6,12 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, Payload, RedbRepository, Reject, Repository,
-    RepositoryError, Stored, Transport, async_trait, decode,
+    Batch, BoxError, Inbox, Measurement, Payload, RedbRepository, Repository, RepositoryError, Stored, Transport,
+    async_trait, decode,
     simulation::Fleet,
     testing::{
-        self, FailingRepository, SAMPLE_JSON, SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement,
-        transport::Source,
+        self, FailingRepository, HookedRepository, SAMPLE_JSON, SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME, StoreHook,
+        sample_measurement, transport::Source,
     },
 };
 
@@ -115,48 +115,21 @@ async fn a_transport_that_ignores_errors_loses_something() {
     testing::transport::conformance(async || Queue::new(Habit::IgnoresErrors)).await;
 }
 
-/// A repository that spoils what passes through it.
-struct Spoiled {
-    repository: RedbRepository,
-    spoils: fn(&mut Batch),
-}
+/// Spoils what is stored.
+struct Spoils(fn(&mut Batch));
 
 #[async_trait]
-impl Repository for Spoiled {
-    async fn store(&self, mut batch: Batch) -> Result<Stored, RepositoryError> {
-        (self.spoils)(&mut batch);
-        self.repository.store(batch).await
-    }
-
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        self.repository.nodes().await
-    }
-
-    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
-        self.repository.node(id).await
-    }
-
-    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
-        self.repository.measurements(query).await
-    }
-
-    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
-        self.repository.delete(node, from, to).await
-    }
-
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        self.repository.rejects(limit).await
-    }
-
-    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
-        self.repository.metadata(key).await
+impl StoreHook for Spoils {
+    async fn store(&self, repository: &dyn Repository, mut batch: Batch) -> Result<Stored, RepositoryError> {
+        (self.0)(&mut batch);
+        repository.store(batch).await
     }
 }
 
 async fn judge(spoils: fn(&mut Batch)) {
-    testing::repository::conformance(async || Spoiled {
-        repository: RedbRepository::in_memory().expect("memory suffices"),
-        spoils,
+    testing::repository::conformance(async || {
+        let repository = RedbRepository::in_memory().expect("memory suffices");
+        HookedRepository::over(Arc::new(repository), Spoils(spoils))
     })
     .await;
 }

@@ -11,7 +11,7 @@ use isems_core::{Backoff, RedbRepository, TransportState};
 use rumqttc::{ConnectReturnCode, Packet, SubAck, SubscribeReasonCode};
 use tokio::{io::AsyncReadExt, time};
 
-use super::{Running, gate::Gate, line, peer::Broker, seconds};
+use super::{Running, gate::gated, line, peer::Broker, seconds};
 
 /// What a broker does to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,9 +171,10 @@ async fn a_fault_is_logged_once_and_survived() {
 async fn a_disk_that_is_full_is_logged_once_each_time() {
     record_log();
     let broker = Broker::start().await;
-    let gate = Gate::closed();
+    let repository = gated();
+    let gate = &repository.hook;
     gate.open();
-    let _running = Running::start(gate.clone(), broker.config());
+    let _running = Running::start(repository.clone(), broker.config());
     let mut peer = broker.accept_session().await;
     for outage in 1..=2 {
         gate.set_broken(true);

@@ -9,7 +9,13 @@ use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use rumqttc::Packet;
 use tokio::time;
 
-use super::{Running, SILENCE, eventually, gate::Gate, line, lines, peer::Broker, seconds};
+use super::{
+    Running, SILENCE, eventually,
+    gate::{Gate, gated},
+    line, lines,
+    peer::Broker,
+    seconds,
+};
 use crate::server::TestService;
 
 const TOPIC: &str = "/isems/Hut/csvlog";
@@ -26,11 +32,12 @@ pub(super) async fn until_waiting(gate: &Gate, count: usize) {
 async fn a_broker_that_sends_more_than_is_stored_is_held_up_and_reading_goes_on() {
     const MESSAGES: usize = 5_000;
     let broker = Broker::start().await;
-    let gate = Gate::closed();
+    let repository = gated();
+    let gate = &repository.hook;
     gate.open();
     let config = MqttConfig { max_in_flight: 64, ..broker.config() };
     let transport = MqttTransport::new(config).expect("it is valid");
-    let service = TestService::with(gate.clone(), |service| service, Some(Box::new(transport))).await;
+    let service = TestService::with(repository.clone(), |service| service, Some(Box::new(transport))).await;
     let mut peer = broker.accept_session().await;
     peer.publish(1, TOPIC, line("Hut", 0)).await;
     peer.expect_ack(1).await;
@@ -41,7 +48,7 @@ async fn a_broker_that_sends_more_than_is_stored_is_held_up_and_reading_goes_on(
         // 30 MB, of which the connection holds some on the way.
         async move { peer.flood(TOPIC, &lines("Hut", 0..50), MESSAGES, &written).await }
     });
-    until_waiting(&gate, 64).await;
+    until_waiting(gate, 64).await;
     let mut before = 0;
     let held_up = || {
         let now = written.load(Ordering::Relaxed);
@@ -58,14 +65,15 @@ async fn a_broker_that_sends_more_than_is_stored_is_held_up_and_reading_goes_on(
     assert_eq!(gate.waiting(), 64);
     gate.open();
     flood.await.expect("all are acknowledged");
-    assert_eq!(seconds(&*gate, "Hut").await, (0..50).collect::<Vec<_>>());
+    assert_eq!(seconds(&*repository, "Hut").await, (0..50).collect::<Vec<_>>());
 }
 
 #[tokio::test]
 async fn large_messages_are_bounded_by_their_bytes() {
     let broker = Broker::start().await;
-    let gate = Gate::closed();
-    let _running = Running::start(gate.clone(), broker.config());
+    let repository = gated();
+    let gate = &repository.hook;
+    let _running = Running::start(repository.clone(), broker.config());
     let mut peer = broker.accept_session().await;
     let publish = async {
         for id in 1..=40 {
@@ -74,7 +82,7 @@ async fn large_messages_are_bounded_by_their_bytes() {
     };
     // 32 MiB are reached by 34 of these messages.
     let waiting = async {
-        until_waiting(&gate, 34).await;
+        until_waiting(gate, 34).await;
         gate.open();
     };
     tokio::join!(publish, waiting);
@@ -86,9 +94,10 @@ async fn large_messages_are_bounded_by_their_bytes() {
 #[tokio::test]
 async fn the_session_outlives_a_stall_that_is_longer_than_the_keep_alive() {
     let broker = Broker::start().await;
-    let gate = Gate::closed();
+    let repository = gated();
+    let gate = &repository.hook;
     let config = MqttConfig { max_in_flight: 2, keep_alive_seconds: 1, ..broker.config() };
-    let running = Running::start(gate.clone(), config);
+    let running = Running::start(repository.clone(), config);
     let mut peer = broker.accept_session().await;
     // The answer to this ping stands behind messages.
     peer.read_ping().await;

@@ -3,45 +3,21 @@
 use std::sync::Arc;
 
 use isems_core::{
-    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, Reject, Repository,
-    RepositoryError, Stored, Transport, async_trait,
+    Batch, BoxError, Inbox, RedbRepository, Repository, RepositoryError, Stored, Transport, async_trait,
+    testing::{HookedRepository, StoreHook},
 };
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::TestService;
 
-/// A repository on a disk that is full.
-struct FullDisk(RedbRepository);
+/// A disk that is full.
+struct FullDisk;
 
 #[async_trait]
-impl Repository for FullDisk {
-    async fn store(&self, _: Batch) -> Result<Stored, RepositoryError> {
+impl StoreHook for FullDisk {
+    async fn store(&self, _: &dyn Repository, _: Batch) -> Result<Stored, RepositoryError> {
         Err(RepositoryError::Storage { action: "write", source: "no space left on device".into() })
-    }
-
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        self.0.nodes().await
-    }
-
-    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
-        self.0.node(id).await
-    }
-
-    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
-        self.0.measurements(query).await
-    }
-
-    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
-        self.0.delete(node, from, to).await
-    }
-
-    async fn rejects(&self, limit: usize) -> Result<Vec<Reject>, RepositoryError> {
-        self.0.rejects(limit).await
-    }
-
-    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
-        self.0.metadata(key).await
     }
 }
 
@@ -83,7 +59,7 @@ async fn a_source_that_is_away_does_not_make_the_server_unready() {
 
 #[tokio::test]
 async fn a_database_that_cannot_be_written_makes_it_unready_and_reads_go_on() {
-    let repository = FullDisk(RedbRepository::in_memory().unwrap());
+    let repository = HookedRepository::over(Arc::new(RedbRepository::in_memory().unwrap()), FullDisk);
     let service = TestService::with(Arc::new(repository), |service| service, None).await;
     let response = service.get("/readyz").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -9,7 +9,7 @@ use isems_core::{RedbRepository, Repository, TransportStatus};
 use isems_transport_mqtt::MqttConfig;
 use tokio::time;
 
-use super::{Running, certificates::Certificates, gate::Gate, line, lines, overload::until_waiting, seconds};
+use super::{Running, certificates::Certificates, gate::gated, line, lines, overload::until_waiting, seconds};
 use crate::{
     programs::{Mosquitto, Publisher},
     soak,
@@ -141,11 +141,12 @@ async fn a_fleet_whose_nodes_come_and_go_is_stored_exactly() {
 async fn a_store_that_stalls_holds_the_broker_up_at_its_window() {
     const WINDOW: usize = 20;
     let broker = Mosquitto::start(&format!("max_inflight_messages {WINDOW}"));
-    let gate = Gate::closed();
-    let running = Running::start(gate.clone(), broker.config());
+    let repository = gated();
+    let gate = &repository.hook;
+    let running = Running::start(repository.clone(), broker.config());
     running.until_up().await;
     broker.publish((0..500).map(|second| (TOPIC.into(), line("Hut", second)))).await;
-    until_waiting(&gate, WINDOW).await;
+    until_waiting(gate, WINDOW).await;
     gate.open();
     running.until(|status| status.stored == 500).await;
     assert_eq!(running.status().received, 500, "nothing came again");
