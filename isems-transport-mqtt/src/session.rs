@@ -8,7 +8,10 @@ use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PubAck, PubRec, Publish, QoS, Request, SubAck,
     Subscribe, SubscribeFilter, SubscribeReasonCode,
 };
-use tokio::{select, time};
+use tokio::{
+    select,
+    time::{self, Instant},
+};
 use tracing::warn;
 
 use crate::{MqttConfig, Topic, error::SessionError};
@@ -16,7 +19,8 @@ use crate::{MqttConfig, Topic, error::SessionError};
 /// How many seconds the broker has to accept a connection, and to take what is written to it.
 const CONNECT_SECONDS: u64 = 10;
 
-/// How long the broker has to answer the subscription. It may send what it has queued before.
+/// How long the broker has to answer the subscription, from the last message on that was stored: it may send what it has
+/// queued before.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many bytes of messages are stored at a time. One message alone may be larger.
@@ -49,6 +53,7 @@ pub(crate) async fn run(
         select! {
             biased;
             Some(delivered) = deliveries.next() => {
+                subscribe_deadline.as_mut().reset(Instant::now() + SUBSCRIBE_TIMEOUT);
                 let mut acknowledgements = Vec::new();
                 let mut failure = None;
                 let mut next: Option<Result<Publish, RepositoryError>> = Some(delivered);
@@ -88,7 +93,7 @@ pub(crate) async fn run(
             },
             // While nothing is read, the event loop sends no pings either, and the broker would take us for dead.
             () = time::sleep(keep_alive), if !has_room => send(&mut event_loop, [Packet::PingReq]).await?,
-            () = &mut subscribe_deadline, if !is_subscribed => return Err(SessionError::SubscriptionUnanswered),
+            () = &mut subscribe_deadline, if !is_subscribed && has_room => return Err(SessionError::SubscriptionUnanswered),
         }
     }
 }

@@ -85,7 +85,7 @@ impl Fault {
 }
 
 /// Lets time pass for the client.
-async fn pass(duration: Duration) {
+pub(super) async fn pass(duration: Duration) {
     time::pause();
     time::advance(duration).await;
     time::resume();

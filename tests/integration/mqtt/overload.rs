@@ -1,16 +1,20 @@
 //! More messages than can be stored: no more are read, and who asks for measurements does not wait.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
-use rumqttc::Packet;
+use rumqttc::{ConnectReturnCode, Packet};
 use tokio::time;
 
 use super::{
     Running, SILENCE, eventually,
+    faults::pass,
     gate::{Gate, gated},
     line, lines,
     peer::Broker,
@@ -114,5 +118,35 @@ async fn the_session_outlives_a_stall_that_is_longer_than_the_keep_alive() {
     for id in 1..=30 {
         peer.expect_ack(id).await;
     }
+    assert_eq!(running.status().last_error, None);
+}
+
+/// The broker sends what it has queued first.
+#[tokio::test]
+async fn a_subscription_is_answered_behind_a_backlog_of_minutes() {
+    let broker = Broker::start().await;
+    let repository = gated();
+    repository.hook.open();
+    let running = Running::start(repository.clone(), MqttConfig { keep_alive_seconds: 600, ..broker.config() });
+    let mut peer = broker.accept().await;
+    peer.answer_connect(ConnectReturnCode::Success).await;
+    let subscribe = peer.read_subscribe().await;
+    for id in 1..=3 {
+        peer.publish(id, TOPIC, line("Hut", id.into())).await;
+        peer.expect_ack(id).await;
+        pass(Duration::from_secs(50)).await;
+    }
+    repository.hook.close();
+    for id in 4..=300 {
+        peer.publish(id, TOPIC, line("Hut", id.into())).await;
+    }
+    until_waiting(&repository.hook, 256).await;
+    pass(Duration::from_secs(70)).await;
+    repository.hook.open();
+    for id in 4..=300 {
+        peer.expect_ack(id).await;
+    }
+    peer.grant(&subscribe).await;
+    running.until_up().await;
     assert_eq!(running.status().last_error, None);
 }

@@ -96,9 +96,13 @@ impl Peer {
     pub(super) async fn let_in(&mut self) -> Subscribe {
         self.answer_connect(ConnectReturnCode::Success).await;
         let subscribe = self.read_subscribe().await;
+        self.grant(&subscribe).await;
+        subscribe
+    }
+
+    pub(super) async fn grant(&mut self, subscribe: &Subscribe) {
         let granted = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce); subscribe.filters.len()];
         self.send(Packet::SubAck(SubAck::new(subscribe.pkid, granted))).await;
-        subscribe
     }
 
     pub(super) async fn answer_connect(&mut self, code: ConnectReturnCode) {
