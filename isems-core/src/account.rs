@@ -73,11 +73,18 @@ pub struct SourceStatus {
 
 /// The live account behind the snapshots. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Account(Arc<Mutex<TransportStatus>>);
+pub(crate) struct Account(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    status: TransportStatus,
+    /// The failure that was logged last, until something is delivered: then the same again is news.
+    logged: Option<String>,
+}
 
 impl Account {
     pub(crate) fn new(name: &str) -> Self {
-        Self(Arc::new(Mutex::new(TransportStatus {
+        let status = TransportStatus {
             name: name.into(),
             state: TransportState::Starting,
             received: 0,
@@ -87,23 +94,26 @@ impl Account {
             last_success: None,
             last_error: None,
             sources: BTreeMap::new(),
-        })))
+        };
+        Self(Arc::new(Mutex::new(State { status, logged: None })))
     }
 
     pub(crate) fn snapshot(&self) -> TransportStatus {
-        self.lock().clone()
+        self.lock().status.clone()
     }
 
     pub(crate) fn received(&self) -> u64 {
-        self.lock().received
+        self.lock().status.received
     }
 
     pub(crate) fn set_state(&self, state: TransportState) {
-        self.lock().state = state;
+        self.lock().status.state = state;
     }
 
     pub(crate) fn add(&self, receipt: &Receipt) {
-        let mut status = self.lock();
+        let mut state = self.lock();
+        state.logged = None;
+        let status = &mut state.status;
         status.received += receipt.received;
         status.stored += receipt.stored;
         status.duplicates += receipt.duplicates;
@@ -111,17 +121,19 @@ impl Account {
         status.last_success = Some(unix_now());
     }
 
-    /// Notes a failure. Whether it is another one than the last.
+    /// Notes a failure. Whether it is to be logged: not when it is the one that was logged last.
     pub(crate) fn fail(&self, message: String) -> bool {
-        let mut status = self.lock();
-        let is_new = status.last_error.as_ref().is_none_or(|last| last.message != message);
-        status.last_error = Some(LastError { at: unix_now(), message });
+        let mut state = self.lock();
+        let is_new = state.logged.as_ref() != Some(&message);
+        state.logged = Some(message.clone());
+        state.status.last_error = Some(LastError { at: unix_now(), message });
         is_new
     }
 
     /// Notes how a source fares, and logs it when that changed.
     pub(crate) fn set_source(&self, source: &str, error: Option<&dyn fmt::Display>) {
-        let mut status = self.lock();
+        let mut state = self.lock();
+        let State { status, logged } = &mut *state;
         let now = unix_now();
         let before = status.sources.get(source);
         let changed = before.is_none_or(|before| before.up != error.is_none());
@@ -138,12 +150,14 @@ impl Account {
             None => {}
         }
         if let Some(error) = &error {
-            status.last_error = Some(LastError { at: now, message: format!("{source}: {error}") });
+            let message = format!("{source}: {error}");
+            *logged = Some(message.clone());
+            status.last_error = Some(LastError { at: now, message });
         }
         status.sources.insert(source.into(), SourceStatus { up: error.is_none(), since, error });
     }
 
-    fn lock(&self) -> MutexGuard<'_, TransportStatus> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

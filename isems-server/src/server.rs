@@ -199,6 +199,8 @@ fn with_transports(
             client_id: service.mqtt_client_id.clone(),
             topics: service.mqtt_topics.clone(),
             ca_file: service.mqtt_ca_file.clone(),
+            certificate_file: service.mqtt_certificate_file.clone(),
+            key_file: service.mqtt_key_file.clone(),
             ..MqttConfig::default()
         };
         collector = collector.transport(MqttTransport::new(config)?);

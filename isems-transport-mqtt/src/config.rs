@@ -28,6 +28,12 @@ pub struct MqttConfig {
     /// A PEM file with the certificates of the authorities to trust, for a broker with TLS. It is read when the transport
     /// is made. Default: the authorities that the system trusts.
     pub ca_file: Option<PathBuf>,
+    /// A PEM file with the certificate to show to a broker with TLS that asks for one, followed by those of intermediate
+    /// authorities, if there are any. It is read when the transport is made, and needs [`key_file`](Self::key_file).
+    /// Default: none.
+    pub certificate_file: Option<PathBuf>,
+    /// A PEM file with the private key of [`certificate_file`](Self::certificate_file), without a passphrase.
+    pub key_file: Option<PathBuf>,
     /// The largest message that is read, in bytes of payload, 1 to [`MqttConfig::PACKET_BYTES_LIMIT`]. A larger one is
     /// rejected as `too_large`. Default: 1 MiB.
     pub max_packet_bytes: usize,
@@ -56,11 +62,7 @@ impl MqttConfig {
         {
             return Err(InvalidMqttConfig::ClientId { client_id: id.clone() });
         }
-        if let Some(path) = &self.ca_file
-            && !self.broker.is_encrypted()
-        {
-            return Err(InvalidMqttConfig::CaFileUnused { path: path.clone(), broker: self.broker.clone() });
-        }
+        self.check_files()?;
         let in_range = |name, value, limit| match value {
             0 => Err(InvalidMqttConfig::OutOfRange { name, value, limit }),
             value if value > limit => Err(InvalidMqttConfig::OutOfRange { name, value, limit }),
@@ -69,6 +71,28 @@ impl MqttConfig {
         in_range("max_packet_bytes", self.max_packet_bytes, Self::PACKET_BYTES_LIMIT)?;
         in_range("max_in_flight", self.max_in_flight, u16::MAX.into())?;
         in_range("keep_alive_seconds", self.keep_alive_seconds.into(), u16::MAX.into())
+    }
+
+    /// A file that would not be used is a misunderstanding.
+    fn check_files(&self) -> Result<(), InvalidMqttConfig> {
+        let files =
+            [("ca_file", &self.ca_file), ("certificate_file", &self.certificate_file), ("key_file", &self.key_file)];
+        for (name, path) in files {
+            if let Some(path) = path
+                && !self.broker.is_encrypted()
+            {
+                return Err(InvalidMqttConfig::FileUnused { name, path: path.clone(), broker: self.broker.clone() });
+            }
+        }
+        match (&self.certificate_file, &self.key_file) {
+            (Some(path), None) => {
+                Err(InvalidMqttConfig::FileAlone { name: "certificate_file", path: path.clone(), missing: "key_file" })
+            }
+            (None, Some(path)) => {
+                Err(InvalidMqttConfig::FileAlone { name: "key_file", path: path.clone(), missing: "certificate_file" })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -79,6 +103,8 @@ impl Default for MqttConfig {
             client_id: None,
             topics: ["/isems/+/csvlog", "/isems/+/data.json", "isems/+/+/+/data.json"].map(Into::into).into(),
             ca_file: None,
+            certificate_file: None,
+            key_file: None,
             max_packet_bytes: 1 << 20,
             max_in_flight: 256,
             keep_alive_seconds: 30,
@@ -117,17 +143,31 @@ pub enum InvalidMqttConfig {
         /// The largest value that it can have.
         limit: usize,
     },
-    /// There is a file of authorities for a connection without TLS.
-    #[error("ca_file {path:?} is of no use for broker {broker}: write mqtts:// or leave ca_file out")]
-    CaFileUnused {
+    /// There is a file for TLS, and the connection is one without.
+    #[error("{name} {path:?} is of no use for broker {broker}: write mqtts:// or leave {name} out")]
+    FileUnused {
+        /// The name of the field.
+        name: &'static str,
         /// The file.
         path: PathBuf,
         /// The broker.
         broker: Broker,
     },
-    /// The file of authorities cannot be used.
-    #[error("cannot read certificates from ca_file {path:?}: {source}")]
-    CaFile {
+    /// There is a certificate without its key, or a key without its certificate.
+    #[error("{name} {path:?} is of no use alone: set {missing} too")]
+    FileAlone {
+        /// The name of the field.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The name of the field that must be set too.
+        missing: &'static str,
+    },
+    /// A file with certificates or a key cannot be used.
+    #[error("cannot use {name} {path:?}: {source}")]
+    File {
+        /// The name of the field.
+        name: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.

@@ -45,8 +45,10 @@ fn explain(error: &ConnectionError) -> String {
         ConnectionError::ConnectionRefused(code) => explain_refusal(*code).into(),
         ConnectionError::NetworkTimeout => "the broker does not answer in time".into(),
         ConnectionError::FlushTimeout => "the broker does not take what is sent to it in time".into(),
-        ConnectionError::Io(error) => explain_io(error),
-        ConnectionError::Tls(TlsError::Io(error)) => explain_tls(error),
+        ConnectionError::Tls(TlsError::Io(error)) if tls_error(error).is_none() => {
+            format!("TLS failed: {}", explain_io(error))
+        }
+        ConnectionError::Io(error) | ConnectionError::Tls(TlsError::Io(error)) => explain_io(error),
         ConnectionError::MqttState(error) => explain_state(error),
         ConnectionError::NotConnAck(_) => "what answers there is no MQTT broker".into(),
         other => other.to_string(),
@@ -64,7 +66,15 @@ fn explain_refusal(code: ConnectReturnCode) -> &'static str {
     }
 }
 
+/// With TLS 1.3 a broker refuses a client's certificate after the handshake, so that TLS can fail in any reading.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
 fn explain_io(error: &io::Error) -> String {
+    if let Some(error) = tls_error(error) {
+        return explain_tls(error);
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: no broker listens there".into(),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => closed(),
@@ -76,15 +86,26 @@ fn explain_io(error: &io::Error) -> String {
     }
 }
 
-fn explain_tls(error: &io::Error) -> String {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
+fn explain_tls(error: &rustls::Error) -> String {
+    use rustls::{AlertDescription as Alert, Error};
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "no trusted authority has signed the broker's certificate: set ca_file to the one that has".into()
         }
-        Some(rustls::Error::InvalidMessage(_)) => "the broker does not speak TLS at this port".into(),
-        Some(error) => format!("TLS failed: {error}"),
-        None => format!("TLS failed: {}", explain_io(error)),
+        Error::InvalidMessage(_) => "the broker does not speak TLS at this port".into(),
+        Error::AlertReceived(Alert::CertificateRequired) => {
+            "the broker asks for a certificate: set certificate_file and key_file".into()
+        }
+        Error::AlertReceived(
+            Alert::UnknownCA
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::DecryptError,
+        ) => format!("the broker refuses the certificate of certificate_file ({error})"),
+        error => format!("TLS failed: {error}"),
     }
 }
 

@@ -8,7 +8,10 @@ use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PubAck, PubRec, Publish, QoS, Request, SubAck,
     Subscribe, SubscribeFilter, SubscribeReasonCode,
 };
-use tokio::{select, time};
+use tokio::{
+    select,
+    time::{self, Instant},
+};
 use tracing::warn;
 
 use crate::{MqttConfig, Topic, error::SessionError};
@@ -16,7 +19,8 @@ use crate::{MqttConfig, Topic, error::SessionError};
 /// How many seconds the broker has to accept a connection, and to take what is written to it.
 const CONNECT_SECONDS: u64 = 10;
 
-/// How long the broker has to answer the subscription. It may send what it has queued before.
+/// How long the broker has to answer the subscription, from the last message on that was stored: it may send what it has
+/// queued before.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many bytes of messages are stored at a time. One message alone may be larger.
@@ -35,15 +39,21 @@ pub(crate) async fn run(
     let (_, mut event_loop) = connect(options);
     let mut subscribe_deadline = pin!(time::sleep(SUBSCRIBE_TIMEOUT));
     let mut is_subscribed = false;
+    let keep_alive = Duration::from_secs(config.keep_alive_seconds.into());
     let mut deliveries = FuturesOrdered::new();
     let mut bytes_in_flight = 0;
     loop {
         let has_room = deliveries.len() < config.max_in_flight && bytes_in_flight < IN_FLIGHT_BYTES;
+        if !has_room {
+            // The answer to a ping may stand behind messages that cannot be read yet, so it is not missed.
+            event_loop.state.await_pingresp = false;
+        }
         // A poll is given up when a delivery is done. That loses nothing: what it has read is kept in the event loop. While
         // it connects there are no deliveries.
         select! {
             biased;
             Some(delivered) = deliveries.next() => {
+                subscribe_deadline.as_mut().reset(Instant::now() + SUBSCRIBE_TIMEOUT);
                 let mut acknowledgements = Vec::new();
                 let mut failure = None;
                 let mut next: Option<Result<Publish, RepositoryError>> = Some(delivered);
@@ -81,7 +91,9 @@ pub(crate) async fn run(
                 }
                 _ => {}
             },
-            () = &mut subscribe_deadline, if !is_subscribed => return Err(SessionError::SubscriptionUnanswered),
+            // While nothing is read, the event loop sends no pings either, and the broker would take us for dead.
+            () = time::sleep(keep_alive), if !has_room => send(&mut event_loop, [Packet::PingReq]).await?,
+            () = &mut subscribe_deadline, if !is_subscribed && has_room => return Err(SessionError::SubscriptionUnanswered),
         }
     }
 }
@@ -98,16 +110,22 @@ fn acknowledgement(publish: &Publish) -> Option<Request> {
 /// Writes requests to the broker at once, past the event loop's queue: the event loop takes one request from there for every
 /// ten messages that it reads, so that under load acknowledgements would fall behind without end.
 async fn write(event_loop: &mut EventLoop, requests: impl IntoIterator<Item = Request>) -> Result<(), SessionError> {
-    let EventLoop { state, network: Some(network), .. } = event_loop else { return Ok(()) };
-    let written = async {
-        for request in requests {
-            if let Some(packet) = state.handle_outgoing_packet(request)? {
-                network.write(packet).await?;
-            }
+    let mut packets = Vec::new();
+    for request in requests {
+        packets.extend(event_loop.state.handle_outgoing_packet(request).map_err(ConnectionError::MqttState)?);
+    }
+    send(event_loop, packets).await
+}
+
+async fn send(event_loop: &mut EventLoop, packets: impl IntoIterator<Item = Packet>) -> Result<(), SessionError> {
+    let Some(network) = &mut event_loop.network else { return Ok(()) };
+    let sent = async {
+        for packet in packets {
+            network.write(packet).await?;
         }
         network.flush().await
     };
-    match time::timeout(Duration::from_secs(CONNECT_SECONDS), written).await {
+    match time::timeout(Duration::from_secs(CONNECT_SECONDS), sent).await {
         Ok(result) => result.map_err(|error| ConnectionError::MqttState(error).into()),
         Err(_) => Err(ConnectionError::FlushTimeout.into()),
     }

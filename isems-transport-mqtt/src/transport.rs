@@ -31,8 +31,7 @@ impl MqttTransport {
     /// Checks the configuration and reads the certificates it names. The transport's name is `mqtt`.
     pub fn new(config: MqttConfig) -> Result<Self, InvalidMqttConfig> {
         config.check()?;
-        let tls =
-            if config.broker.is_encrypted() { Some(tls::client_config(config.ca_file.as_deref())?) } else { None };
+        let tls = if config.broker.is_encrypted() { Some(tls::client_config(&config)?) } else { None };
         Ok(Self { name: "mqtt".into(), config, tls, must_discard_session: false })
     }
 

@@ -5,19 +5,18 @@
 //! cargo bench -p isems-tests --bench mqtt [-- MESSAGES]
 //! ```
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../integration/mqtt/mosquitto/server.rs"]
-mod server;
+#[expect(dead_code, unused_imports, reason = "the tests use more of it")]
+#[path = "../integration/programs/mod.rs"]
+mod programs;
 
 use std::{env, fmt::Write, future::Future, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use isems_core::{Collector, Limits, Monitor, RedbRepository};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
-use self::server::Mosquitto;
+use self::programs::{Mosquitto, Publisher};
 
 const PUBLISHERS: usize = 10;
 const NODES_A_PUBLISHER: usize = 100;
@@ -107,26 +106,14 @@ async fn until(condition: impl Fn() -> bool) {
     }
 }
 
-/// Publishes the messages of a publisher's nodes in turn, as fast as the broker acknowledges them.
+/// Publishes the messages of a publisher's nodes in turn, as fast as the broker accepts them.
 async fn publish(port: u16, number: usize, count: usize) {
-    let mut options = MqttOptions::new(format!("publisher-{number}"), "127.0.0.1", port);
-    options.set_inflight(100);
-    let (client, mut event_loop) = AsyncClient::new(options, 100);
-    let queue = tokio::spawn(async move {
-        for message in 0..count {
-            let node = format!("node-{number}-{}", message % NODES_A_PUBLISHER);
-            let payload = payload(&node, message / NODES_A_PUBLISHER);
-            let topic = format!("/isems/{node}/csvlog");
-            client.publish(topic, QoS::AtLeastOnce, false, payload).await.expect("the event loop runs");
-        }
-        client
-    });
-    let mut acknowledged = 0;
-    while acknowledged < count {
-        let event = event_loop.poll().await.expect("the broker is there");
-        acknowledged += usize::from(matches!(event, Event::Incoming(Packet::PubAck(_))));
+    let mut publisher = Publisher::connect(port);
+    for message in 0..count {
+        let node = format!("node-{number}-{}", message % NODES_A_PUBLISHER);
+        publisher.publish(&format!("/isems/{node}/csvlog"), payload(&node, message / NODES_A_PUBLISHER)).await;
     }
-    drop(queue.await);
+    publisher.finish().await;
 }
 
 /// Five lines, 15 seconds apart, of which the message before brought four.

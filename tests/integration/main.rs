@@ -3,4 +3,6 @@
 mod core;
 mod http;
 mod mqtt;
+mod programs;
 mod server;
+mod soak;

@@ -15,6 +15,7 @@
 
 mod drive;
 mod failing;
+mod hooked;
 pub mod rejects;
 pub mod repository;
 mod sample;
@@ -23,6 +24,7 @@ pub mod transport;
 
 pub use self::{
     drive::{Driven, drive, drive_into},
-    failing::FailingRepository,
+    failing::{FailingRepository, FirstStoresFail},
+    hooked::{HookedRepository, StoreHook},
     sample::{SAMPLE_JSON, SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
 };

@@ -1,7 +1,7 @@
 //! A repository that stops answering, for tests of what is stopped meanwhile.
 
 use std::{
-    fmt, future,
+    future,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,9 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::{
-    Batch, Measurement, MeasurementQuery, Node, NodeId, RejectPage, RejectQuery, Repository, RepositoryError, Stored,
-};
+use super::{HookedRepository, StoreHook};
+use crate::{Batch, Repository, RepositoryError, Stored};
 
 /// At which moment of a store a transport is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +23,10 @@ pub enum Moment {
 }
 
 /// A [`Repository`] over another one whose stores of measurements never return after some have.
-pub(super) struct StallingRepository {
-    repository: Arc<dyn Repository>,
+pub(super) type StallingRepository = HookedRepository<LaterStoresStall>;
+
+#[derive(Debug)]
+pub(super) struct LaterStoresStall {
     stores_left: AtomicUsize,
     moment: Moment,
     has_stalled: AtomicBool,
@@ -33,57 +34,28 @@ pub(super) struct StallingRepository {
 
 impl StallingRepository {
     pub(super) fn new(repository: Arc<dyn Repository>, stores: usize, moment: Moment) -> Self {
-        Self { repository, stores_left: stores.into(), moment, has_stalled: false.into() }
+        let hook = LaterStoresStall { stores_left: stores.into(), moment, has_stalled: false.into() };
+        Self::over(repository, hook)
     }
 
     pub(super) fn has_stalled(&self) -> bool {
-        self.has_stalled.load(Ordering::SeqCst)
+        self.hook.has_stalled.load(Ordering::SeqCst)
     }
 }
 
 #[async_trait]
-impl Repository for StallingRepository {
-    async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError> {
+impl StoreHook for LaterStoresStall {
+    async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
         let counts = |left: usize| left.checked_sub(1);
         if batch.measurements.is_empty()
             || self.stores_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counts).is_ok()
         {
-            return self.repository.store(batch).await;
+            return repository.store(batch).await;
         }
         if self.moment == Moment::BeforeReturning {
-            self.repository.store(batch).await?;
+            repository.store(batch).await?;
         }
         self.has_stalled.store(true, Ordering::SeqCst);
         future::pending().await
-    }
-
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        self.repository.nodes().await
-    }
-
-    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
-        self.repository.node(id).await
-    }
-
-    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
-        self.repository.measurements(query).await
-    }
-
-    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
-        self.repository.delete(node, from, to).await
-    }
-
-    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
-        self.repository.rejects(query).await
-    }
-
-    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
-        self.repository.metadata(key).await
-    }
-}
-
-impl fmt::Debug for StallingRepository {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("StallingRepository").field("moment", &self.moment).finish_non_exhaustive()
     }
 }

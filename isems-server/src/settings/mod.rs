@@ -178,6 +178,14 @@ pub struct ServiceArguments {
     #[arg(long, env = "ISEMS_MQTT_CA_FILE", value_name = "FILE", hide_env_values = true)]
     pub mqtt_ca_file: Option<PathBuf>,
 
+    /// PEM file with the certificate to show to an mqtts:// broker that asks for one
+    #[arg(long, env = "ISEMS_MQTT_CERTIFICATE_FILE", value_name = "FILE", hide_env_values = true)]
+    pub mqtt_certificate_file: Option<PathBuf>,
+
+    /// PEM file with the private key of that certificate
+    #[arg(long, env = "ISEMS_MQTT_KEY_FILE", value_name = "FILE", hide_env_values = true)]
+    pub mqtt_key_file: Option<PathBuf>,
+
     /// Address to serve HTTP at
     #[arg(long, env = "ISEMS_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:5000", hide_env_values = true,
           value_parser = socket_address)]

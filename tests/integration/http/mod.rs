@@ -3,6 +3,7 @@
 mod broken;
 mod configuration;
 mod conformance;
+mod crowd;
 mod dialects;
 mod fleet;
 mod polling;

@@ -1,12 +1,21 @@
 //! What is acknowledged, when, and in which order.
 
-use std::{future, sync::Arc};
+use std::{
+    future,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use isems_core::{Collector, RedbRepository, Repository};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use rumqttc::{Packet, PubRel, Publish, QoS};
 
-use super::{Running, eventually, gate::Gate, line, lines, peer::Broker, seconds};
+use super::{
+    Running, eventually,
+    gate::{Gate, gated},
+    line, lines,
+    peer::Broker,
+    seconds,
+};
 
 const TOPIC: &str = "/isems/Hut/csvlog";
 
@@ -18,28 +27,30 @@ async fn until_waiting(gate: &Gate, count: usize) {
 #[tokio::test]
 async fn a_message_is_acknowledged_only_when_it_is_stored() {
     let broker = Broker::start().await;
-    let gate = Gate::closed();
-    let _running = Running::start(gate.clone(), broker.config());
+    let repository = gated();
+    let gate = &repository.hook;
+    let _running = Running::start(repository.clone(), broker.config());
     let mut peer = broker.accept_session().await;
     peer.publish(7, TOPIC, line("Hut", 0)).await;
-    until_waiting(&gate, 1).await;
+    until_waiting(gate, 1).await;
     peer.expect_silence().await;
-    assert!(seconds(&*gate, "Hut").await.is_empty());
+    assert!(seconds(&*repository, "Hut").await.is_empty());
     gate.open();
     peer.expect_ack(7).await;
-    assert_eq!(seconds(&*gate, "Hut").await, [0]);
+    assert_eq!(seconds(&*repository, "Hut").await, [0]);
 }
 
 #[tokio::test]
 async fn a_message_that_is_done_before_an_earlier_one_waits_for_it() {
     let broker = Broker::start().await;
-    let gate = Gate::closed();
-    let _running = Running::start(gate.clone(), broker.config());
+    let repository = gated();
+    let gate = &repository.hook;
+    let _running = Running::start(repository.clone(), broker.config());
     let mut peer = broker.accept_session().await;
     peer.publish(3, TOPIC, line("Hut", 0)).await;
     peer.publish(1, TOPIC, "").await;
     peer.publish(2, "/isems/Hut/unknown", "this is rejected without passing the gate").await;
-    until_waiting(&gate, 1).await;
+    until_waiting(gate, 1).await;
     peer.expect_silence().await;
     gate.open();
     for id in [3, 1, 2] {
@@ -50,20 +61,21 @@ async fn a_message_that_is_done_before_an_earlier_one_waits_for_it() {
 #[tokio::test]
 async fn no_more_messages_are_stored_at_a_time_than_configured() {
     let broker = Broker::start().await;
-    let gate = Gate::closed();
-    let _running = Running::start(gate.clone(), MqttConfig { max_in_flight: 4, ..broker.config() });
+    let repository = gated();
+    let gate = &repository.hook;
+    let _running = Running::start(repository.clone(), MqttConfig { max_in_flight: 4, ..broker.config() });
     let mut peer = broker.accept_session().await;
     for id in 1..=50 {
         peer.publish(id, TOPIC, line("Hut", id.into())).await;
     }
-    until_waiting(&gate, 4).await;
+    until_waiting(gate, 4).await;
     peer.expect_silence().await;
     assert_eq!(gate.waiting(), 4);
     gate.open();
     for id in 1..=50 {
         peer.expect_ack(id).await;
     }
-    assert_eq!(seconds(&*gate, "Hut").await, (1..=50).collect::<Vec<_>>());
+    assert_eq!(seconds(&*repository, "Hut").await, (1..=50).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -88,17 +100,18 @@ async fn acknowledgements_keep_up_with_messages() {
     let repository = Arc::new(RedbRepository::in_memory().expect("memory"));
     let running = Running::start(repository, broker.config());
     let mut peer = broker.accept_session().await;
-    peer.flood(TOPIC, 100_000).await;
+    peer.flood(TOPIC, "", 100_000, &AtomicUsize::new(0)).await;
     assert_eq!(running.status().last_error, None);
 }
 
 #[tokio::test]
 async fn a_message_that_cannot_be_stored_is_not_acknowledged_and_stored_when_it_comes_again() {
     let broker = Broker::start().await;
-    let gate = Gate::closed();
+    let repository = gated();
+    let gate = &repository.hook;
     gate.open();
     gate.set_broken(true);
-    let running = Running::start(gate.clone(), broker.config());
+    let running = Running::start(repository.clone(), broker.config());
     for _ in 0..2 {
         let mut peer = broker.accept_session().await;
         peer.publish(1, TOPIC, line("Hut", 0)).await;
@@ -115,21 +128,22 @@ async fn a_message_that_cannot_be_stored_is_not_acknowledged_and_stored_when_it_
     }
     let status = running.status();
     assert_eq!((status.received, status.stored), (2, 2));
-    assert_eq!(seconds(&*gate, "Hut").await, [0, 1]);
+    assert_eq!(seconds(&*repository, "Hut").await, [0, 1]);
 }
 
 #[tokio::test]
 async fn messages_in_flight_when_the_connection_is_lost_are_stored_once_and_acknowledged_on_the_next() {
     let broker = Broker::start().await;
-    let gate = Gate::closed();
-    let running = Running::start(gate.clone(), broker.config());
+    let repository = gated();
+    let gate = &repository.hook;
+    let running = Running::start(repository.clone(), broker.config());
     let mut peer = broker.accept_session().await;
     for id in 1..=3 {
         peer.publish(id, TOPIC, line("Hut", id.into())).await;
     }
-    until_waiting(&gate, 3).await;
+    until_waiting(gate, 3).await;
     drop(peer);
-    until_waiting(&gate, 0).await;
+    until_waiting(gate, 0).await;
     gate.open();
     let mut peer = broker.accept_session().await;
     peer.expect_silence().await;
@@ -138,7 +152,7 @@ async fn messages_in_flight_when_the_connection_is_lost_are_stored_once_and_ackn
         peer.expect_ack(id).await;
     }
     assert_eq!(running.status().stored, 3);
-    assert_eq!(seconds(&*gate, "Hut").await, [1, 2, 3]);
+    assert_eq!(seconds(&*repository, "Hut").await, [1, 2, 3]);
 }
 
 #[tokio::test]
@@ -176,16 +190,17 @@ async fn messages_of_other_qualities_of_service_are_stored_too() {
 #[tokio::test]
 async fn being_stopped_leaves_nothing_behind() {
     let broker = Broker::start().await;
-    let gate = Gate::closed();
+    let repository = gated();
+    let gate = &repository.hook;
     let transport = MqttTransport::new(broker.config()).expect("it is valid");
-    let collector = Collector::new(gate.clone()).transport(transport);
+    let collector = Collector::new(repository.clone()).transport(transport);
     let task = tokio::spawn(collector.run(future::pending()));
     let mut peer = broker.accept_session().await;
     peer.publish(1, TOPIC, line("Hut", 0)).await;
-    until_waiting(&gate, 1).await;
+    until_waiting(gate, 1).await;
     task.abort();
-    until_waiting(&gate, 0).await;
+    until_waiting(gate, 0).await;
     peer.expect_close().await;
     gate.open();
-    assert!(gate.nodes().await.expect("it can be read").is_empty());
+    assert!(repository.nodes().await.expect("it can be read").is_empty());
 }

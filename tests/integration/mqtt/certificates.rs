@@ -1,23 +1,32 @@
 //! Certificates made for a test.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-/// An authority, and a server at 127.0.0.1 whose certificate it signed. All in PEM form.
+/// An authority, a server at 127.0.0.1 and a client, whose certificates it signed. All in PEM form.
 pub(crate) struct Certificates {
     pub(crate) authority: String,
     pub(crate) server: String,
     pub(crate) key: String,
+    pub(crate) client: String,
+    pub(crate) client_key: String,
 }
 
 impl Certificates {
     pub(crate) fn new() -> Self {
         let mut authority = CertificateParams::new(Vec::new()).expect("no names");
+        // Its name is another than that of the certificates, which would pass for signed by themselves.
+        authority.distinguished_name.push(DnType::CommonName, "authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let authority = CertifiedIssuer::self_signed(authority, key).expect("a certificate");
-        let key = KeyPair::generate().expect("a key");
-        let server = CertificateParams::new(["127.0.0.1".to_owned()]).expect("an address");
-        let server = server.signed_by(&key, &authority).expect("a certificate");
-        Self { authority: authority.pem(), server: server.pem(), key: key.serialize_pem() }
+        let signed = |name: &str| {
+            let key = KeyPair::generate().expect("a key");
+            let certificate = CertificateParams::new([name.to_owned()]).expect("a name");
+            let certificate = certificate.signed_by(&key, &authority).expect("a certificate");
+            (certificate.pem(), key.serialize_pem())
+        };
+        let (server, key) = signed("127.0.0.1");
+        let (client, client_key) = signed("collector");
+        Self { authority: authority.pem(), server, key, client, client_key }
     }
 }

@@ -3,6 +3,8 @@
 use isems_core::Transport;
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 
+use super::certificates::Certificates;
+
 fn error(config: MqttConfig) -> String {
     MqttTransport::new(config).expect_err("it is refused").to_string()
 }
@@ -74,24 +76,48 @@ fn client_ids_are_checked() {
 }
 
 #[test]
-fn files_of_authorities_are_checked() {
+fn files_are_checked() {
     let folder = tempfile::tempdir().expect("a folder");
-    let with_file = |broker: &str, name: &str| MqttConfig {
-        broker: broker.parse().expect("a broker"),
-        ca_file: Some(folder.path().join(name)),
-        ..MqttConfig::default()
-    };
-    std::fs::write(folder.path().join("empty.pem"), "").expect("it can be written");
-    std::fs::write(folder.path().join("bad.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-        .expect("it can be written");
-    for (broker, name, reason) in [
-        ("mqtts://mesh.example", "missing.pem", "missing.pem"),
-        ("mqtts://mesh.example", "empty.pem", "no certificate"),
-        ("mqtts://mesh.example", "bad.pem", "bad.pem"),
-        ("mqtt://mesh.example", "empty.pem", "write mqtts://"),
+    let (certificates, others) = (Certificates::new(), Certificates::new());
+    for (name, text) in [
+        ("empty.pem", ""),
+        ("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        ("ca.pem", &certificates.authority),
+        ("client.pem", &certificates.client),
+        ("client.key", &certificates.client_key),
+        ("other.key", &others.client_key),
     ] {
-        let error = error(with_file(broker, name));
-        assert!(error.contains(reason), "{error}");
+        std::fs::write(folder.path().join(name), text).expect("it can be written");
+    }
+    let config = |scheme: &str, [ca, certificate, key]: [&str; 3]| {
+        let file = |name: &str| (!name.is_empty()).then(|| folder.path().join(name));
+        MqttConfig {
+            broker: format!("{scheme}://mesh.example").parse().expect("a broker"),
+            ca_file: file(ca),
+            certificate_file: file(certificate),
+            key_file: file(key),
+            ..MqttConfig::default()
+        }
+    };
+    assert!(MqttTransport::new(config("mqtts", ["ca.pem", "client.pem", "client.key"])).is_ok());
+    for (scheme, files, reasons) in [
+        ("mqtts", ["missing.pem", "", ""], ["ca_file", "missing.pem"]),
+        ("mqtts", ["empty.pem", "", ""], ["ca_file", "no certificate"]),
+        ("mqtts", ["bad.pem", "", ""], ["ca_file", "bad.pem"]),
+        ("mqtt", ["ca.pem", "", ""], ["ca_file", "write mqtts://"]),
+        ("mqtt", ["", "client.pem", "client.key"], ["certificate_file", "write mqtts://"]),
+        ("mqtts", ["ca.pem", "client.pem", ""], ["client.pem", "set key_file too"]),
+        ("mqtts", ["ca.pem", "", "client.key"], ["client.key", "set certificate_file too"]),
+        ("mqtts", ["ca.pem", "missing.pem", "client.key"], ["certificate_file", "missing.pem"]),
+        ("mqtts", ["ca.pem", "client.key", "client.key"], ["certificate_file", "no certificate"]),
+        ("mqtts", ["ca.pem", "client.pem", "missing.key"], ["key_file", "missing.key"]),
+        ("mqtts", ["ca.pem", "client.pem", "client.pem"], ["key_file", "no private key"]),
+        ("mqtts", ["ca.pem", "client.pem", "other.key"], ["certificate_file", "client.pem"]),
+    ] {
+        let error = error(config(scheme, files));
+        for reason in reasons {
+            assert!(error.contains(reason), "{files:?}: {error}");
+        }
     }
 }
 

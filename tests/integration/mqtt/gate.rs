@@ -6,31 +6,31 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, MeasurementQuery, Node, NodeId, RedbRepository, RejectPage, RejectQuery, Repository, RepositoryError,
-    Stored, async_trait,
+    Batch, RedbRepository, Repository, RepositoryError, Stored, async_trait,
+    testing::{HookedRepository, StoreHook},
 };
 use tokio::sync::watch;
 
 pub(super) struct Gate {
-    repository: RedbRepository,
     is_open: watch::Sender<bool>,
     waiting: watch::Sender<usize>,
     is_broken: AtomicBool,
 }
 
-impl Gate {
-    /// A closed gate before an empty repository.
-    pub(super) fn closed() -> Arc<Self> {
-        Arc::new(Self {
-            repository: RedbRepository::in_memory().expect("memory"),
-            is_open: watch::Sender::new(false),
-            waiting: watch::Sender::new(0),
-            is_broken: AtomicBool::new(false),
-        })
-    }
+/// A closed gate before an empty repository.
+pub(super) fn gated() -> Arc<HookedRepository<Gate>> {
+    let repository = RedbRepository::in_memory().expect("memory");
+    let gate = Gate { is_open: watch::Sender::new(false), waiting: watch::Sender::new(0), is_broken: false.into() };
+    Arc::new(HookedRepository::over(Arc::new(repository), gate))
+}
 
+impl Gate {
     pub(super) fn open(&self) {
         self.is_open.send_replace(true);
+    }
+
+    pub(super) fn close(&self) {
+        self.is_open.send_replace(false);
     }
 
     /// From now on storing fails, or works again.
@@ -61,8 +61,8 @@ impl Drop for Waiting<'_> {
 }
 
 #[async_trait]
-impl Repository for Gate {
-    async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError> {
+impl StoreHook for Gate {
+    async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
         if !batch.measurements.is_empty() {
             if self.is_broken.load(Ordering::SeqCst) {
                 return Err(RepositoryError::Storage { action: "write", source: "the disk is full".into() });
@@ -70,30 +70,6 @@ impl Repository for Gate {
             let _waiting = Waiting::at(&self.waiting);
             self.is_open.subscribe().wait_for(|is_open| *is_open).await.expect("the gate outlives its callers");
         }
-        self.repository.store(batch).await
-    }
-
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        self.repository.nodes().await
-    }
-
-    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
-        self.repository.node(id).await
-    }
-
-    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<isems_core::Measurement>, RepositoryError> {
-        self.repository.measurements(query).await
-    }
-
-    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
-        self.repository.delete(node, from, to).await
-    }
-
-    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
-        self.repository.rejects(query).await
-    }
-
-    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
-        self.repository.metadata(key).await
+        repository.store(batch).await
     }
 }

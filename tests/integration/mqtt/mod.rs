@@ -4,11 +4,15 @@ mod acknowledgement;
 mod address;
 pub(super) mod certificates;
 mod config;
+mod conformance;
+mod faults;
 mod gate;
 mod messages;
 mod mosquitto;
+mod overload;
 mod oversize;
 mod peer;
+mod process;
 mod session;
 mod tls;
 mod topic;
@@ -44,8 +48,11 @@ struct Running {
 
 impl Running {
     fn start(repository: Arc<dyn Repository>, config: MqttConfig) -> Self {
+        Self::start_with(repository, config, Backoff::new(Duration::from_millis(20), Duration::from_millis(200)))
+    }
+
+    fn start_with(repository: Arc<dyn Repository>, config: MqttConfig, backoff: Backoff) -> Self {
         let transport = MqttTransport::new(config).expect("the configuration is valid");
-        let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
         let collector = Collector::new(repository).backoff(backoff).transport(transport);
         let monitor = collector.monitor();
         let (stop, stopped) = oneshot::channel();

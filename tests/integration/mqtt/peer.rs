@@ -1,6 +1,9 @@
 //! A broker that does what the test says, packet by packet.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use bytes::BytesMut;
 use isems_transport_mqtt::MqttConfig;
@@ -45,9 +48,20 @@ impl Broker {
         time::timeout(DEADLINE, self.listener.accept()).await.expect("a connection in time").expect("a connection").0
     }
 
+    /// Nobody connects for a while.
+    pub(super) async fn expect_silence(&self) {
+        let connection = time::timeout(SILENCE, self.listener.accept()).await;
+        assert!(connection.is_err(), "expected no connection");
+    }
+
     /// The next connection, its CONNECT read and not answered.
     pub(super) async fn accept(&self) -> Peer {
         Peer::greet(self.accept_tcp().await).await
+    }
+
+    /// The next connection, its CONNECT read and not answered, however long it takes.
+    pub(super) async fn accept_whenever(&self) -> Peer {
+        Peer::greet(self.listener.accept().await.expect("a connection").0).await
     }
 
     /// The next connection, let in and subscribed.
@@ -82,9 +96,13 @@ impl Peer {
     pub(super) async fn let_in(&mut self) -> Subscribe {
         self.answer_connect(ConnectReturnCode::Success).await;
         let subscribe = self.read_subscribe().await;
+        self.grant(&subscribe).await;
+        subscribe
+    }
+
+    pub(super) async fn grant(&mut self, subscribe: &Subscribe) {
         let granted = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce); subscribe.filters.len()];
         self.send(Packet::SubAck(SubAck::new(subscribe.pkid, granted))).await;
-        subscribe
     }
 
     pub(super) async fn answer_connect(&mut self, code: ConnectReturnCode) {
@@ -116,18 +134,20 @@ impl Peer {
         self.send(Packet::Publish(publish)).await;
     }
 
-    /// Publishes empty messages without waiting for their acknowledgements, and reads those, in their order, meanwhile.
-    pub(super) async fn flood(&mut self, topic: &str, messages: usize) {
+    /// Publishes a message many times without waiting for its acknowledgements, and reads those, in their order, meanwhile.
+    /// Counts the messages that the client or the connection has taken.
+    pub(super) async fn flood(&mut self, topic: &str, payload: &str, messages: usize, written: &AtomicUsize) {
         let (mut reader, mut writer) = io::split(&mut self.stream);
         let id = |message: usize| (message % usize::from(u16::MAX)) as u16 + 1;
         let write = async {
             let mut bytes = BytesMut::new();
             for message in 0..messages {
-                let mut publish = Publish::new(topic, QoS::AtLeastOnce, []);
+                let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload);
                 publish.pkid = id(message);
                 publish.write(&mut bytes).expect("the packet can be written");
                 if bytes.len() > 60_000 || message + 1 == messages {
                     writer.write_all_buf(&mut bytes).await.expect("the client takes it");
+                    written.store(message + 1, Ordering::Relaxed);
                 }
             }
         };
@@ -175,10 +195,25 @@ impl Peer {
         assert!(packet.is_none(), "expected the end, got {packet:?}");
     }
 
-    async fn next(&mut self) -> Option<Packet> {
+    /// A ping, which is the next that comes. It is not answered.
+    pub(super) async fn read_ping(&mut self) {
+        let packet = time::timeout(DEADLINE, self.next_of_all()).await.expect("a packet in time");
+        assert_eq!(packet, Some(Packet::PingReq));
+    }
+
+    /// The next packet, or `None` when the client has gone. Pings are answered on the way.
+    pub(super) async fn next(&mut self) -> Option<Packet> {
+        loop {
+            match self.next_of_all().await {
+                Some(Packet::PingReq) => self.send(Packet::PingResp).await,
+                packet => return packet,
+            }
+        }
+    }
+
+    async fn next_of_all(&mut self) -> Option<Packet> {
         loop {
             match Packet::read(&mut self.received, usize::MAX) {
-                Ok(Packet::PingReq) => self.send(Packet::PingResp).await,
                 Ok(packet) => return Some(packet),
                 Err(Error::InsufficientBytes(_)) => match self.stream.read_buf(&mut self.received).await {
                     Ok(0) | Err(_) => return None,

@@ -29,7 +29,7 @@ use tokio::{
 };
 
 /// The service on a port of its own, over a repository in memory.
-struct TestService {
+pub(crate) struct TestService {
     inbox: Inbox,
     client: Client,
     address: SocketAddr,
@@ -42,7 +42,7 @@ impl TestService {
         Self::with(Arc::new(RedbRepository::in_memory().unwrap()), |service| service, None).await
     }
 
-    async fn with(
+    pub(crate) async fn with(
         repository: Arc<dyn Repository>,
         configure: impl FnOnce(Service) -> Service,
         transport: Option<Box<dyn Transport>>,
@@ -84,7 +84,7 @@ impl TestService {
         self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/json"), "{path}");

@@ -6,46 +6,23 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, BoxError, Inbox, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, RejectPage, RejectQuery,
-    Repository, RepositoryError, Stored, Transport, async_trait,
+    Batch, BoxError, Inbox, RedbRepository, Repository, RepositoryError, Stored, Transport, async_trait,
+    testing::{HookedRepository, StoreHook},
 };
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::TestService;
 
-/// A repository on a disk that is full, and how often it was written.
-struct FullDisk(RedbRepository, AtomicUsize);
+/// A disk that is full, and how often it was written.
+#[derive(Default)]
+struct FullDisk(AtomicUsize);
 
 #[async_trait]
-impl Repository for FullDisk {
-    async fn store(&self, _: Batch) -> Result<Stored, RepositoryError> {
-        self.1.fetch_add(1, Ordering::Relaxed);
+impl StoreHook for FullDisk {
+    async fn store(&self, _: &dyn Repository, _: Batch) -> Result<Stored, RepositoryError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
         Err(RepositoryError::Storage { action: "write", source: "no space left on device".into() })
-    }
-
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        self.0.nodes().await
-    }
-
-    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
-        self.0.node(id).await
-    }
-
-    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
-        self.0.measurements(query).await
-    }
-
-    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
-        self.0.delete(node, from, to).await
-    }
-
-    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
-        self.0.rejects(query).await
-    }
-
-    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
-        self.0.metadata(key).await
     }
 }
 
@@ -88,7 +65,8 @@ async fn a_source_that_is_away_does_not_make_the_server_unready() {
 
 #[tokio::test]
 async fn a_database_that_cannot_be_written_makes_it_unready_and_reads_go_on() {
-    let repository = Arc::new(FullDisk(RedbRepository::in_memory().unwrap(), AtomicUsize::new(0)));
+    let memory = Arc::new(RedbRepository::in_memory().unwrap());
+    let repository = Arc::new(HookedRepository::over(memory, FullDisk::default()));
     let service = TestService::with(repository.clone(), |service| service, None).await;
     let response = service.get("/readyz").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -100,5 +78,5 @@ async fn a_database_that_cannot_be_written_makes_it_unready_and_reads_go_on() {
     for path in ["/readyz", "/api/readyz"].repeat(20) {
         assert_eq!(service.get(path).await.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
-    assert!(repository.1.load(Ordering::Relaxed) < 20, "strangers do not decide how often the disk is written");
+    assert!(repository.hook.0.load(Ordering::Relaxed) < 20, "strangers do not decide how often the disk is written");
 }

@@ -1,17 +1,19 @@
 //! The transport at a Mosquitto. These tests need the packages mosquitto and mosquitto-clients.
 
-mod server;
+mod kill;
 
 use std::{process::Command, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use isems_core::{RedbRepository, Repository, TransportStatus};
 use isems_transport_mqtt::MqttConfig;
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::time;
 
-use self::server::{Mosquitto, program};
-use super::{DEADLINE, Running, certificates::Certificates, line, lines, seconds};
+use super::{Running, certificates::Certificates, gate::gated, line, lines, overload::until_waiting, seconds};
+use crate::{
+    programs::{Mosquitto, Publisher},
+    soak,
+};
 
 const TOPIC: &str = "/isems/Hut/csvlog";
 
@@ -21,43 +23,20 @@ impl Mosquitto {
         MqttConfig { broker, ..MqttConfig::default() }
     }
 
+    /// Publishes at QoS 1, and returns when the broker has accepted all.
     async fn publish(&self, messages: impl IntoIterator<Item = (String, String)>) {
-        let messages = messages.into_iter().map(|(topic, payload)| (topic, payload, false)).collect();
-        self.publish_with_flag(messages).await;
+        let mut publisher = Publisher::connect(self.port());
+        for (topic, payload) in messages {
+            publisher.publish(&topic, payload).await;
+        }
+        publisher.finish().await;
     }
 
     async fn publish_retained(&self, topic: &str, payload: &str) {
-        self.publish_with_flag(vec![(topic.into(), payload.into(), true)]).await;
+        let mut publisher = Publisher::connect(self.port());
+        publisher.publish_retained(topic, payload).await;
+        publisher.finish().await;
     }
-
-    /// Publishes at QoS 1, and returns when the broker has acknowledged all.
-    async fn publish_with_flag(&self, messages: Vec<(String, String, bool)>) {
-        let mut options = MqttOptions::new(format!("node-{:x}", rand_id()), "127.0.0.1", self.port());
-        options.set_max_packet_size(1 << 24, 1 << 24);
-        let (client, mut event_loop) = AsyncClient::new(options, 10);
-        let count = messages.len();
-        let queue = async move {
-            for (topic, payload, retain) in messages {
-                client.publish(topic, QoS::AtLeastOnce, retain, payload).await.expect("the event loop runs");
-            }
-            client
-        };
-        let acknowledged = async {
-            let mut acknowledged = 0;
-            while acknowledged < count {
-                let event = event_loop.poll().await.expect("the broker is there");
-                acknowledged += usize::from(matches!(event, Event::Incoming(Packet::PubAck(_))));
-            }
-        };
-        let both = async { tokio::join!(queue, acknowledged) };
-        time::timeout(DEADLINE, both).await.expect("the broker acknowledges in time");
-    }
-}
-
-/// Different in every client of every test.
-fn rand_id() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(0)
 }
 
 fn memory() -> Arc<RedbRepository> {
@@ -149,13 +128,72 @@ async fn a_broker_that_was_stopped_is_found_again() {
     assert_eq!(seconds(&*repository, "Hut").await, [0, 1]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_fleet_whose_nodes_come_and_go_is_stored_exactly() {
+    let outcome = soak::run(Duration::from_secs(20), 200).await;
+    println!("{outcome}");
+    assert!(outcome.messages > 0 && outcome.requests > 0);
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_store_that_stalls_holds_the_broker_up_at_its_window() {
+    const WINDOW: usize = 20;
+    let broker = Mosquitto::start(&format!("max_inflight_messages {WINDOW}"));
+    let repository = gated();
+    let gate = &repository.hook;
+    let running = Running::start(repository.clone(), broker.config());
+    running.until_up().await;
+    broker.publish((0..500).map(|second| (TOPIC.into(), line("Hut", second)))).await;
+    until_waiting(gate, WINDOW).await;
+    gate.open();
+    running.until(|status| status.stored == 500).await;
+    assert_eq!(running.status().received, 500, "nothing came again");
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_broker_that_has_lost_its_sessions_is_subscribed_at_again() {
+    let mut broker = Mosquitto::start("");
+    let repository = memory();
+    let running = Running::start(repository.clone(), broker.config());
+    for second in 0..3 {
+        running.until_up().await;
+        broker.publish([(TOPIC.into(), line("Hut", second))]).await;
+        running.until(|status| status.stored == second as u64 + 1).await;
+        // It saves nothing by itself in so short a time.
+        broker.kill();
+        running.until(|status| status.sources.values().all(|source| !source.up)).await;
+        broker.start_again();
+    }
+    assert_eq!(seconds(&*repository, "Hut").await, [0, 1, 2]);
+}
+
+/// A broker that keeps its sessions, and is away most of the time.
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn what_the_broker_kept_while_it_was_started_again_arrives() {
+    let mut broker = Mosquitto::start("");
+    let repository = memory();
+    let running = Running::start(repository.clone(), broker.config());
+    running.until_up().await;
+    for round in 0..5 {
+        broker.publish((round * 100..round * 100 + 100).map(|second| (TOPIC.into(), line("Hut", second)))).await;
+        broker.stop();
+        broker.start_again();
+    }
+    running.until(|status| status.stored == 500).await;
+    assert_eq!(seconds(&*repository, "Hut").await, (0..500).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 #[ignore = "needs mosquitto; CI runs it with --ignored"]
 async fn a_user_with_the_right_password_is_let_in() {
     let mut broker = Mosquitto::start("");
     broker.stop();
     let passwords = broker.folder().join("passwords");
-    let made = Command::new(program("mosquitto_passwd"))
+    let made = Command::new(Mosquitto::program("mosquitto_passwd"))
         .args(["-b", "-c"])
         .arg(&passwords)
         .args(["collector", "p@ss:w%rd"])
@@ -183,32 +221,67 @@ async fn a_user_with_the_right_password_is_let_in() {
     running.until(|status| has_message(status, "check user and password")).await;
 }
 
-#[tokio::test]
-#[ignore = "needs mosquitto; CI runs it with --ignored"]
-async fn a_connection_with_tls_works() {
+/// A broker with TLS and some more lines of configuration. Its folder holds `ca.pem`, `client.pem` and `client.key`, and
+/// of another authority `other-ca.pem`, `other-client.pem` and `other-client.key`.
+fn with_tls(more: &str) -> Mosquitto {
     let mut broker = Mosquitto::start("");
     broker.stop();
-    let certificates = Certificates::new();
-    broker.write("ca.pem", &certificates.authority);
-    broker.write("server.pem", &certificates.server);
-    broker.write("server.key", &certificates.key);
+    for prefix in ["", "other-"] {
+        let certificates = Certificates::new();
+        for (name, text) in [
+            ("ca.pem", &certificates.authority),
+            ("server.pem", &certificates.server),
+            ("server.key", &certificates.key),
+            ("client.pem", &certificates.client),
+            ("client.key", &certificates.client_key),
+        ] {
+            broker.write(&format!("{prefix}{name}"), text);
+        }
+    }
     let folder = broker.folder().display();
     let lines = format!(
-        "listener {} 127.0.0.1\nallow_anonymous true\nuser root\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n",
+        "listener {} 127.0.0.1\nallow_anonymous true\nuser root\ncertfile {folder}/server.pem\n\
+         keyfile {folder}/server.key\ncafile {folder}/ca.pem\n{more}\n",
         broker.port()
     );
     broker.write("mosquitto.conf", &lines);
     broker.start_again();
-    let config = |ca_file| MqttConfig {
-        broker: format!("mqtts://127.0.0.1:{}", broker.port()).parse().expect("a broker"),
-        ca_file: Some(broker.folder().join(ca_file)),
-        ..MqttConfig::default()
-    };
-    let running = Running::start(memory(), config("ca.pem"));
+    broker
+}
+
+impl Mosquitto {
+    fn tls_config(&self, authority: &str, client: Option<&str>) -> MqttConfig {
+        let file = |name: String| self.folder().join(name);
+        MqttConfig {
+            broker: format!("mqtts://127.0.0.1:{}", self.port()).parse().expect("a broker"),
+            ca_file: Some(file(authority.into())),
+            certificate_file: client.map(|client| file(format!("{client}.pem"))),
+            key_file: client.map(|client| file(format!("{client}.key"))),
+            ..MqttConfig::default()
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_connection_with_tls_works() {
+    let broker = with_tls("");
+    let running = Running::start(memory(), broker.tls_config("ca.pem", None));
     running.until_up().await;
-    broker.write("other.pem", &Certificates::new().authority);
-    let running = Running::start(memory(), config("other.pem"));
+    let running = Running::start(memory(), broker.tls_config("other-ca.pem", None));
     running.until(|status| has_message(status, "set ca_file")).await;
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_broker_that_asks_for_a_certificate_is_shown_it() {
+    let broker = with_tls("require_certificate true");
+    let running = Running::start(memory(), broker.tls_config("ca.pem", Some("client")));
+    running.until_up().await;
+    let running = Running::start(memory(), broker.tls_config("ca.pem", None));
+    running.until(|status| has_message(status, "set certificate_file")).await;
+    let running = Running::start(memory(), broker.tls_config("ca.pem", Some("other-client")));
+    running.until(|status| has_message(status, "refuses the certificate")).await;
 }
 
 #[tokio::test]
@@ -250,12 +323,9 @@ async fn a_message_that_is_too_large_to_be_read_does_not_come_again() {
     let broker = Mosquitto::start("");
     let running = Running::start(memory(), broker.config());
     running.until_up().await;
-    let mut options = MqttOptions::new("large", "127.0.0.1", broker.port());
-    options.set_max_packet_size(1 << 25, 1 << 25);
-    let (client, mut event_loop) = AsyncClient::new(options, 10);
-    client.try_publish(TOPIC, QoS::AtLeastOnce, false, vec![b'x'; 17 << 20]).expect("there is room");
-    let acknowledged = async { while !matches!(event_loop.poll().await, Ok(Event::Incoming(Packet::PubAck(_)))) {} };
-    time::timeout(DEADLINE, acknowledged).await.expect("the broker takes it");
+    let mut publisher = Publisher::connect(broker.port());
+    publisher.publish(TOPIC, vec![b'x'; 17 << 20]).await;
+    publisher.finish().await;
     running.until(|status| has_message(status, "too large to be read")).await;
     running.until_up().await;
     broker.publish([(TOPIC.into(), line("Hut", 0))]).await;

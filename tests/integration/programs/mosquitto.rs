@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -11,8 +11,10 @@ use std::{
 
 use tempfile::TempDir;
 
+use super::{free_port, kill, signal};
+
 /// Runs until it is dropped. Its folder holds its configuration and all that it keeps.
-pub(super) struct Mosquitto {
+pub(crate) struct Mosquitto {
     folder: TempDir,
     port: u16,
     child: Option<Child>,
@@ -20,7 +22,7 @@ pub(super) struct Mosquitto {
 
 impl Mosquitto {
     /// Starts one that lets everybody in and drops nothing, with some more lines of configuration.
-    pub(super) fn start(lines: &str) -> Self {
+    pub(crate) fn start(lines: &str) -> Self {
         let mut broker = Self { folder: tempfile::tempdir().expect("a folder"), port: 0, child: None };
         // Another process may take the port between finding and using it.
         for _ in 0..10 {
@@ -41,35 +43,45 @@ impl Mosquitto {
         panic!("mosquitto does not start: {}", broker.log());
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    /// A program of the Mosquitto packages: some systems have it in a folder that is not in every user's path.
+    pub(crate) fn program(name: &str) -> PathBuf {
+        let sbin = Path::new("/usr/sbin").join(name);
+        if sbin.exists() { sbin } else { name.into() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Writes a file into the folder.
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder().join(name), text).expect("it can be written");
     }
 
     /// Stops it as an operator does, so that it saves what it keeps.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let mut child = self.child.take().expect("it runs");
-        let killed = Command::new("kill").arg(child.id().to_string()).status().expect("kill can be run");
-        assert!(killed.success());
+        signal(&child, "TERM");
         child.wait().expect("it ends");
     }
 
+    /// Ends it as a power failure does.
+    pub(crate) fn kill(&mut self) {
+        kill(&mut self.child.take().expect("it runs"));
+    }
+
     /// Starts it again, at the same port and with what it has kept.
-    pub(super) fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         assert!(self.try_start(), "mosquitto does not start again: {}", self.log());
     }
 
     fn try_start(&mut self) -> bool {
         let log = fs::File::create(self.folder().join("log")).expect("it can be written");
-        let mut child = Command::new(program("mosquitto"))
+        let mut child = Command::new(Self::program("mosquitto"))
             .arg("-c")
             .arg(self.folder().join("mosquitto.conf"))
             .stdout(Stdio::null())
@@ -102,21 +114,4 @@ impl Drop for Mosquitto {
             kill(&mut child);
         }
     }
-}
-
-fn kill(child: &mut Child) {
-    // It may have ended by itself.
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-    listener.local_addr().expect("it listens").port()
-}
-
-/// A program of the Mosquitto packages: some systems have it in a folder that is not in every user's path.
-pub(super) fn program(name: &str) -> PathBuf {
-    let sbin = Path::new("/usr/sbin").join(name);
-    if sbin.exists() { sbin } else { name.into() }
 }

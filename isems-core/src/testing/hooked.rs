@@ -1,0 +1,94 @@
+//! A repository that does something else with batches before it stores them.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{
+    Batch, Measurement, MeasurementQuery, Node, NodeId, RejectPage, RejectQuery, Repository, RepositoryError, Series,
+    SeriesQuery, Stored,
+};
+
+/// What becomes of a batch on its way to a repository.
+#[async_trait]
+pub trait StoreHook: Send + Sync {
+    /// Stores the batch in the repository, changed or later or not at all.
+    async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError>;
+}
+
+/// A [`Repository`] over another one, whose stores are left to a hook. Everything else works all the time.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use isems_core::{Batch, RedbRepository, Repository, RepositoryError, Stored, async_trait};
+/// use isems_core::testing::{HookedRepository, StoreHook};
+///
+/// struct FullDisk;
+///
+/// #[async_trait]
+/// impl StoreHook for FullDisk {
+///     async fn store(&self, _: &dyn Repository, _: Batch) -> Result<Stored, RepositoryError> {
+///         Err(RepositoryError::Storage { action: "write", source: "no space left on device".into() })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let repository = HookedRepository::over(Arc::new(RedbRepository::in_memory().unwrap()), FullDisk);
+/// assert!(repository.store(Batch::default()).await.is_err());
+/// assert!(repository.nodes().await.unwrap().is_empty());
+/// # }
+/// ```
+pub struct HookedRepository<H> {
+    repository: Arc<dyn Repository>,
+    /// The hook.
+    pub hook: H,
+}
+
+impl<H> HookedRepository<H> {
+    /// Leaves the stores of a repository to a hook.
+    pub fn over(repository: Arc<dyn Repository>, hook: H) -> Self {
+        Self { repository, hook }
+    }
+}
+
+#[async_trait]
+impl<H: StoreHook> Repository for HookedRepository<H> {
+    async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError> {
+        self.hook.store(&*self.repository, batch).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        self.repository.nodes().await
+    }
+
+    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
+        self.repository.node(id).await
+    }
+
+    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
+        self.repository.measurements(query).await
+    }
+
+    async fn series(&self, query: &SeriesQuery) -> Result<Series, RepositoryError> {
+        self.repository.series(query).await
+    }
+
+    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
+        self.repository.delete(node, from, to).await
+    }
+
+    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
+        self.repository.rejects(query).await
+    }
+
+    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
+        self.repository.metadata(key).await
+    }
+}
+
+impl<H: fmt::Debug> fmt::Debug for HookedRepository<H> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HookedRepository").field("hook", &self.hook).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! The server as a process, at a broker that does what the test says.
+
+use std::fs;
+
+use isems_core::RedbRepository;
+
+use super::{line, peer::Broker, seconds};
+use crate::programs::Server;
+
+const TOPIC: &str = "/isems/Hut/csvlog";
+
+/// What is in the file while the process is held still is what a kill at that moment would leave.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_is_in_the_file_at_that_moment() {
+    const MESSAGES: u16 = 20;
+    let broker = Broker::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = broker.address().to_string();
+    // Commits that are held back leave time to be caught out.
+    let settings = [("MQTT_SERVER", &*address), ("ISEMS_COMMIT_INTERVAL", "1s")];
+    let server = Server::start(folder.path(), &settings);
+    let mut peer = broker.accept_session().await;
+    for round in 0..3 {
+        let first = i64::from(round * MESSAGES);
+        for id in 1..=MESSAGES {
+            peer.publish(id, TOPIC, line("Hut", first + i64::from(id))).await;
+        }
+        peer.expect_ack(1).await;
+        let copy = folder.path().join(format!("copy-{round}.redb"));
+        server.frozen(|| fs::copy(folder.path().join("isems.redb"), &copy).expect("it can be copied"));
+        let stored = seconds(&RedbRepository::open(&copy).expect("it opens"), "Hut").await;
+        assert!(stored.starts_with(&(1..=first + 1).collect::<Vec<_>>()), "round {round}: {stored:?}");
+        for id in 2..=MESSAGES {
+            peer.expect_ack(id).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_and_comes_is_told_of() {
+    let broker = Broker::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = broker.address().to_string();
+    let mut server = Server::start(folder.path(), &[("MQTT_SERVER", &address)]);
+    let mut peer = broker.accept_session().await;
+    let status = server.until_transport("mqtt", |status| status["sources"][0]["up"] == true).await;
+    assert_eq!((status["state"].as_str(), status["lastError"].is_null()), (Some("running"), true));
+    peer.publish(1, TOPIC, line("Hut", 0)).await;
+    peer.expect_ack(1).await;
+    drop(peer);
+    for _ in 0..2 {
+        drop(broker.accept_tcp().await);
+    }
+    let status = server.until_transport("mqtt", |status| status["state"] == "waiting").await;
+    let source = &status["sources"][0];
+    assert_eq!((source["up"].as_bool(), source["name"].as_str()), (Some(false), Some(&*format!("mqtt://{address}"))));
+    assert!(source["error"].as_str().is_some_and(|error| error.contains("closed the connection")), "{source}");
+    assert!(status["lastError"]["message"].as_str().is_some_and(|message| message.contains(&address)), "{status}");
+    let mut peer = broker.accept_session().await;
+    server.until_transport("mqtt", |status| status["sources"][0]["up"] == true).await;
+    peer.publish(1, TOPIC, line("Hut", 1)).await;
+    peer.expect_ack(1).await;
+    let status = server.until_transport("mqtt", |status| status["stored"] == 2).await;
+    assert_eq!(status["state"], "running");
+    let log = server.log();
+    for (text, count) in
+        [("source is up transport", 1), ("source is down", 1), ("source is up again", 1), ("failed", 0)]
+    {
+        assert_eq!(log.matches(text).count(), count, "{text}: {log}");
+    }
+}
+
+/// Who reads does not wait for who writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_measurements_are_told_while_a_commit_is_held_back() {
+    let broker = Broker::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = broker.address().to_string();
+    let settings = [("MQTT_SERVER", &*address), ("ISEMS_MQTT_CLIENT_ID", "collector"), ("ISEMS_COMMIT_INTERVAL", "1m")];
+    let mut server = Server::start(folder.path(), &settings);
+    let mut peer = broker.accept_session().await;
+    for id in 1..=20 {
+        peer.publish(id, TOPIC, line("Hut", id.into())).await;
+    }
+    server.until("/measurements/latest?all=true", |latest| latest["measurements"].is_array()).await;
+    peer.expect_silence().await;
+}

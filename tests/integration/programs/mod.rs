@@ -1,0 +1,35 @@
+//! Programs as child processes, a broker and the server, and a client of the broker.
+
+mod mosquitto;
+mod publisher;
+mod server;
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    process::{Child, Command},
+};
+
+pub(crate) use self::{
+    mosquitto::Mosquitto,
+    publisher::Publisher,
+    server::{Api, Resources, Server},
+};
+
+/// A port that is free at the moment.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    listener.local_addr().expect("it listens").port()
+}
+
+/// Sends a signal, such as `TERM`.
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();
+    assert!(sent.expect("kill can be run").success());
+}
+
+/// Ends a process at once.
+fn kill(child: &mut Child) {
+    // It may have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
+}

@@ -1,0 +1,146 @@
+//! The server as its user starts it.
+
+use std::{
+    fs::{self, OpenOptions},
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::{
+    io::{self, AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time,
+};
+
+use super::{free_port, kill, signal};
+
+/// How long a test waits for what must happen.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Runs until it is dropped. Its folder holds its database, `isems.redb`, and its log.
+pub(crate) struct Server {
+    child: Child,
+    api: Api,
+    log: PathBuf,
+}
+
+/// Where a server answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Api(SocketAddr);
+
+/// What a server takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resources {
+    /// Memory that is in use, in bytes.
+    pub(crate) resident_bytes: u64,
+    /// Files and connections that are open.
+    pub(crate) descriptors: usize,
+}
+
+impl Api {
+    /// The JSON document at a path, if it answers.
+    pub(crate) async fn get(self, path: &str) -> io::Result<Value> {
+        let mut stream = TcpStream::connect(self.0).await?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let end = answer.windows(4).position(|end| end == b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(serde_json::from_slice(&answer[end + 4..])?)
+    }
+}
+
+impl Server {
+    /// Starts one, with some more settings as environment variables. It may not listen yet.
+    pub(crate) fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let log = folder.join("log");
+        let stderr = OpenOptions::new().create(true).append(true).open(&log).expect("it can be written");
+        let child = Command::new(env!("CARGO_BIN_EXE_server-under-test"))
+            .current_dir(folder)
+            .env_clear()
+            .env("ISEMS_LISTEN", address.to_string())
+            .envs(settings.iter().copied())
+            .stderr(stderr)
+            .spawn()
+            .expect("the server can be run");
+        Self { child, api: Api(address), log }
+    }
+
+    pub(crate) fn api(&self) -> Api {
+        self.api
+    }
+
+    /// What it takes at the moment, as Linux tells it.
+    pub(crate) fn resources(&self) -> Resources {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let status = fs::read_to_string(process.join("status")).expect("it runs");
+        let resident =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")?.trim().parse().ok());
+        let descriptors = fs::read_dir(process.join("fd")).expect("it runs").count();
+        Resources { resident_bytes: 1024 * resident.unwrap_or(0_u64), descriptors }
+    }
+
+    /// What all servers in the folder have logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("it can be read")
+    }
+
+    /// Waits for a document, and gives it back.
+    pub(crate) async fn until(&mut self, path: &str, what: impl Fn(&Value) -> bool) -> Value {
+        let mut last = None;
+        let wait = async {
+            loop {
+                self.assert_running();
+                last = self.api.get(path).await.ok();
+                if let Some(document) = last.take_if(|document| what(document)) {
+                    break document;
+                }
+                time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let outcome = time::timeout(DEADLINE, wait).await;
+        outcome.unwrap_or_else(|_| panic!("{path} is never what is wanted, but {last:?}: {}", self.log()))
+    }
+
+    /// Waits for the status of a transport, as `/readyz` tells it.
+    pub(crate) async fn until_transport(&mut self, name: &str, what: impl Fn(&Value) -> bool) -> Value {
+        let transport = |document: &Value| {
+            let transports = document["transports"].as_array()?;
+            transports.iter().find(|transport| transport["name"] == name).cloned()
+        };
+        let document = self.until("/readyz", |document| transport(document).is_some_and(|status| what(&status))).await;
+        transport(&document).expect("what was waited for")
+    }
+
+    /// It has not ended by itself.
+    pub(crate) fn assert_running(&mut self) {
+        let status = self.child.try_wait().expect("it can be asked");
+        assert!(status.is_none(), "the server has ended by itself, {status:?}: {}", self.log());
+    }
+
+    /// Ends it as a power failure does.
+    pub(crate) fn kill(mut self) {
+        self.assert_running();
+        kill(&mut self.child);
+    }
+
+    /// Holds it still while something looks at what it has left on the disk.
+    pub(crate) fn frozen<T>(&self, look: impl FnOnce() -> T) -> T {
+        signal(&self.child, "STOP");
+        // The signal works when the state of the process tells so.
+        let stat = format!("/proc/{}/stat", self.child.id());
+        while !fs::read_to_string(&stat).expect("it exists").contains(") T ") {}
+        let seen = look();
+        signal(&self.child, "CONT");
+        seen
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        kill(&mut self.child);
+    }
+}
