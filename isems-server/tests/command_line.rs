@@ -225,7 +225,7 @@ fn lists_rejects() {
     let folder = tempfile::tempdir().unwrap();
     let nothing = run(folder.path(), &["rejects"], &[]);
     assert!(!nothing.status.success());
-    assert!(text(&nothing.stderr).contains("there is no database isems.redb;"), "{}", text(&nothing.stderr));
+    assert!(text(&nothing.stderr).contains("there is no database at isems.redb;"), "{}", text(&nothing.stderr));
     assert!(!folder.path().join("isems.redb").exists());
 
     let address = node("200 OK", format!("{}a\u{1b}[2J\u{9b};b\nHut;1\n", lines("Hut", 1)));

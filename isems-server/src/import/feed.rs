@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use isems_core::{ClockState, Inbox, Measurement, Reject, RejectReason, RejectedLine, unix_now};
+use isems_core::{ClockState, Measurement, Reject, RejectReason, RejectedLine, unix_now};
 use tokio::sync::mpsc::Sender;
 
 use super::{
@@ -19,8 +19,11 @@ use super::{
 /// How many measurements are stored in one transaction, about. With what storing needs they take 60 MB.
 const MEASUREMENTS_A_BATCH: usize = 80_000;
 
+/// How many bad lines of one file are kept in the reject log; the others are only counted.
+pub(super) const REJECTS_LOGGED: usize = 1_000;
+
 /// How many rejects of files that have ended wait for a batch.
-const REJECTS_A_BATCH: usize = 5 * Inbox::REJECTS_LOGGED;
+const REJECTS_A_BATCH: usize = 5 * REJECTS_LOGGED;
 
 /// After how many measurements it is looked which weeks are complete.
 const MEASUREMENTS_A_LOOK: usize = 10_000;
@@ -110,7 +113,7 @@ impl Feed {
     /// A bad line of the file. The node is the one that it names, where that can be told.
     pub(super) fn reject(&mut self, line: RejectedLine, node: Option<String>) {
         self.report().reject(line.reason, &self.source, line.line, &line.text);
-        if self.rejects.len() >= Inbox::REJECTS_LOGGED {
+        if self.rejects.len() >= REJECTS_LOGGED {
             self.rejects.pop_front();
         }
         self.rejects.push_back(Reject {

@@ -26,7 +26,7 @@ use std::{
 
 use clap::Args;
 use isems_core::{
-    Batch, BoxError, Inbox, Measurement, NodeId, RedbOptions, RedbRepository, Reject, RejectReason, Repository,
+    Batch, BoxError, Measurement, NodeId, RedbOptions, RedbRepository, Reject, RejectReason, Repository,
     RepositoryError,
 };
 use tokio::{
@@ -36,7 +36,7 @@ use tokio::{
 use tracing::{debug, error, info};
 
 use self::{
-    feed::{Delivery, Feed},
+    feed::{Delivery, Feed, REJECTS_LOGGED},
     input::Input,
     packed::Packed,
     progress::Progress,
@@ -241,7 +241,7 @@ impl Store {
             let reject = feed::conflict(&measurement, source, origin.line);
             report.reject(RejectReason::Conflict, source, origin.line, &reject.text);
             let logged = self.conflicts_logged.entry(origin.file).or_default();
-            if *logged < Inbox::REJECTS_LOGGED {
+            if *logged < REJECTS_LOGGED {
                 *logged += 1;
                 rejects.push(reject);
             }
