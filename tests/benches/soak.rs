@@ -5,8 +5,8 @@
 //! ```
 //!
 //! An hour at 100 messages a second unless told. Needs mosquitto, and Linux. Ends with an error when something is lost or
-//! doubled, when descriptors stay open, or when the memory in use in the end is more than 110 % of that after a third of the
-//! time.
+//! doubled, when descriptors stay open, or when the memory in use in the end is more than 110 % of that after five minutes, or a
+//! third of the time if that is less.
 
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../integration/programs/mod.rs"]

@@ -33,6 +33,16 @@ const LINES: i64 = 5;
 
 const CLIENTS: usize = 4;
 
+/// How much is kept.
+const RETENTION: &str = "2w";
+const RETENTION_SECONDS: i64 = 14 * 86_400;
+
+/// When the nodes begin to measure.
+const START: i64 = 1_700_000_000;
+
+/// When memory should have settled.
+const WARM_UP: Duration = Duration::from_mins(5);
+
 /// How long a client waits between two requests.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,8 +56,12 @@ const DEADLINE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) messages: u64,
+    /// How many weeks of nodes are sealed in the end.
+    pub(crate) sealed: u64,
+    /// How many measurements the retention has removed.
+    pub(crate) removed: u64,
     pub(crate) requests: u64,
-    /// After a third of the time.
+    /// After five minutes, or a third of the time if that is less.
     pub(crate) warm: Resources,
     /// At the end, still under load.
     pub(crate) end: Resources,
@@ -55,11 +69,12 @@ pub(crate) struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { messages, requests, warm, end } = self;
+        let Self { messages, sealed, removed, requests, warm, end } = self;
         let megabytes = |resources: &Resources| resources.resident_bytes as f64 / 1e6;
         write!(
             formatter,
-            "{messages} messages stored exactly, {requests} requests answered; resident {:.1} MB after the warm-up and \
+            "{messages} messages stored exactly, {sealed} weeks of nodes sealed, {removed} measurements removed by retention, \
+             {requests} requests answered; resident {:.1} MB after the warm-up and \
              {:.1} MB in the end, descriptors {} and {}",
             megabytes(warm),
             megabytes(end),
@@ -78,7 +93,10 @@ pub(crate) async fn run(duration: Duration, messages_a_second: u32) -> Outcome {
     let broker = Mosquitto::start("");
     let folder = tempfile::tempdir().expect("a folder");
     let address = format!("127.0.0.1:{}", broker.port());
-    let mut server = Server::start(folder.path(), &[("MQTT_SERVER", &address)]);
+    // The nodes' time passes so quickly that weeks are sealed and removed; no real node has so much to say.
+    let settings =
+        [("MQTT_SERVER", &*address), ("ISEMS_RETENTION", RETENTION), ("ISEMS_LINES_PER_MINUTE_AND_NODE", "0")];
+    let mut server = Server::start(folder.path(), &settings);
     server.until_transport("mqtt", |status| status["sources"][0]["up"] == true).await;
     let idle = server.resources();
 
@@ -93,7 +111,7 @@ pub(crate) async fn run(duration: Duration, messages_a_second: u32) -> Outcome {
     for _ in 0..CLIENTS {
         clients.spawn(ask(server.api(), must_stop.clone()));
     }
-    let warm_up = duration / 3;
+    let warm_up = (duration / 3).min(WARM_UP);
     time::sleep(warm_up).await;
     let warm = most(&server).await;
     time::sleep(duration.saturating_sub(warm_up + 2 * WATCH)).await;
@@ -117,10 +135,24 @@ pub(crate) async fn run(duration: Duration, messages_a_second: u32) -> Outcome {
     outcome.unwrap_or_else(|_| panic!("{:?} in the end, {idle:?} before", server.resources()));
     server.kill();
     let repository = RedbRepository::open(folder.path().join("isems.redb")).expect("it opens");
-    let stored = repository.nodes().await.expect("it can be read");
-    let stored: BTreeMap<_, _> = stored.iter().map(|node| (node.id.to_string(), node.measurements)).collect();
-    assert_eq!(stored, expected);
-    Outcome { messages: nodes.values().map(|node| node.messages).sum(), requests, warm, end }
+    let kept: Vec<_> = repository.nodes().await.expect("it can be read");
+    let newest = kept.iter().map(|node| node.latest.timestamp).max().expect("there are nodes");
+    assert_eq!(kept.len(), expected.len());
+    for node in &kept {
+        // What the retention has left is the newest without a gap, and at least what it allows.
+        let minutes = (node.latest.timestamp - node.first_timestamp) / 60 + 1;
+        assert_eq!((node.measurements as i64, node.latest.timestamp), (minutes, last_time(expected[node.id.as_str()])));
+        assert!(node.first_timestamp <= (newest - RETENTION_SECONDS).max(START), "{} is kept too little", node.id);
+    }
+    let checked = repository.check().await.expect("it can be read");
+    assert_eq!(checked.damages, []);
+    let sealed = checked.blocks;
+    let removed = expected.values().sum::<u64>() - checked.measurements;
+    Outcome { messages: nodes.values().map(|node| node.messages).sum(), sealed, removed, requests, warm, end }
+}
+
+fn last_time(measurements: u64) -> i64 {
+    START + 60 * (measurements as i64 - 1)
 }
 
 /// What a node has published.
@@ -172,7 +204,7 @@ async fn come_and_go(
 
 /// The line of a node in a minute.
 fn line(node: &str, number: i64) -> String {
-    let time = 1_700_000_000 + 60 * number;
+    let time = START + 60 * number;
     format!("{node};1;{time};v1;711;0;18.614;18.614;14.073;100;100;28;11.67;14.086;7;20;52.507309;13.458635;300\n")
 }
 
