@@ -77,6 +77,13 @@ pub struct Batch {
     pub metadata: Vec<(String, Vec<u8>)>,
 }
 
+impl Batch {
+    /// Whether there is nothing to store.
+    pub fn is_empty(&self) -> bool {
+        self.measurements.is_empty() && self.rejects.is_empty() && self.metadata.is_empty()
+    }
+}
+
 /// What became of a batch's measurements: their number is stored + duplicates + conflicts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stored {

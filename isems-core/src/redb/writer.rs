@@ -62,6 +62,8 @@ pub(super) struct Writer {
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Receiver<Job>,
     pub(super) commit_interval: Duration,
+    /// When something was last written.
+    pub(super) last_commit: Option<Instant>,
     /// The number of the next new node.
     pub(super) next_number: u32,
     /// How often the file had been opened when that number was found.
@@ -74,6 +76,7 @@ impl Writer {
         let mut next = None;
         while let Some(job) = next.take().or_else(|| self.jobs.recv().ok()) {
             match job {
+                Job::Store(job) if self.is_proven(&job) => reply(vec![job], iter::once(Ok(Stored::default()))),
                 Job::Store(first) => next = self.store(first),
                 Job::Task(task) => {
                     // redb can panic over a damaged file. The task's reply is dropped then, and the file as it was.
@@ -91,6 +94,7 @@ impl Writer {
         match database.watched(|| self.commit(&batches)) {
             Ok(outcomes) => reply(group, outcomes.into_iter()),
             Err(failure) => {
+                self.last_commit = None;
                 let failure = Arc::new(failure);
                 reply(group, iter::repeat_with(|| Err(Failure::error(&failure, "write", &self.path))));
             }
@@ -98,18 +102,30 @@ impl Writer {
         next
     }
 
+    /// Whether nothing is to be stored, and what was written last shows well enough that it could be.
+    fn is_proven(&self, job: &StoreJob) -> bool {
+        job.batch.is_empty() && self.last_commit.is_some_and(|at| at.elapsed() < self.commit_interval)
+    }
+
     /// All that waits, up to the size of a transaction; with an interval also what comes until it is over. And the job that
     /// ends the group because it is none of storing.
     fn collect(&self, first: StoreJob) -> (Vec<StoreJob>, Option<Job>) {
-        let deadline = Instant::now().checked_add(self.commit_interval);
+        // An empty batch asks whether it can be written now.
+        let interval = if first.batch.is_empty() { Duration::ZERO } else { self.commit_interval };
+        let deadline = Instant::now().checked_add(interval);
         let mut measurements = first.batch.measurements.len();
         let mut group = vec![first];
         while measurements < MEASUREMENTS_A_TRANSACTION && group.len() < QUEUE {
             let wait = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
             match self.jobs.recv_timeout(wait) {
+                Ok(Job::Store(job)) if self.is_proven(&job) => reply(vec![job], iter::once(Ok(Stored::default()))),
                 Ok(Job::Store(job)) => {
+                    let is_urgent = job.batch.is_empty();
                     measurements += job.batch.measurements.len();
                     group.push(job);
+                    if is_urgent {
+                        break;
+                    }
                 }
                 Ok(task) => return (group, Some(task)),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
@@ -130,8 +146,9 @@ impl Writer {
     }
 
     /// Returns when a transaction is durable.
-    pub(super) fn finish(&self, transaction: WriteTransaction) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self, transaction: WriteTransaction) -> Result<(), Failure> {
         transaction.commit()?;
+        self.last_commit = Some(Instant::now());
         self.database.notice_success();
         Ok(())
     }

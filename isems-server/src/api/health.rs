@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use isems_core::{Batch, ClockState, LastError, Monitor, Repository, SourceStatus, TransportState, TransportStatus};
+use isems_core::{
+    Batch, ClockState, LastError, Monitor, Repository, SourceStatus, TransportState, TransportStatus, chain,
+};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json, types::Example};
 use tokio::{sync::Mutex, time::Instant};
 use tracing::warn;
@@ -232,12 +234,12 @@ impl WriteProof {
         if let Some((_, error)) = last.as_ref().filter(|(at, _)| at.elapsed() < PROOF_LASTS) {
             return error.clone();
         }
-        let error = self.repository.store(Batch::default()).await.err().map(|error| {
-            let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-            let error = format!("{error}{cause}");
+        let error = self.repository.store(Batch::default()).await.err().map(|error| chain(&error));
+        if let Some(error) = &error
+            && last.as_ref().and_then(|(_, before)| before.as_ref()) != Some(error)
+        {
             warn!(error, "the database cannot be written");
-            error
-        });
+        }
         *last = Some((Instant::now(), error.clone()));
         error
     }

@@ -177,6 +177,26 @@ async fn a_large_batch_does_not_wait_for_the_interval() {
 }
 
 #[tokio::test]
+async fn whether_it_can_be_written_is_answered_at_once() {
+    let options = RedbOptions { commit_interval: AN_HOUR, ..RedbOptions::default() };
+    let repository = Arc::new(options.in_memory().expect("memory suffices"));
+    let held_back = |second| {
+        let repository = repository.clone();
+        tokio::spawn(
+            async move { repository.store(batch(vec![sample_measurement("Hut", SAMPLE_TIME + second)])).await },
+        )
+    };
+    let first = held_back(0);
+    tokio::task::yield_now().await;
+    repository.store(Batch::default()).await.expect("an empty batch is written at once");
+    first.await.expect("no store panics").expect("what was held back is written with it");
+    let _second = held_back(60);
+    tokio::task::yield_now().await;
+    repository.store(Batch::default()).await.expect("a commit within the interval is answer enough");
+    assert_eq!(all_of(&*repository, "Hut").await.len(), 1, "the disk is written no more often for that");
+}
+
+#[tokio::test]
 async fn a_store_whose_caller_is_gone_is_finished() {
     let repository = RedbRepository::in_memory().expect("memory suffices");
     for minute in 0..50 {
