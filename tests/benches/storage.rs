@@ -304,13 +304,21 @@ async fn cold_answers(path: &Path) -> Result<Option<Answers>, BoxError> {
     Ok(Some(Answers { latest: Duration::ZERO, day: times[0], series: times[1], all_series: times[2], year: times[3] }))
 }
 
-/// A process that opens a file, and asks for a year of a node at each line of its input.
+/// A process that opens a file, and asks for a year of the next node at each line of its input.
 async fn hold(path: &Path) -> Result<(), BoxError> {
     let repository = RedbRepository::open(path)?;
+    let nodes = repository.nodes().await?;
     println!("open");
-    for (round, line) in std::io::stdin().lock().lines().enumerate() {
+    for (node, line) in nodes.iter().cycle().zip(std::io::stdin().lock().lines()) {
         line?;
-        ask(&repository, round).await?;
+        let year = SeriesQuery {
+            node: node.id.clone(),
+            fields: vec![Field::BatteryVoltage],
+            from: node.latest.timestamp - 365 * DAY,
+            to: i64::MAX,
+            points: 500,
+        };
+        repository.series(&year).await?;
         println!("answered");
     }
     Ok(())
