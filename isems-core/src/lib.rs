@@ -81,7 +81,9 @@ pub use crate::{
     node::{InvalidNodeId, Node, NodeId},
     payload::{Format, Payload, unix_now},
     printable::printable,
-    redb::{Checked, Compacted, Damage, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed, Statistics},
+    redb::{
+        Checked, Compacted, Copied, Damage, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed, Statistics,
+    },
     reject::{Reject, RejectCounts, RejectReason},
     repository::{Batch, MeasurementQuery, Order, RejectPage, RejectQuery, Repository, RepositoryError, Stored, pages},
     series::{Bucket, Series, SeriesQuery},

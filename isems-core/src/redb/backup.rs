@@ -1,6 +1,7 @@
 //! A copy of everything, as it is at one moment.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, TryLockError},
     io,
     ops::Range,
@@ -9,17 +10,20 @@ use std::{
 
 use redb::{
     Builder, Database, Durability, Key, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
-    TableDefinition, TableHandle, Value, WriteTransaction,
+    TableDefinition, Value, WriteTransaction,
 };
-use tracing::error;
 
 use super::{
+    around::Tier,
+    bytes::DamagedRecord,
+    check::check,
     database::OpenDatabase,
     delete::remaining,
     failure::{Failure, caught},
     options::make_tables,
-    row,
-    tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, out_of_order, piece_key, row_key, week_of, week_start},
+    report::{Copied, Damage},
+    row, sealed,
+    tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, out_of_order},
     tiers::Tiers,
 };
 use crate::Node;
@@ -30,8 +34,8 @@ const ENTRIES_A_TRANSACTION: usize = 5_000;
 /// How much of the copy is kept in memory while it is written.
 const CACHE_BYTES: usize = 8 << 20;
 
-/// Copies everything that can be read into a new file, which has its name only when it is complete. Returns its size in bytes.
-pub(super) fn backup(database: &OpenDatabase, path: &Path) -> Result<u64, Failure> {
+/// Copies everything that can be read into a new file, which has its name only when it is complete.
+pub(super) fn backup(database: &OpenDatabase, path: &Path) -> Result<Copied, Failure> {
     if path.exists() {
         return Err(Failure::Other(format!("{} exists already; choose another path", path.display())));
     }
@@ -40,9 +44,10 @@ pub(super) fn backup(database: &OpenDatabase, path: &Path) -> Result<u64, Failur
         TryLockError::WouldBlock => Failure::Other(format!("another copy to {} is being made", path.display())),
         TryLockError::Error(error) => cannot("write", &unfinished, &error),
     })?;
-    let result = copy(database, &unfinished).and_then(|()| {
+    let result = copy(database, &unfinished).and_then(|damages| {
         fs::rename(&unfinished, path).map_err(|error| cannot("rename", &unfinished, &error))?;
-        Ok(fs::metadata(path).map_err(|error| cannot("read", path, &error))?.len())
+        let bytes = fs::metadata(path).map_err(|error| cannot("read", path, &error))?.len();
+        Ok(Copied { bytes, damages })
     });
     if result.is_err() {
         // What cannot be removed is overwritten by the next attempt.
@@ -69,35 +74,53 @@ fn cannot(action: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::Other(format!("cannot {action} {}: {error}", path.display()))
 }
 
-fn copy(database: &OpenDatabase, path: &Path) -> Result<(), Failure> {
+/// Returns what is damaged.
+fn copy(database: &OpenDatabase, path: &Path) -> Result<Vec<Damage>, Failure> {
     let source = database.begin_read()?;
     let mut target = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
     make_tables(&target)?;
-    or_lost("metadata", copy_table(&source, &target, METADATA))?;
-    or_lost("nodes", copy_table(&source, &target, NODES))?;
-    or_lost("rejects", copy_table(&source, &target, REJECTS))?;
+    let mut damages = Vec::new();
+    or_lost(copy_table(&source, &target, METADATA), "what transports remember", &mut damages)?;
+    or_lost(copy_table(&source, &target, NODES), "the records of nodes", &mut damages)?;
+    or_lost(copy_table(&source, &target, REJECTS), "the table of rejects", &mut damages)?;
     let nodes = nodes(&target)?;
-    let rows = copy_weeks(&source, &target, ROWS, &nodes, |number, week| row_key(number, 0) + week_start(week))?;
-    let blocks = copy_weeks(&source, &target, BLOCKS, &nodes, |number, week| piece_key(number, week, 0))?;
-    if !rows || !blocks {
-        correct(&target, nodes)?;
+    let mut lost = Vec::new();
+    let of_rows = copy_tier(&source, &target, Tier::Rows, &nodes, &mut lost)?;
+    let of_blocks = copy_tier(&source, &target, Tier::Blocks, &nodes, &mut lost)?;
+    let is_damaged = of_rows.is_some() || of_blocks.is_some();
+    let whole = if is_damaged { correct(&target, nodes)? } else { BTreeSet::new() };
+    let mut copied = check(&target.begin_read()?)?.damages;
+    // The header of a block of which a part is lost counts its measurements all the same.
+    lost.retain(|(number, lost)| !whole.contains(number) || copied.iter().any(|damage| lost.covers(damage)));
+    if lost.is_empty() {
+        damages.extend(of_rows.into_iter().chain(of_blocks));
     }
-    let mut last = target.begin_write()?;
-    last.set_quick_repair(true);
-    last.commit()?;
+    damages.extend(lost.into_iter().map(|(_, damage)| damage));
+    copied.retain(|damage| !damages.iter().any(|lost| lost.covers(damage)));
+    damages.append(&mut copied);
+    let mut transaction = target.begin_write()?;
+    transaction.set_quick_repair(true);
+    transaction.commit()?;
     while target.compact()? {}
-    Ok(())
+    Ok(damages)
+}
+
+impl Damage {
+    /// Whether another one lies within this one.
+    fn covers(&self, other: &Self) -> bool {
+        let (Some(seconds), Some(others)) = (&self.seconds, &other.seconds) else { return false };
+        self.place == other.place && seconds.start <= others.start && others.end <= seconds.end
+    }
 }
 
 /// Damage of the original costs what is damaged, and is told.
-fn or_lost(table: &str, copied: Result<(), Failure>) -> Result<bool, Failure> {
+fn or_lost(copied: Result<(), Failure>, place: &str, damages: &mut Vec<Damage>) -> Result<(), Failure> {
     match copied {
-        Ok(()) => Ok(true),
         Err(damage) if damage.is_damage() => {
-            error!(table, %damage, "a part of a damaged table is not in the copy");
-            Ok(false)
+            damages.push(Damage { place: place.into(), seconds: None, problem: damage.to_string() });
+            Ok(())
         }
-        Err(failure) => Err(failure),
+        copied => copied,
     }
 }
 
@@ -106,23 +129,26 @@ fn copy_table<K: Key + 'static, V: Value + 'static>(
     target: &Database,
     definition: TableDefinition<'_, K, V>,
 ) -> Result<(), Failure> {
-    let table = source.open_table(definition)?;
-    let mut entries = table.iter()?;
+    let mut entries = caught(|| Ok(source.open_table(definition)?.range::<K::SelfType<'_>>(..)?))?;
     loop {
         let transaction = begin(target)?;
         let mut copied = 0;
         let mut read = Ok(());
         {
             let mut table = transaction.open_table(definition)?;
-            for entry in entries.by_ref().take(ENTRIES_A_TRANSACTION) {
-                match entry {
-                    Ok((key, value)) => drop(table.insert(key.value(), value.value())?),
-                    Err(error) => {
-                        read = Err(error);
-                        break;
-                    }
+            // Nothing is written while something is read that redb can panic over.
+            let mut copy_next = || -> Result<bool, Failure> {
+                let Some((key, value)) = caught(|| Ok(entries.next().transpose()?))? else { return Ok(false) };
+                let (key, value) = caught(|| Ok((key.value(), value.value())))?;
+                table.insert(key, value)?;
+                Ok(true)
+            };
+            while copied < ENTRIES_A_TRANSACTION && read.is_ok() {
+                match copy_next() {
+                    Ok(true) => copied += 1,
+                    Ok(false) => break,
+                    Err(failure) => read = Err(failure),
                 }
-                copied += 1;
             }
         }
         transaction.commit()?;
@@ -140,70 +166,109 @@ fn begin(target: &Database) -> Result<WriteTransaction, Failure> {
     Ok(transaction)
 }
 
-/// Copies a table of rows or blocks. Where it is damaged, it is copied week by week of the nodes, as far as it can be read.
-/// Returns whether all could be read.
-fn copy_weeks(
+/// Copies a table of rows or blocks. Where it is damaged, the rest is copied node by node, as far as it can be read. What cannot is
+/// added to what is lost of nodes, by their numbers. Returns the damage of the table.
+fn copy_tier(
     source: &ReadTransaction,
     target: &Database,
-    definition: TableDefinition<'_, u64, &'static [u8]>,
+    tier: Tier,
     nodes: &[Node],
-    start: fn(u32, u16) -> u64,
-) -> Result<bool, Failure> {
-    let table = source.open_table(definition)?;
-    let copied = copy_range(&table, target, definition, 0..u64::MAX);
-    if or_lost(definition.name(), copied)? {
-        return Ok(true);
-    }
+    lost: &mut Vec<(u32, Damage)>,
+) -> Result<Option<Damage>, Failure> {
+    let table = source.open_table(tier.table())?;
+    let mut keys = 0..u64::MAX;
+    let failure = match copy_keys(&table, target, tier, &mut keys) {
+        Err(failure) if failure.is_damage() => failure,
+        copied => return copied.map(|()| None),
+    };
     for node in nodes {
-        for week in 0..=week_of(u32::MAX.into()) {
-            let range = start(node.number, week)..start(node.number, week + 1);
-            if let Err(damage) = copy_range(&table, target, definition, range) {
-                if !damage.is_damage() {
-                    return Err(damage);
-                }
-                error!(
-                    table = definition.name(), node = %node.id, week_from = week_start(week), %damage,
-                    "a part of a damaged week is not in the copy"
-                );
+        let copy = |parts: &mut Range<u64>| {
+            if tier == Tier::Blocks && parts.end - parts.start == 1 {
+                return copy_block(&table, target, node.number, parts.start as u16);
             }
+            let mut keys = tier.keys(node.number, parts);
+            let copied = copy_keys(&table, target, tier, &mut keys);
+            parts.start = tier.part_of(node.number, keys.start);
+            copied
+        };
+        let all = tier.keys(node.number, &tier.all());
+        if keys.start < all.end {
+            let start = tier.part_of(node.number, keys.start.max(all.start));
+            let damages = tier.read_around(node, start..tier.all().end, copy)?;
+            lost.extend(damages.into_iter().map(|damage| (node.number, damage)));
         }
     }
-    Ok(false)
+    let place = format!("the table of {}", tier.name());
+    Ok(Some(Damage { place, seconds: None, problem: failure.to_string() }))
 }
 
-/// Copies what has keys of a range, as far as it can be read.
-fn copy_range(
+/// Copies what has some keys, as far as it can be read. The start of the keys moves past what is copied.
+fn copy_keys(
     table: &ReadOnlyTable<u64, &'static [u8]>,
     target: &Database,
-    definition: TableDefinition<'_, u64, &'static [u8]>,
-    mut range: Range<u64>,
+    tier: Tier,
+    keys: &mut Range<u64>,
 ) -> Result<(), Failure> {
-    while range.start < range.end {
+    while keys.start < keys.end {
         let mut entries = Vec::new();
         // Nothing is written while something is read that redb can panic over.
         let read = caught(|| {
-            for entry in table.range(range.clone())?.take(ENTRIES_A_TRANSACTION) {
+            for entry in table.range(keys.clone())?.take(ENTRIES_A_TRANSACTION) {
                 let (key, value) = entry?;
-                if !range.contains(&key.value()) {
+                let (key, value) = (key.value(), value.value());
+                // In order, or who goes from one key to the next would never end.
+                if !keys.contains(&key) || entries.last().is_some_and(|(before, _)| *before >= key) {
                     return Err(out_of_order().into());
                 }
-                entries.push((key.value(), value.value().to_vec()));
+                entries.push((key, value.to_vec()));
             }
             Ok(())
         });
-        range.start = entries.last().map_or(range.end, |(key, _)| key.saturating_add(1));
-        if !entries.is_empty() {
-            let transaction = begin(target)?;
-            {
-                let mut table = transaction.open_table(definition)?;
-                for (key, value) in entries {
-                    table.insert(key, value.as_slice())?;
-                }
-            }
-            transaction.commit()?;
-        }
+        let is_last = read.is_ok() && entries.len() < ENTRIES_A_TRANSACTION;
+        keys.start = entries.last().map_or(keys.start, |(last, _)| last + 1);
+        insert(target, tier, &entries)?;
         read?;
+        if is_last {
+            break;
+        }
     }
+    Ok(())
+}
+
+/// Copies those pieces of a block that can be read. Fails if one cannot.
+fn copy_block(
+    table: &ReadOnlyTable<u64, &'static [u8]>,
+    target: &Database,
+    number: u32,
+    week: u16,
+) -> Result<(), Failure> {
+    let Some(header) = sealed::header(table, number, week)? else { return Ok(()) };
+    let mut entries = Vec::new();
+    let mut result = Ok(());
+    for key in sealed::piece_keys(number, week, &header) {
+        let read = caught(|| {
+            let piece = table.get(key)?.ok_or(DamagedRecord("a piece is missing"))?;
+            entries.push((key, piece.value().to_vec()));
+            Ok(())
+        });
+        result = result.and(read);
+    }
+    insert(target, Tier::Blocks, &entries)?;
+    result
+}
+
+fn insert(target: &Database, tier: Tier, entries: &[(u64, Vec<u8>)]) -> Result<(), Failure> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let transaction = begin(target)?;
+    {
+        let mut table = transaction.open_table(tier.table())?;
+        for (key, value) in entries {
+            table.insert(key, value.as_slice())?;
+        }
+    }
+    transaction.commit()?;
     Ok(())
 }
 
@@ -217,19 +282,24 @@ fn nodes(target: &Database) -> Result<Vec<Node>, Failure> {
     Ok(nodes)
 }
 
-/// Makes the nodes' records agree with what could be copied.
-fn correct(target: &Database, nodes: Vec<Node>) -> Result<(), Failure> {
+/// Makes the nodes' records agree with what could be copied. Returns the numbers of those of which nothing is lost: there was
+/// nothing where nothing could be read.
+fn correct(target: &Database, nodes: Vec<Node>) -> Result<BTreeSet<u32>, Failure> {
+    let mut whole = BTreeSet::new();
     let transaction = begin(target)?;
     {
         let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
         let mut records = transaction.open_table(NODES)?;
         for node in nodes {
             match remaining(&Tiers { rows: &rows, blocks: &blocks }, &node, None)? {
-                Some(node) => records.insert(node.number, row::encode_node(&node).as_slice())?,
-                None => records.remove(node.number)?,
-            };
+                Some(rest) if rest.measurements == node.measurements => {
+                    whole.insert(node.number);
+                }
+                Some(rest) => drop(records.insert(rest.number, row::encode_node(&rest).as_slice())?),
+                None => drop(records.remove(node.number)?),
+            }
         }
     }
     transaction.commit()?;
-    Ok(())
+    Ok(whole)
 }

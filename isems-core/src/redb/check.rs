@@ -1,11 +1,12 @@
 //! Reading everything back.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
-use redb::{ReadableTable, StorageError};
+use redb::{ReadTransaction, ReadableTable, StorageError};
 
 use super::{
-    database::OpenDatabase,
+    around::Tier,
+    bytes::DamagedRecord,
     failure::{Failure, caught},
     report::{Checked, Damage},
     row,
@@ -19,8 +20,7 @@ use crate::{Measurement, Node, Reject};
 
 /// Checks that every value can be read, that every measurement is valid, where it belongs and there once, that times ascend,
 /// and that the nodes' records agree with all that. What cannot be read is told, and the rest is checked all the same.
-pub(super) fn check(database: &OpenDatabase) -> Result<Checked, Failure> {
-    let transaction = database.begin_read()?;
+pub(super) fn check(transaction: &ReadTransaction) -> Result<Checked, Failure> {
     let rows = transaction.open_table(ROWS)?;
     let blocks = transaction.open_table(BLOCKS)?;
     let records = transaction.open_table(NODES)?;
@@ -35,26 +35,32 @@ pub(super) fn check(database: &OpenDatabase) -> Result<Checked, Failure> {
             known.insert(number);
             match row::decode_node(number, record.value()) {
                 Ok(node) => nodes.push(node),
-                Err(problem) => checked.tell(format!("node number {number}"), format!("its record: {problem}")),
+                Err(DamagedRecord(problem)) => {
+                    checked.tell(format!("node number {number}"), None, format!("its record: {problem}"));
+                }
             }
         }
         Ok(())
     });
     checked.tell_failure("the records of nodes", read);
+    let mut is_lost = false;
     for node in &nodes {
         checked.nodes += 1;
-        NodeCheck { node, found: 0, is_whole: true, oldest: None, newest: None, checked: &mut checked }
-            .run(&rows, &blocks);
+        let mut check = NodeCheck { node, found: 0, is_whole: true, oldest: None, newest: None, checked: &mut checked };
+        is_lost |= check.run(&rows, &blocks);
     }
-    let read = caught(|| strangers(&rows, &known, "a row", &mut checked));
-    checked.tell_failure("the table of rows", read);
-    let read = caught(|| strangers(&blocks, &known, "a block", &mut checked));
-    checked.tell_failure("the table of blocks", read);
+    let of_rows = strangers(&rows, &known, "a row", &mut checked);
+    let of_blocks = strangers(&blocks, &known, "a block", &mut checked);
+    // What is lost of nodes is in the way here, too.
+    if !is_lost {
+        checked.tell_failure("the table of rows", of_rows);
+        checked.tell_failure("the table of blocks", of_blocks);
+    }
     let read = caught(|| {
         for entry in rejects.iter()? {
             let (number, reject) = entry?;
             if serde_json::from_slice::<Reject>(reject.value()).is_err() {
-                checked.tell(format!("reject {}", number.value()), "it cannot be read".into());
+                checked.tell(format!("reject {}", number.value()), None, "it cannot be read".into());
             }
         }
         Ok(())
@@ -64,38 +70,50 @@ pub(super) fn check(database: &OpenDatabase) -> Result<Checked, Failure> {
 }
 
 impl Checked {
-    fn tell(&mut self, place: String, problem: String) {
-        self.damages.push(Damage { place, problem });
+    fn tell(&mut self, place: String, seconds: Option<Range<i64>>, problem: String) {
+        self.damages.push(Damage { place, seconds, problem });
     }
 
     fn tell_failure(&mut self, place: &str, read: Result<(), Failure>) {
         if let Err(failure) = read {
-            self.tell(place.into(), failure.to_string());
+            self.tell(place.into(), None, failure.to_string());
         }
     }
 }
 
-/// Tells keys of numbers that no node has.
+/// Tells keys of numbers that no node has. Fails with the first failure between two nodes, after looking between all others.
 fn strangers(
     table: &impl ReadableTable<u64, &'static [u8]>,
     known: &BTreeSet<u32>,
     what: &str,
     checked: &mut Checked,
 ) -> Result<(), Failure> {
-    let mut next = Some(0);
-    while let Some(start) = next {
-        let Some(entry) = table.range(start..)?.next() else { break };
-        let number = number_of(entry?.0.value());
-        if number < number_of(start) {
-            return Err(out_of_order().into());
-        }
-        if !known.contains(&number) {
-            let problem = format!("there is {what} of it, but no record of the node");
-            checked.tell(format!("node number {number}"), problem);
-        }
-        next = number.checked_add(1).map(|number| row_key(number, 0));
+    let mut result = Ok(());
+    let mut start = 0;
+    for end in known.iter().map(|number| row_key(*number, 0)).chain([u64::MAX]) {
+        let mut keys = start..end;
+        let read = caught(|| {
+            while keys.start < keys.end {
+                let Some(entry) = table.range(keys.clone())?.next() else { break };
+                let key = entry?.0.value();
+                if !keys.contains(&key) {
+                    return Err(out_of_order().into());
+                }
+                let problem = format!("there is {what} of it, but no record of the node");
+                checked.tell(format!("node number {}", number_of(key)), None, problem);
+                keys.start = after(key);
+            }
+            Ok(())
+        });
+        result = result.and(read);
+        start = after(end);
     }
-    Ok(())
+    result
+}
+
+/// The first key of the number after that of a key.
+fn after(key: u64) -> u64 {
+    (key | u64::from(u32::MAX)).saturating_add(1)
 }
 
 /// One node under check.
@@ -109,95 +127,135 @@ struct NodeCheck<'a> {
 }
 
 impl NodeCheck<'_> {
-    fn run(mut self, rows: &impl ReadableTable<u64, &'static [u8]>, blocks: &impl ReadableTable<u64, &'static [u8]>) {
-        let number = self.node.number;
-        let mut next = Some(0);
-        while let Some(first) = next {
-            let week = match caught(|| Ok(sealed::first_week(blocks, number, first, u16::MAX)?)) {
-                Ok(Some(week)) => week,
-                Ok(None) => break,
-                Err(failure) => {
-                    self.tell_damage(format!("its blocks from {} on: {failure}", week_start(first)));
-                    break;
-                }
-            };
-            match caught(|| Ok(self.block(rows, blocks, week)?)) {
-                Ok(()) => self.checked.blocks += 1,
-                Err(problem) => {
-                    let (start, end) = (week_start(week), week_end(week));
-                    self.tell_damage(format!("the block of the week from {start} to {end} is damaged: {problem}"));
-                }
-            }
-            next = week.checked_add(1);
+    /// Reads both tiers. Whether a part of them cannot be read.
+    fn run(
+        &mut self,
+        rows: &impl ReadableTable<u64, &'static [u8]>,
+        blocks: &impl ReadableTable<u64, &'static [u8]>,
+    ) -> bool {
+        let mut lost = self.tier(Tier::Blocks, |node, weeks| node.blocks(rows, blocks, weeks));
+        lost.extend(self.tier(Tier::Rows, |node, seconds| node.rows(rows, seconds)));
+        if self.found == self.node.measurements {
+            // There is nothing where nothing can be read.
+            lost.clear();
         }
-        let mut after = 0;
-        if let Err(failure) = caught(|| Ok(self.rows(rows, &mut after)?)) {
-            self.tell_damage(format!("its rows from {after} on: {failure}"));
-        }
+        let is_lost = !lost.is_empty();
+        self.is_whole &= !is_lost;
+        self.checked.damages.extend(lost);
         self.record();
+        is_lost
     }
 
-    fn tell(&mut self, problem: String) {
-        self.checked.tell(format!("node {}", self.node.id), problem);
+    /// Reads a tier. Returns what of it cannot be read.
+    fn tier(
+        &mut self,
+        tier: Tier,
+        mut read: impl FnMut(&mut Self, &mut Range<u64>) -> Result<(), StorageError>,
+    ) -> Vec<Damage> {
+        let lost = tier.read_around(self.node, tier.all(), |parts| Ok(read(self, parts)?));
+        lost.unwrap_or_else(|failure| vec![tier.given_up(self.node, &failure)])
+    }
+
+    fn tell(&mut self, seconds: Option<Range<i64>>, problem: String) {
+        self.checked.tell(format!("node {}", self.node.id), seconds, problem);
     }
 
     /// Tells what keeps something from being counted.
-    fn tell_damage(&mut self, problem: String) {
+    fn tell_damage(&mut self, seconds: Range<i64>, problem: String) {
         self.is_whole = false;
-        self.tell(problem);
+        self.tell(Some(seconds), problem);
     }
 
-    fn rows(&mut self, rows: &impl ReadableTable<u64, &'static [u8]>, after: &mut i64) -> Result<(), StorageError> {
-        let base = row_key(self.node.number, 0);
-        for entry in rows.range(base..base + (1 << 32))? {
+    /// Reads the rows of some seconds.
+    fn rows(
+        &mut self,
+        rows: &impl ReadableTable<u64, &'static [u8]>,
+        seconds: &mut Range<u64>,
+    ) -> Result<(), StorageError> {
+        for entry in rows.range(Tier::Rows.keys(self.node.number, seconds))? {
             let (key, row) = entry?;
-            let second = second_of(key.value()) as i64;
-            *after = second + 1;
-            match row::decode(&self.node.id, self.node.number, key.value(), row.value()) {
+            let (key, row) = (key.value(), row.value());
+            let second = second_of(key);
+            if number_of(key) != self.node.number || !seconds.contains(&second) {
+                return Err(out_of_order());
+            }
+            seconds.start = second + 1;
+            match row::decode(&self.node.id, self.node.number, key, row) {
                 Ok(measurement) => self.measurement(measurement),
-                Err(problem) => self.tell_damage(format!("the row of {second} is damaged: {problem}")),
+                Err(DamagedRecord(problem)) => {
+                    self.tell_damage(at(second as i64), format!("the row is damaged: {problem}"));
+                }
             }
         }
         Ok(())
     }
 
+    /// Reads the blocks of some weeks.
+    fn blocks(
+        &mut self,
+        rows: &impl ReadableTable<u64, &'static [u8]>,
+        blocks: &impl ReadableTable<u64, &'static [u8]>,
+        weeks: &mut Range<u64>,
+    ) -> Result<(), StorageError> {
+        while weeks.start < weeks.end {
+            let (first, last) = (weeks.start as u16, (weeks.end - 1) as u16);
+            // To look for a block needs the pages around it, too.
+            let week =
+                if first == last { Some(first) } else { sealed::first_week(blocks, self.node.number, first, last)? };
+            let Some(week) = week else { break };
+            weeks.start = week.into();
+            match self.block(rows, blocks, week) {
+                Ok(is_there) => self.checked.blocks += u64::from(is_there),
+                Err(BlockError::Damaged(DamagedRecord(problem))) => {
+                    self.tell_damage(seconds_of(week), format!("the block is damaged: {problem}"));
+                }
+                Err(BlockError::Storage(error)) => return Err(error),
+            }
+            weeks.start += 1;
+        }
+        Ok(())
+    }
+
+    /// Reads a block. Whether there is one.
     fn block(
         &mut self,
         rows: &impl ReadableTable<u64, &'static [u8]>,
         blocks: &impl ReadableTable<u64, &'static [u8]>,
         week: u16,
-    ) -> Result<(), BlockError> {
+    ) -> Result<bool, BlockError> {
         let number = self.node.number;
-        let Some(header) = sealed::header(blocks, number, week)? else { return Ok(()) };
+        let Some(header) = sealed::header(blocks, number, week)? else { return Ok(false) };
         let measurements = sealed::whole(blocks, &self.node.id, number, week, &header)?;
-        let mut length = 0;
-        for piece in blocks.range(piece_key(number, week, 0)..=piece_key(number, week, u16::MAX))? {
-            length += piece?.1.value().len();
-        }
-        let base = row_key(number, 0);
-        let mut seconds = BTreeSet::new();
-        for row in rows.range(base + week_start(week)..base + week_end(week))? {
-            seconds.insert(second_of(row?.0.value()) as i64);
-        }
+        // What follows the block, or its rows, may be lost. That is no damage of the block, and is told by itself.
+        let length = caught(|| {
+            let pieces = blocks.range(piece_key(number, week, 0)..=piece_key(number, week, u16::MAX))?;
+            Ok(pieces.map(|piece| Ok(piece?.1.value().len())).sum::<Result<usize, StorageError>>()?)
+        });
+        let length = length.unwrap_or(header.length);
+        let seconds = caught(|| {
+            let rows = rows.range(Tier::Rows.keys(number, &(week_start(week)..week_end(week))))?;
+            Ok(rows.map(|row| Ok(second_of(row?.0.value()) as i64)).collect::<Result<BTreeSet<_>, StorageError>>()?)
+        });
+        let seconds = seconds.unwrap_or_default();
         let ascends = measurements.is_sorted_by(|a, b| a.timestamp < b.timestamp);
         let is_of_week = measurements.iter().all(|measurement| week_of(measurement.timestamp as u64) == week);
         if length != header.length || measurements.len() != header.rows || !ascends || !is_of_week {
-            self.tell(format!("the block of the week from {} contradicts its header", week_start(week)));
+            self.tell(Some(seconds_of(week)), "the block contradicts its header".into());
         }
         for measurement in measurements {
             if seconds.contains(&measurement.timestamp) {
-                self.tell(format!("{} is in a row and in a block", measurement.timestamp));
+                self.tell(Some(at(measurement.timestamp)), "the measurement is in a row and in a block".into());
             }
             self.measurement(measurement);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn measurement(&mut self, measurement: Measurement) {
         self.found += 1;
         match measurement.validate() {
             Ok(()) => self.checked.measurements += 1,
-            Err(fault) => self.tell(format!("the measurement of {} is not valid: {fault}", measurement.timestamp)),
+            Err(fault) => self.tell(Some(at(measurement.timestamp)), format!("the measurement is not valid: {fault}")),
         }
         self.oldest = Some(self.oldest.map_or(measurement.timestamp, |oldest| oldest.min(measurement.timestamp)));
         if self.newest.as_ref().is_none_or(|newest| newest.timestamp < measurement.timestamp) {
@@ -213,13 +271,21 @@ impl NodeCheck<'_> {
         if self.found != self.node.measurements {
             let problem =
                 format!("its record counts {} measurements, but there are {}", self.node.measurements, self.found);
-            self.tell(problem);
+            self.tell(None, problem);
         }
         if self.oldest.is_some_and(|oldest| oldest != self.node.first_timestamp) {
-            self.tell("its record has another oldest time than its measurements".into());
+            self.tell(None, "its record has another oldest time than its measurements".into());
         }
         if self.newest.as_ref().is_some_and(|newest| *newest != self.node.latest) {
-            self.tell("its record has another newest measurement than its measurements".into());
+            self.tell(None, "its record has another newest measurement than its measurements".into());
         }
     }
+}
+
+fn at(second: i64) -> Range<i64> {
+    second..second + 1
+}
+
+fn seconds_of(week: u16) -> Range<i64> {
+    week_start(week) as i64..week_end(week) as i64
 }

@@ -2,8 +2,9 @@
 //!
 //! `tables` is the layout of the file. What is new is a `row` (written by `writer`, the group commit); once its week is over it
 //! moves into a `block` of `column`s (`seal`, started by `upkeep`), which lies in the file in pieces (`sealed`). `tiers` reads both
-//! as one. Reading happens in short read transactions on tokio's blocking pool, all through `RedbRepository::read`.
+//! as one, and `around` what is damaged of either. Reading happens in short read transactions on tokio's blocking pool, all through `RedbRepository::read`.
 
+mod around;
 mod backup;
 mod block;
 mod bytes;
@@ -42,7 +43,7 @@ use tokio::{
 use tracing::error;
 
 pub use self::options::RedbOptions;
-pub use self::report::{Checked, Compacted, Damage, NodeStatistics, Retention, Sealed, Statistics};
+pub use self::report::{Checked, Compacted, Copied, Damage, NodeStatistics, Retention, Sealed, Statistics};
 use self::{
     database::OpenDatabase,
     failure::Failure,
@@ -142,15 +143,16 @@ impl RedbRepository {
         self.blocking("read", move |database| statistics::statistics(database, &path)).await
     }
 
-    /// Reads everything back and verifies counts, order and checksums. Damage is reported, and is no error. Cost: reading and decoding the whole
-    /// file.
+    /// Reads everything back and verifies counts, order and checksums. Damage is reported, and is no error; what lies around it is read
+    /// all the same. Cost: reading and decoding the whole file.
     pub async fn check(&self) -> Result<Checked, RepositoryError> {
-        self.blocking("read", check::check).await
+        self.blocking("read", |database| check::check(&database.begin_read()?)).await
     }
 
-    /// Writes a copy of what is stored at this moment to a new file, as small as it can be, and returns its size in bytes.
-    /// Storing goes on meanwhile. It is an error if `path` exists.
-    pub async fn backup(&self, path: impl AsRef<Path>) -> Result<u64, RepositoryError> {
+    /// Writes a copy of what is stored at this moment to a new file, as small as it can be, and reads it back like
+    /// [`check`](Self::check). Storing goes on meanwhile. Damage is reported, and is no error: the copy has what can be read around it,
+    /// and records that are damaged as they are. It is an error if `path` exists.
+    pub async fn backup(&self, path: impl AsRef<Path>) -> Result<Copied, RepositoryError> {
         let path = path.as_ref().to_owned();
         self.blocking("copy", move |database| backup::backup(database, &path)).await
     }

@@ -1,6 +1,6 @@
 //! What the upkeep of a file reports.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
 use crate::NodeId;
 
@@ -69,18 +69,38 @@ pub struct Checked {
     pub damages: Vec<Damage>,
 }
 
+/// What copying everything has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The size of the copy, in bytes.
+    pub bytes: u64,
+    /// What the copy lacks because it cannot be read, and what is damaged in the copy because it is in the original. Empty: the
+    /// copy has everything, and all is sound.
+    pub damages: Vec<Damage>,
+}
+
 /// Something in a file that cannot be read, or that contradicts the rest.
+///
+/// Its text has times as Unix seconds; who can write them as people do has them in [`seconds`](Self::seconds).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// Where: a node with a time, or a part of the file.
+    /// Where, for people: a node, or a part of the file.
     pub place: String,
+    /// Which measured times it concerns, Unix seconds, UTC, the end excluded. `None`: none in particular.
+    pub seconds: Option<Range<i64>>,
     /// What is wrong.
     pub problem: String,
 }
 
 impl fmt::Display for Damage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.place, self.problem)
+        write!(formatter, "{}", self.place)?;
+        match &self.seconds {
+            Some(seconds) if seconds.end - seconds.start == 1 => write!(formatter, " at {}", seconds.start)?,
+            Some(seconds) => write!(formatter, " from {} to {}", seconds.start, seconds.end)?,
+            None => {}
+        }
+        write!(formatter, ": {}", self.problem)
     }
 }
 

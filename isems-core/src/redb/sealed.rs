@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
-    ops::RangeInclusive,
+    ops::{Range, RangeInclusive},
 };
 
 use redb::{AccessGuard, ReadableTable, StorageError, Table};
@@ -35,13 +35,21 @@ pub(super) fn header(
     number: u32,
     week: u16,
 ) -> Result<Option<Header>, BlockError> {
-    let mut pieces = blocks.range(piece_key(number, week, 0)..=piece_key(number, week, u16::MAX))?;
-    let Some(first) = pieces.next() else { return Ok(None) };
-    let (key, piece) = first?;
-    if key.value() != piece_key(number, week, 0) {
-        return Err(DamagedRecord("its first piece is missing").into());
+    // A range would need the page that follows, too.
+    if let Some(first) = blocks.get(piece_key(number, week, 0))? {
+        return Ok(Some(Header::parse(number, week, first.value())?));
     }
-    Ok(Some(Header::parse(number, week, piece.value())?))
+    match blocks.range(piece_key(number, week, 0)..=piece_key(number, week, u16::MAX))?.next() {
+        Some(Ok(_)) => Err(DamagedRecord("its first piece is missing").into()),
+        Some(Err(error)) => Err(error.into()),
+        None => Ok(None),
+    }
+}
+
+/// The keys of the pieces of a block.
+pub(super) fn piece_keys(number: u32, week: u16, header: &Header) -> Range<u64> {
+    let first = piece_key(number, week, 0);
+    first..first + (header.length.div_ceil(PIECE_BYTES) as u64).min(1 << 16)
 }
 
 /// Reads and verifies the columns of a block that are wanted.

@@ -144,8 +144,9 @@ pub struct CheckArguments {
 /// The arguments of backup.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It also works while a server runs; the server writes the file then. Of a damaged database the
-copy has what can be read, what cannot is named, and the exit code is 1.")]
+It also works while a server runs; the server writes the file then. The copy is read back. Of a
+damaged database it has what can be read, damaged records as they are; what is damaged or lost
+is named, and the exit code is 1.")]
 pub struct BackupArguments {
     /// File to make; it must not exist
     #[arg(value_name = "PATH")]

@@ -12,12 +12,12 @@ mod control;
 #[cfg(not(unix))]
 #[path = "no_control.rs"]
 mod control;
+mod damage;
 mod delete;
 mod export;
 mod file;
 mod line;
 mod rejects;
-mod salvage;
 mod size;
 mod statistics;
 mod table;

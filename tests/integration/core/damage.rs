@@ -9,8 +9,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Checked, Field, Measurement, MeasurementQuery, NodeId, RedbOptions, RedbRepository, Reject, RejectQuery,
-    RejectReason, Repository, RepositoryError, SeriesQuery,
+    Batch, Checked, Damage, Field, Measurement, MeasurementQuery, NodeId, RedbOptions, RedbRepository, Reject,
+    RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery,
     testing::{SAMPLE_TIME, sample_measurement},
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -119,7 +119,10 @@ async fn a_damaged_block_costs_itself_only() {
         flip(&path, BLOCKS, pieces(&path)[0], place);
         let repository = RedbRepository::open(&path).expect("the file can be opened");
         let checked = repository.check().await.expect("it can be read");
-        assert!(problems(&checked).contains("Barn: the block of the week from"), "{place}: {}", problems(&checked));
+        assert_eq!(checked.damages.len(), 1, "{place}: {}", problems(&checked));
+        let damage = checked.damages[0].clone();
+        assert_eq!((&*damage.place, damage.seconds.clone()), ("node Barn", Some(MONDAY..MONDAY + WEEK)), "{place}");
+        assert!(damage.problem.starts_with("the block is damaged: "), "{place}: {damage}");
         assert_eq!(checked.blocks, 3, "the others are sound");
 
         // The late rows of the week are there, and nothing that is not stored is.
@@ -151,7 +154,9 @@ async fn a_damaged_block_costs_itself_only() {
 
         // A copy has what can be read.
         let copy = folder.path().join(format!("copy {place}.redb"));
-        repository.backup(&copy).await.expect("it is copied");
+        let copied = repository.backup(&copy).await.expect("it is copied");
+        assert_eq!(copied.damages, [damage], "what is damaged in the copy is told");
+        assert_eq!(copied.bytes, fs::metadata(&copy).expect("it is there").len());
         let copy = RedbRepository::open(&copy).expect("the copy can be opened");
         assert_eq!(all_of(&copy, "Barn").await, all_of(&repository, "Barn").await);
         assert_exact(&all_of(&copy, "Hut").await, &outside(everything(), &node_id("Hut"), 9));
@@ -336,7 +341,7 @@ async fn a_row_that_cannot_be_read_costs_itself_only() {
             outside(everything(), &node_id("Barn"), 9).into_iter().filter(|m| m.timestamp != time).collect();
         assert_exact(&all_of(&repository, "Barn").await, &expected);
         let told = problems(&repository.check().await.expect("it can be read"));
-        assert!(told.contains(&format!("Barn: the row of {time} is damaged")), "{told}");
+        assert!(told.contains(&format!("Barn at {time}: the row is damaged")), "{told}");
         drop(repository);
         flip(&path, ROWS, key, place);
     }
@@ -390,7 +395,7 @@ async fn what_was_left_unfinished_is_no_obstacle() {
 
         fs::write(&unfinished, &whole[..length]).expect("it can be written");
         let repository = RedbRepository::open(&other).expect("the file can be opened");
-        repository.backup(&path).await.expect("it is copied");
+        assert_eq!(repository.backup(&path).await.expect("it is copied").damages, []);
         drop(repository);
         let copy = RedbRepository::open(&path).expect("the copy can be opened");
         assert_eq!(problems(&copy.check().await.expect("it can be read")), "");
@@ -427,11 +432,12 @@ async fn a_copy_has_what_lies_around_a_page_that_is_lost() {
     let repository = RedbRepository::open(&path).expect("the file can be opened");
     repository.measurements(&MeasurementQuery::oldest_first(node_id("Barn"))).await.expect_err("a page is lost");
     let told = problems(&repository.check().await.expect("the rest can be read"));
-    assert!(told.contains("node Barn: its rows from "), "{told}");
-    assert!(!told.contains("node Barn: the block"), "{told}");
+    assert!(told.contains("node Barn from ") && told.contains(": its rows cannot be read: "), "{told}");
+    assert!(!told.contains("block"), "{told}");
 
     let copy = path.with_extension("copy");
-    repository.backup(&copy).await.expect("what can be read is copied");
+    let copied = repository.backup(&copy).await.expect("what can be read is copied");
+    assert_eq!(copied.damages, repository.check().await.expect("the rest can be read").damages);
     let copy = RedbRepository::open(&copy).expect("the copy can be opened");
     assert_eq!(problems(&copy.check().await.expect("it can be read")), "", "the copy agrees with itself");
     let sound = |found: &[Measurement], weeks: std::ops::Range<i64>| {
@@ -443,4 +449,85 @@ async fn a_copy_has_what_lies_around_a_page_that_is_lost() {
     assert!(sound(&all_of(&copy, "Barn").await, 0..2), "the sealed weeks are there");
     assert!(all_of(&copy, "Barn").await.len() < 3 * A_WEEK as usize, "what was on the page is not");
     assert!(sound(&all_of(&copy, "Hut").await, 0..2), "the other node is there");
+}
+
+/// What is told of a node, as text.
+fn told_of_nodes(damages: &[Damage]) -> Vec<String> {
+    let of_nodes = damages.iter().filter(|damage| damage.place.starts_with("node "));
+    let mut texts: Vec<_> = of_nodes.map(ToString::to_string).collect();
+    texts.sort();
+    texts
+}
+
+/// Each page of a file is lost once. What a copy has was stored, what it lacks is told, by `check` too, and nothing else is.
+/// Returns for how many pages something was told.
+async fn lose_each_page(path: &Path, stored: &[Measurement], is_sealed: fn(&Measurement) -> bool) -> usize {
+    RedbOptions::default().compact(path).expect("it can be compacted");
+    let whole = fs::read(path).expect("it can be read");
+    let copy = path.with_extension("copy");
+    let mut pages_told = 0;
+    for page in 1..whole.len() / 4096 {
+        let mut broken = whole.clone();
+        broken[page * 4096..(page + 1) * 4096].fill(0xa5);
+        fs::write(path, &broken).expect("it can be written");
+        // The pages of nodes and of the tables themselves are not to be done without.
+        let Ok(repository) = RedbRepository::open(path) else { continue };
+        let checked = repository.check().await.expect("the rest can be read");
+        let copied = repository.backup(&copy).await.expect("the rest can be copied");
+        assert_eq!(told_of_nodes(&checked.damages), told_of_nodes(&copied.damages), "page {page}");
+        pages_told += usize::from(!copied.damages.is_empty());
+        drop(repository);
+        let repository = RedbRepository::open(&copy).expect("the copy can be opened");
+        for name in NAMES {
+            let place = format!("node {name}");
+            let damages: Vec<_> = copied.damages.iter().filter(|damage| damage.place == place).collect();
+            let is_told = |measurement: &Measurement, what: &str| {
+                let is_in =
+                    |damage: &&Damage| damage.seconds.clone().unwrap_or_default().contains(&measurement.timestamp);
+                damages.iter().any(|damage| is_in(damage) && damage.problem.contains(what))
+            };
+            let (stored, found) = (outside(stored.to_vec(), &node_id(name), 9), all_of(&repository, name).await);
+            assert!(found.iter().all(|found| stored.contains(found)), "page {page}: {name} has what was never stored");
+            let lacks: Vec<_> = stored.iter().filter(|stored| !found.contains(stored)).collect();
+            assert!(lacks.iter().all(|lacks| is_told(lacks, "")), "page {page}: {name}: {damages:?}");
+            assert!(lacks.is_empty() <= damages.is_empty(), "page {page}: nothing is lost, but {damages:?}");
+            let is_there = found.iter().find(|found| is_sealed(found) && is_told(found, "its blocks"));
+            assert!(is_there.is_none(), "page {page}: {is_there:?} is not lost, but {damages:?}");
+        }
+        drop(repository);
+        fs::remove_file(&copy).expect("it can be removed");
+    }
+    pages_told
+}
+
+#[tokio::test]
+async fn what_is_lost_with_a_page_of_rows_is_told() {
+    let (_folder, path) = make_file().await;
+    let is_sealed = |m: &Measurement| m.timestamp < MONDAY + 2 * WEEK && m.timestamp % WEEK % 13 != 0;
+    let pages = lose_each_page(&path, &everything(), is_sealed).await;
+    assert!(pages > 20, "only {pages}");
+}
+
+#[tokio::test]
+async fn what_is_lost_with_a_page_of_blocks_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("isems.redb");
+    let repository = RedbRepository::open(&path).expect("the file can be opened");
+    // Arrivals that cannot be compressed, so that a block has several pieces.
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut stored = Vec::new();
+    for name in NAMES {
+        for (week, count) in [(0, 1500), (1, 700), (3, 1500), (4, 10)] {
+            let minute = |place: i64| sample_measurement(name, MONDAY + week * WEEK + 60 * place);
+            stored.extend(
+                (0..count).map(|place| Measurement { received_at: random.i64(0..i64::MAX / 2), ..minute(place) }),
+            );
+        }
+    }
+    repository.store(batch(stored.clone())).await.expect("it is stored");
+    repository.seal(MONDAY + 4 * WEEK).await.expect("it is sealed");
+    drop(repository);
+    let count = pieces(&path).len();
+    let pages = lose_each_page(&path, &stored, |m| m.timestamp < MONDAY + 4 * WEEK).await;
+    assert!(count > 12 && pages > count, "{pages} for {count} pieces");
 }

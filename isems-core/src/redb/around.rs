@@ -1,0 +1,147 @@
+//! Reading around what is damaged.
+//!
+//! Where a page of a table is lost, redb fails or panics over every range of keys that touches it. So a range that fails is halved
+//! until the parts that fail are small: what lies before and after the page is read all the same.
+
+use std::{collections::VecDeque, ops::Range};
+
+use redb::TableDefinition;
+
+use super::{
+    failure::{Failure, caught},
+    report::Damage,
+    tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
+};
+use crate::Node;
+
+/// Rows that cannot be read are narrowed down to so many seconds. Blocks are to single weeks.
+const SMALLEST_SECONDS: u64 = 3_600;
+
+/// How often it is tried to read something of a tier of a node. Where so much is damaged, what is lost is told, and left out, in
+/// larger parts.
+const MOST_ATTEMPTS: usize = 4_096;
+
+/// A tier of a node's measurements. Its parts are seconds of rows, and weeks of blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tier {
+    Rows,
+    Blocks,
+}
+
+impl Tier {
+    pub(super) fn table(self) -> TableDefinition<'static, u64, &'static [u8]> {
+        match self {
+            Self::Rows => ROWS,
+            Self::Blocks => BLOCKS,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Blocks => "blocks",
+        }
+    }
+
+    /// All parts that keys can have.
+    pub(super) fn all(self) -> Range<u64> {
+        match self {
+            Self::Rows => 0..1 << 32,
+            Self::Blocks => 0..1 << 16,
+        }
+    }
+
+    /// The parts from a node's oldest measurement on to its newest one.
+    fn of(self, node: &Node) -> Range<u64> {
+        let (first, last) = (node.first_timestamp as u64, node.latest.timestamp as u64);
+        match self {
+            Self::Rows => first..last + 1,
+            Self::Blocks => week_of(first).into()..u64::from(week_of(last)) + 1,
+        }
+    }
+
+    /// The keys of parts of a node.
+    pub(super) fn keys(self, number: u32, parts: &Range<u64>) -> Range<u64> {
+        let key = |part| {
+            row_key(number, 0)
+                + match self {
+                    Self::Rows => part,
+                    Self::Blocks => part << 16,
+                }
+        };
+        key(parts.start)..key(parts.end)
+    }
+
+    /// The part to which a key of a node belongs, or that it begins.
+    pub(super) fn part_of(self, number: u32, key: u64) -> u64 {
+        match self {
+            Self::Rows => key - row_key(number, 0),
+            Self::Blocks => (key - row_key(number, 0)) >> 16,
+        }
+    }
+
+    /// The measured times of parts.
+    fn seconds(self, parts: &Range<u64>) -> Range<i64> {
+        match self {
+            Self::Rows => parts.start as i64..parts.end as i64,
+            Self::Blocks => week_start(parts.start as u16) as i64..week_end((parts.end - 1) as u16) as i64,
+        }
+    }
+
+    /// Reads some parts of a node, and returns what cannot be read of them. `read` moves the start of its range past what it has
+    /// read, and does not go there again. A range that fails is tried again only as far as the node's record says that there
+    /// is something: the page before or after it may be another node's.
+    pub(super) fn read_around(
+        self,
+        node: &Node,
+        mut parts: Range<u64>,
+        mut read: impl FnMut(&mut Range<u64>) -> Result<(), Failure>,
+    ) -> Result<Vec<Damage>, Failure> {
+        match caught(|| read(&mut parts)) {
+            Err(failure) if failure.is_damage() => {}
+            done => return done.map(|()| Vec::new()),
+        }
+        let expected = self.of(node);
+        let smallest = if self == Self::Rows { SMALLEST_SECONDS } else { 1 };
+        let mut left = VecDeque::new();
+        left.push_back(parts.start.max(expected.start)..parts.end.min(expected.end));
+        let mut lost: Vec<(Range<u64>, Failure)> = Vec::new();
+        let mut attempts = 0;
+        while let Some(mut parts) = left.pop_front() {
+            if parts.is_empty() {
+                continue;
+            }
+            attempts += 1;
+            let Err(failure) = caught(|| read(&mut parts)) else { continue };
+            if !failure.is_damage() {
+                return Err(failure);
+            }
+            if parts.end - parts.start > smallest && attempts + left.len() < MOST_ATTEMPTS {
+                let middle = parts.start.midpoint(parts.end);
+                left.extend([parts.start..middle, middle..parts.end]);
+            } else {
+                lost.push((parts, failure));
+            }
+        }
+        lost.sort_by_key(|(parts, _)| parts.start);
+        lost.dedup_by(|(after, _), (before, _)| {
+            let adjoins = before.end == after.start;
+            if adjoins {
+                before.end = after.end;
+            }
+            adjoins
+        });
+        Ok(lost.iter().map(|(parts, failure)| self.lost(node, parts, failure)).collect())
+    }
+
+    /// That parts of a node cannot be read.
+    fn lost(self, node: &Node, parts: &Range<u64>, failure: &Failure) -> Damage {
+        let problem = format!("its {} cannot be read: {failure}", self.name());
+        Damage { place: format!("node {}", node.id), seconds: Some(self.seconds(parts)), problem }
+    }
+
+    /// That nothing more can be read of a node, because of the disk and not of damage.
+    pub(super) fn given_up(self, node: &Node, failure: &Failure) -> Damage {
+        self.lost(node, &self.of(node), failure)
+    }
+}
