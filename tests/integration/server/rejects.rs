@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isems_core::{Inbox, Payload, RedbRepository};
+use isems_core::{Batch, Inbox, Payload, RedbRepository, Reject, RejectReason, Repository};
 use isems_server::{
     api::{Access, Service},
     tokens::Tokens,
@@ -63,8 +63,19 @@ async fn gives_the_newest_first_filtered_and_at_most_as_many_as_asked() {
 
 #[tokio::test]
 async fn a_hundred_unless_more_are_asked_for_and_never_more_than_a_thousand() {
-    let service = service(Arc::new(RedbRepository::in_memory().unwrap())).await;
-    service.deliver(&"rubbish\n".repeat(1200)).await;
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let reject = |line| Reject {
+        received_at: 1_800_000_000,
+        transport: "test".into(),
+        source: "a test".into(),
+        node: None,
+        reason: RejectReason::FieldCount,
+        field: None,
+        line,
+        text: "rubbish".into(),
+    };
+    repository.store(Batch { rejects: (0..1200).map(reject).collect(), ..Batch::default() }).await.unwrap();
+    let service = service(repository).await;
     assert_eq!(texts(&service, "").await.len(), 100);
     assert_eq!(texts(&service, "?limit=1000").await.len(), 1000);
     for limit in ["0", "1001", "-1", "many", ""] {
