@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     iter,
-    panic::{self, AssertUnwindSafe},
     path::Path,
     sync::{
         Arc, PoisonError, RwLock,
@@ -18,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     block::Pages,
-    database::OpenDatabase,
+    database::{OpenDatabase, Writing},
     failure::Failure,
     row,
     sealed::{self, BlockError},
@@ -44,7 +43,7 @@ type Outcome = Result<Stored, RepositoryError>;
 /// What the writer is to do.
 pub(super) enum Job {
     Store(StoreJob),
-    /// Something else, all by itself. It answers to whom it concerns.
+    /// Something else, all by itself, by means of [`Writer::write`]. It answers to whom it concerns.
     Task(Box<dyn FnOnce(&mut Writer) + Send>),
 }
 
@@ -75,20 +74,23 @@ impl Writer {
         while let Some(job) = next.take().or_else(|| self.jobs.recv().ok()) {
             match job {
                 Job::Store(first) => next = self.store(first),
-                Job::Task(task) => {
-                    // redb can panic over a damaged file. The task's reply is dropped then, and the file as it was.
-                    let _ = panic::catch_unwind(AssertUnwindSafe(|| task(&mut self)));
-                }
+                Job::Task(task) => task(&mut self),
             }
         }
+    }
+
+    /// Does what writes: redb can panic over a damaged file, and the disk can fail. The file is as it was then, or the commit
+    /// is on the disk all the same.
+    pub(super) fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        let database = self.database.clone();
+        database.watched_writing(|| work(self))
     }
 
     /// Stores a group, and returns the job that came after it.
     fn store(&mut self, first: StoreJob) -> Option<Job> {
         let (group, next) = self.collect(first);
         let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
-        let database = self.database.clone();
-        match database.watched(|| self.commit(&batches)) {
+        match self.write(|writer| writer.commit(&batches)) {
             Ok(outcomes) => reply(group, outcomes.into_iter()),
             Err(failure) => {
                 let failure = Arc::new(failure);
@@ -119,18 +121,18 @@ impl Writer {
     }
 
     /// A transaction after which the file opens at once, also after a crash and however large it is, for a second flush.
-    pub(super) fn transaction(&mut self) -> Result<WriteTransaction, Failure> {
-        let (mut transaction, generation) = self.database.begin_write()?;
-        if generation != self.generation {
-            self.next_number = self.database.next_number()?;
-            self.generation = generation;
+    pub(super) fn transaction(&mut self) -> Result<Writing, Failure> {
+        let mut transaction = self.database.begin_write()?;
+        if transaction.generation != self.generation {
+            self.next_number = transaction.next_number;
+            self.generation = transaction.generation;
         }
         transaction.set_quick_repair(true);
         Ok(transaction)
     }
 
     /// Returns when a transaction is durable.
-    pub(super) fn finish(&self, transaction: WriteTransaction) -> Result<(), Failure> {
+    pub(super) fn finish(&self, transaction: Writing) -> Result<(), Failure> {
         transaction.commit()?;
         self.database.notice_success();
         Ok(())
