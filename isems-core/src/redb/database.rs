@@ -133,9 +133,9 @@ impl OpenDatabase {
             is_writing: false,
             outage: None,
         };
-        let opened = Self { path, nodes, state: Mutex::new(state), written: Condvar::new(), opener };
-        opened.take(&mut opened.state(), database, is_writable)?;
-        Ok(opened)
+        let this = Self { path, nodes, state: Mutex::new(state), written: Condvar::new(), opener };
+        this.take(&mut this.state(), database, is_writable)?;
+        Ok(this)
     }
 
     pub(super) fn begin_read(&self) -> Result<ReadTransaction, Failure> {

@@ -234,10 +234,12 @@ impl WriteProof {
         }
         let error = self.repository.store(Batch::default()).await.err().map(|error| {
             let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-            let error = format!("{error}{cause}");
-            warn!(error, "the database cannot be written");
-            error
+            format!("{error}{cause}")
         });
+        // Told when it begins, and not with every question.
+        if let Some(error) = error.as_ref().filter(|_| last.as_ref().is_none_or(|(_, before)| before.is_none())) {
+            warn!(error, "the database cannot be written");
+        }
         *last = Some((Instant::now(), error.clone()));
         error
     }
