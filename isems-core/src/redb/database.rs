@@ -68,6 +68,9 @@ struct Outage {
     since: Instant,
     reason: String,
     next_attempt: Instant,
+    /// How many entries must be written before it is over: as many as could not be. A little can be written to a full disk now
+    /// and then.
+    owed: usize,
 }
 
 impl State {
@@ -171,17 +174,31 @@ impl OpenDatabase {
         caught(work).inspect_err(|failure| self.notice(failure))
     }
 
-    /// Does what writes. That the disk fails at it is told once.
-    pub(super) fn watched_writing<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-        self.watched(work)
-            .map_err(|failure| if failure.is_worth_another_try() { self.outage(failure) } else { failure })
+    /// Does what writes a number of entries. That the disk fails at it is told once.
+    pub(super) fn watched_writing<T>(
+        &self,
+        entries: usize,
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.watched(work).map_err(|failure| {
+            if failure.is_worth_another_try() { self.notice_outage(failure, entries) } else { failure }
+        })
     }
 
-    /// Something has been written.
-    pub(super) fn notice_success(&self) {
-        if let Some(Outage { since, .. }) = self.state().outage.take() {
-            info!(path = %self.path.display(), after_s = since.elapsed().as_secs(), "the disk works again");
+    /// So many entries have been written.
+    pub(super) fn notice_success(&self, entries: usize) {
+        let mut state = self.state();
+        let Some(outage) = &mut state.outage else { return };
+        outage.owed = outage.owed.saturating_sub(entries);
+        if outage.owed == 0 {
+            info!(path = %self.path.display(), after_s = outage.since.elapsed().as_secs(), "the disk works again");
+            state.outage = None;
         }
+    }
+
+    /// How many entries must be written before it is proven that the disk works.
+    pub(super) fn owed(&self) -> usize {
+        self.state().outage.as_ref().map_or(0, |outage| outage.owed)
     }
 
     /// Asks redb itself whether the file must be opened again: what failed can be what was open before.
@@ -201,17 +218,18 @@ impl OpenDatabase {
     }
 
     /// What callers are told while nothing can be written: always the same, so that those who log it log it once.
-    fn outage(&self, failure: Failure) -> Failure {
+    fn notice_outage(&self, failure: Failure, entries: usize) -> Failure {
         let mut state = self.state();
         let now = Instant::now();
         if let Some(outage) = &mut state.outage {
             if outage.next_attempt <= now {
                 outage.next_attempt = now + PAUSE;
+                outage.owed = outage.owed.max(entries);
             }
             return Failure::Unusable(outage.reason.clone());
         }
         error!(path = %self.path.display(), error = %failure, "the disk fails; nothing is stored until it works again");
-        state.outage = Some(Outage { since: now, reason: failure.to_string(), next_attempt: now });
+        state.outage = Some(Outage { since: now, reason: failure.to_string(), next_attempt: now, owed: entries });
         failure
     }
 

@@ -181,6 +181,7 @@ impl RedbOptions {
             commit_interval: self.commit_interval,
             next_number: 0,
             generation: 0,
+            has_proof: true,
         };
         let upkeep = Upkeep {
             database: database.clone(),

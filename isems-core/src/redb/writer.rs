@@ -37,6 +37,10 @@ const MEASUREMENTS_A_TRANSACTION: usize = 50_000;
 /// The reject log is cut to this many entries.
 const REJECTS_KEPT: u64 = 10_000;
 
+/// Where it is proven that there is room, and with how many bytes an entry: what a row takes with its share of everything else.
+const PROOF_KEY: &str = "room";
+const PROOF_BYTES: usize = 190;
+
 /// What a caller is told.
 type Outcome = Result<Stored, RepositoryError>;
 
@@ -65,6 +69,8 @@ pub(super) struct Writer {
     pub(super) next_number: u32,
     /// How often the file had been opened when that number was found.
     pub(super) generation: u64,
+    /// Whether there may be something in the file that only proves that there is room.
+    pub(super) has_proof: bool,
 }
 
 impl Writer {
@@ -82,15 +88,24 @@ impl Writer {
     /// Does what writes: redb can panic over a damaged file, and the disk can fail. The file is as it was then, or the commit
     /// is on the disk all the same.
     pub(super) fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.write_entries(0, work)
+    }
+
+    fn write_entries<T>(
+        &mut self,
+        entries: usize,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let database = self.database.clone();
-        database.watched_writing(|| work(self))
+        database.watched_writing(entries, || work(self))
     }
 
     /// Stores a group, and returns the job that came after it.
     fn store(&mut self, first: StoreJob) -> Option<Job> {
         let (group, next) = self.collect(first);
         let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
-        match self.write(|writer| writer.commit(&batches)) {
+        let entries = batches.iter().map(|batch| batch.measurements.len() + batch.rejects.len()).sum();
+        match self.write_entries(entries, |writer| writer.commit(&batches, entries)) {
             Ok(outcomes) => reply(group, outcomes.into_iter()),
             Err(failure) => {
                 let failure = Arc::new(failure);
@@ -133,15 +148,34 @@ impl Writer {
 
     /// Returns when a transaction is durable.
     pub(super) fn finish(&self, transaction: Writing) -> Result<(), Failure> {
+        self.finish_entries(transaction, 0)
+    }
+
+    fn finish_entries(&self, transaction: Writing, entries: usize) -> Result<(), Failure> {
         transaction.commit()?;
-        self.database.notice_success();
+        self.database.notice_success(entries);
         Ok(())
+    }
+
+    /// When nothing is to be stored that proves little after the disk has failed: something as large as what could not be stored
+    /// is written, and removed by the next transaction. Returns how many entries have that size.
+    fn prove_room(&self, transaction: &Writing) -> Result<usize, Error> {
+        let owed = self.database.owed();
+        if owed > 0 {
+            let proof = vec![0; owed.min(MEASUREMENTS_A_TRANSACTION) * PROOF_BYTES];
+            transaction.open_table(METADATA)?.insert(PROOF_KEY, proof.as_slice())?;
+        }
+        Ok(owed)
     }
 
     /// One transaction for all batches, without those that cannot be stored. The index of nodes follows only when it is
     /// durable.
-    fn commit(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
+    fn commit(&mut self, batches: &[&Batch], entries: usize) -> Result<Vec<Outcome>, Failure> {
         let transaction = self.transaction()?;
+        if self.has_proof {
+            transaction.open_table(METADATA)?.remove(PROOF_KEY)?;
+        }
+        let proof = if entries == 0 { self.prove_room(&transaction)? } else { 0 };
         let mut changed = self.changed_nodes();
         let outcomes = {
             let mut rows = transaction.open_table(ROWS)?;
@@ -162,7 +196,8 @@ impl Writer {
             outcomes
         };
         let durable = changed.into_changes();
-        self.finish(transaction)?;
+        self.finish_entries(transaction, entries.max(proof))?;
+        self.has_proof = proof > 0;
         self.accept(durable);
         Ok(outcomes)
     }
