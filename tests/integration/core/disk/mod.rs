@@ -124,7 +124,7 @@ async fn a_full_disk_is_told_once_and_waited_out_while_everything_can_be_read() 
     {
         disk.fail(fault);
         let mut told = BTreeSet::new();
-        for _ in 0..100 {
+        for _ in 0..60 {
             let failed = repository.store(later(stored)).await.expect_err("the disk fails");
             told.insert(chain(&failed));
             assert_read(&repository, "Hut", &expected, stored as usize).await;
