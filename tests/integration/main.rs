@@ -4,5 +4,6 @@ mod core;
 mod http;
 mod mqtt;
 mod programs;
+mod recorder;
 mod server;
 mod soak;

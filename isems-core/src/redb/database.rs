@@ -1,17 +1,19 @@
 //! The file while it is open.
 //!
-//! When the disk fails, redb gives up on a file for good. It is closed then, and opened again for the next transaction, so that
-//! work goes on by itself as soon as the disk does.
+//! When the disk fails, redb gives up on a file for good. It is closed then, and opened again for the next transaction: to read,
+//! without anything being written, and to write as soon as something is to be stored. So what is stored is there for readers as
+//! long as it can be read, and work goes on by itself as soon as the disk does.
 
 use std::{
     mem,
+    ops::Deref,
     panic::{self, AssertUnwindSafe},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableDatabase, TransactionError, WriteTransaction};
 use tracing::{error, info};
 
 use super::{
@@ -21,17 +23,26 @@ use super::{
 };
 use crate::RepositoryError;
 
-/// A file that cannot be opened again is left alone for so long.
-const PAUSE: Duration = Duration::from_millis(250);
+/// How long nothing is written after it has failed twice. Each attempt disturbs those who read.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Opens the file anew.
-pub(super) type Opener = Box<dyn Fn() -> Result<Database, RepositoryError> + Send + Sync>;
+pub(super) type Open = Box<dyn Fn() -> Result<Database, RepositoryError> + Send + Sync>;
+
+/// How a file is opened again.
+pub(super) struct Opener {
+    pub(super) to_write: Open,
+    /// Writes nothing to the disk.
+    pub(super) to_read: Open,
+}
 
 /// An open database, and how to open it again.
 pub(super) struct OpenDatabase {
     path: Arc<Path>,
     nodes: Arc<NodeIndex>,
     state: Mutex<State>,
+    /// Told when a write transaction has ended.
+    written: Condvar,
     /// `None`: what is in memory only is gone when it is closed.
     opener: Option<Opener>,
 }
@@ -41,81 +52,204 @@ struct State {
     database: Option<Database>,
     /// How often it has been opened.
     generation: u64,
-    /// Why redb has given up on the file.
-    has_failed: Option<String>,
-    /// Since when nothing could be written.
-    failing_since: Option<Instant>,
-    last_attempt: Option<Instant>,
+    /// The number of the next new node when it was opened.
+    next_number: u32,
+    /// Whether what is written reaches the disk.
+    is_writable: bool,
+    /// Whether redb does nothing more with it.
+    is_broken: bool,
+    /// Whether a write transaction is under way. It would outlive the closing.
+    is_writing: bool,
+    outage: Option<Outage>,
+}
+
+/// A time in which nothing can be written.
+struct Outage {
+    since: Instant,
+    reason: String,
+    next_attempt: Instant,
+    /// How many entries must be written before it is over: as many as could not be. A little can be written to a full disk now
+    /// and then.
+    owed: usize,
+}
+
+impl State {
+    fn is_usable(&self) -> bool {
+        self.database.is_some() && !self.is_broken
+    }
+}
+
+/// A write transaction. While it exists nobody opens the file again.
+pub(super) struct Writing {
+    transaction: WriteTransaction,
+    /// How often the file had been opened before.
+    pub(super) generation: u64,
+    /// The number of the next new node when it was opened.
+    pub(super) next_number: u32,
+    /// Dropped after the transaction.
+    _turn: Turn,
+}
+
+impl Writing {
+    pub(super) fn set_quick_repair(&mut self, enabled: bool) {
+        self.transaction.set_quick_repair(enabled);
+    }
+
+    pub(super) fn commit(self) -> Result<(), Failure> {
+        Ok(self.transaction.commit()?)
+    }
+}
+
+impl Deref for Writing {
+    type Target = WriteTransaction;
+
+    fn deref(&self) -> &WriteTransaction {
+        &self.transaction
+    }
+}
+
+/// The turn of the one who writes.
+struct Turn(Arc<OpenDatabase>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.state().is_writing = false;
+        self.0.written.notify_all();
+    }
 }
 
 impl OpenDatabase {
-    pub(super) fn new(database: Database, path: Arc<Path>, nodes: Arc<NodeIndex>, opener: Option<Opener>) -> Self {
-        let database = Some(database);
-        let state = State { database, generation: 0, has_failed: None, failing_since: None, last_attempt: None };
-        Self { path, nodes, state: Mutex::new(state), opener }
+    /// A database that was opened to write, or only to read.
+    pub(super) fn new(
+        database: Database,
+        is_writable: bool,
+        path: Arc<Path>,
+        nodes: Arc<NodeIndex>,
+        opener: Option<Opener>,
+    ) -> Result<Self, Failure> {
+        let state = State {
+            database: None,
+            generation: 0,
+            next_number: 0,
+            is_writable,
+            is_broken: false,
+            is_writing: false,
+            outage: None,
+        };
+        let this = Self { path, nodes, state: Mutex::new(state), written: Condvar::new(), opener };
+        this.take(&mut this.state(), database, is_writable)?;
+        Ok(this)
     }
 
     pub(super) fn begin_read(&self) -> Result<ReadTransaction, Failure> {
-        self.with(|database| Ok(database.begin_read()?)).map(|(transaction, _)| transaction)
-    }
-
-    /// A transaction, and how often the file had been opened before. Only the writer writes, so nobody waits here.
-    pub(super) fn begin_write(&self) -> Result<(WriteTransaction, u64), Failure> {
-        self.with(|database| Ok(database.begin_write()?))
-    }
-
-    /// The number of the next new node, from what the file has.
-    pub(super) fn next_number(&self) -> Result<u32, Failure> {
-        self.with(next_number).map(|(number, _)| number)
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<(T, u64), Failure> {
         let mut state = self.state();
-        self.open_again(&mut state)?;
-        let database = state.database.as_ref().ok_or_else(|| Failure::Other("the database is closed".into()))?;
-        Ok((work(database)?, state.generation))
+        while !state.is_usable() && state.is_writing {
+            state = self.written.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if !state.is_usable() {
+            self.open(&mut state, false)?;
+        }
+        let database = state.database.as_ref().ok_or_else(closed)?;
+        Ok(database.begin_read()?)
     }
 
-    /// Does work on the database. Whether the disk failed at it is noticed.
+    /// Only the writer calls this, so nobody waits here.
+    pub(super) fn begin_write(self: &Arc<Self>) -> Result<Writing, Failure> {
+        let mut state = self.state();
+        if let Some(outage) = state.outage.as_ref().filter(|outage| outage.next_attempt > Instant::now()) {
+            return Err(Failure::Unusable(outage.reason.clone()));
+        }
+        if !state.is_usable() || !state.is_writable {
+            self.open(&mut state, true)?;
+        }
+        let State { generation, next_number, .. } = *state;
+        let transaction = state.database.as_ref().ok_or_else(closed)?.begin_write()?;
+        state.is_writing = true;
+        drop(state);
+        Ok(Writing { transaction, generation, next_number, _turn: Turn(self.clone()) })
+    }
+
+    /// Does work on the database. Whether it can be used afterwards is noticed.
     pub(super) fn watched<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         caught(work).inspect_err(|failure| self.notice(failure))
     }
 
-    /// If the disk has failed the file is opened again before its next transaction.
-    pub(super) fn notice(&self, failure: &Failure) {
-        if self.opener.is_none() || !failure.ends_use() {
+    /// Does what writes a number of entries. That the disk fails at it is told once.
+    pub(super) fn watched_writing<T>(
+        &self,
+        entries: usize,
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.watched(work).map_err(|failure| {
+            if failure.is_worth_another_try() { self.notice_outage(failure, entries) } else { failure }
+        })
+    }
+
+    /// So many entries have been written.
+    pub(super) fn notice_success(&self, entries: usize) {
+        let mut state = self.state();
+        let Some(outage) = &mut state.outage else { return };
+        outage.owed = outage.owed.saturating_sub(entries);
+        if outage.owed == 0 {
+            info!(path = %self.path.display(), after_s = outage.since.elapsed().as_secs(), "the disk works again");
+            state.outage = None;
+        }
+    }
+
+    /// How many entries must be written before it is proven that the disk works.
+    pub(super) fn owed(&self) -> usize {
+        self.state().outage.as_ref().map_or(0, |outage| outage.owed)
+    }
+
+    /// Asks redb itself whether the file must be opened again: what failed can be what was open before.
+    fn notice(&self, failure: &Failure) {
+        if self.opener.is_none() || !failure.can_end_use() {
             return;
         }
         let mut state = self.state();
-        state.has_failed = Some(failure.to_string());
-        if state.failing_since.is_none() {
-            state.failing_since = Some(Instant::now());
-            error!(path = %self.path.display(), error = %failure, "the disk fails; nothing is stored until it works again");
+        let Some(database) = &state.database else { return };
+        let usable = caught(|| match database.try_begin_write() {
+            Ok(_) | Err(TransactionError::WouldBlock) => Ok(()),
+            Err(error) => Err(error.into()),
+        });
+        if usable.is_err() || failure.is_lock_poisoned() {
+            state.is_broken = true;
         }
     }
 
-    /// Something has been written.
-    pub(super) fn notice_success(&self) {
-        if let Some(since) = self.state().failing_since.take() {
-            info!(path = %self.path.display(), after_s = since.elapsed().as_secs(), "the disk works again");
+    /// What callers are told while nothing can be written: always the same, so that those who log it log it once.
+    fn notice_outage(&self, failure: Failure, entries: usize) -> Failure {
+        let mut state = self.state();
+        let now = Instant::now();
+        if let Some(outage) = &mut state.outage {
+            if outage.next_attempt <= now {
+                outage.next_attempt = now + PAUSE;
+                outage.owed = outage.owed.max(entries);
+            }
+            return Failure::Unusable(outage.reason.clone());
         }
+        error!(path = %self.path.display(), error = %failure, "the disk fails; nothing is stored until it works again");
+        state.outage = Some(Outage { since: now, reason: failure.to_string(), next_attempt: now, owed: entries });
+        failure
     }
 
-    fn open_again(&self, state: &mut State) -> Result<(), Failure> {
-        let (Some(open), Some(reason)) = (&self.opener, &state.has_failed) else { return Ok(()) };
-        let failed = |error: &dyn std::fmt::Display| Failure::Other(format!("the disk has failed ({reason}): {error}"));
-        if state.last_attempt.is_some_and(|at| at.elapsed() < PAUSE) {
-            return Err(failed(&"it is tried again in a moment"));
-        }
-        state.last_attempt = Some(Instant::now());
+    fn open(&self, state: &mut State, is_writable: bool) -> Result<(), Failure> {
+        let opener = self.opener.as_ref().ok_or_else(closed)?;
         close(state.database.take());
-        let database = caught(|| open().map_err(|error| failed(&crate::chain(&error))))?;
-        // Whether a commit that failed is on the disk all the same is known only now.
-        let nodes = caught(|| load_nodes(&database, &self.path))?;
+        let open = if is_writable { &opener.to_write } else { &opener.to_read };
+        let database = open().map_err(|error| Failure::Unusable(crate::chain(&error)))?;
+        self.take(state, database, is_writable)
+    }
+
+    /// Takes over what has been opened. Whether a commit that failed is on the disk all the same is known only now.
+    fn take(&self, state: &mut State, database: Database, is_writable: bool) -> Result<(), Failure> {
+        let (nodes, next_number) = caught(|| Ok((load_nodes(&database, &self.path)?, next_number(&database)?)))?;
         *self.nodes.write().unwrap_or_else(PoisonError::into_inner) = nodes;
         state.database = Some(database);
         state.generation += 1;
-        state.has_failed = None;
+        state.next_number = next_number;
+        state.is_writable = is_writable;
+        state.is_broken = false;
         Ok(())
     }
 
@@ -129,6 +263,10 @@ impl Drop for OpenDatabase {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         close(mem::take(&mut state.database));
     }
+}
+
+fn closed() -> Failure {
+    Failure::Other("the database is closed".into())
 }
 
 /// Closing tidies up, over which redb can panic in a damaged file; what is stored is on disk before.

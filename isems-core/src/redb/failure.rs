@@ -26,6 +26,9 @@ pub(super) enum Failure {
     Compression(#[from] pco::errors::PcoError),
     #[error("a page of the file contradicts another one")]
     Panic,
+    /// The disk fails, and nothing could be tried, or the file could not be opened again.
+    #[error("{0}")]
+    Unusable(String),
     #[error("{0}")]
     Other(String),
 }
@@ -73,24 +76,32 @@ impl Failure {
                 _ => false,
             },
             Self::Damaged(_) | Self::Panic => true,
-            Self::Compression(_) | Self::Other(_) => false,
+            Self::Compression(_) | Self::Unusable(_) | Self::Other(_) => false,
         }
     }
 
-    /// Whether redb does nothing more with the file until it is opened again.
-    pub(super) fn ends_use(&self) -> bool {
-        let Self::Redb(error) = self else { return false };
-        match &**error {
-            // A page beyond the end of the file is damage, and asks for the disk in vain.
-            Error::Io(_) => !self.is_damage(),
-            Error::PreviousIo | Error::LockPoisoned(_) => true,
-            _ => false,
-        }
+    /// Whether redb may do nothing more with the file until it is opened again.
+    pub(super) fn can_end_use(&self) -> bool {
+        matches!(self, Self::Redb(_) | Self::Panic)
     }
 
-    /// Whether the same can be tried again, because the file has been opened anew meanwhile, or will be.
+    /// Whether a panic has left something of redb behind that cannot be used again.
+    pub(super) fn is_lock_poisoned(&self) -> bool {
+        matches!(self, Self::Redb(error) if matches!(**error, Error::LockPoisoned(_)))
+    }
+
+    /// Whether the same can be tried again: it is the disk, which may work again, or the file has been opened anew meanwhile.
     pub(super) fn is_worth_another_try(&self) -> bool {
-        self.ends_use() || matches!(self, Self::Redb(error) if matches!(**error, Error::DatabaseClosed))
+        match self {
+            Self::Redb(error) => match &**error {
+                // A page beyond the end of the file is damage, and asks for the disk in vain.
+                Error::Io(_) => !self.is_damage(),
+                Error::PreviousIo | Error::LockPoisoned(_) | Error::DatabaseClosed => true,
+                _ => false,
+            },
+            Self::Unusable(_) => true,
+            Self::Damaged(_) | Self::Compression(_) | Self::Panic | Self::Other(_) => false,
+        }
     }
 
     /// What the caller is told. Several can be told of the same failure.

@@ -15,6 +15,7 @@ mod delete;
 mod failure;
 mod import;
 mod options;
+mod overlay;
 mod report;
 mod row;
 mod seal;
@@ -60,6 +61,9 @@ use crate::{
 /// How many queries read at a time. More would wait for the disk and the processor all the same, each with its rows in
 /// memory.
 const READERS: usize = 4;
+
+/// How often a query begins anew because the disk has failed or the file was opened again meanwhile.
+const READ_ATTEMPTS: usize = 4;
 
 /// A [`Repository`] in a redb file, or in memory.
 ///
@@ -187,11 +191,14 @@ impl RedbRepository {
         self.blocking("read", move |database| {
             let _permit = permit;
             let answer = || query(&database.begin_read()?);
-            match database.watched(answer) {
-                // What failed was the writer's part of the disk, as a rule: what is stored can still be read.
-                Err(failure) if failure.is_worth_another_try() => answer(),
-                answered => answered,
+            for _ in 0..READ_ATTEMPTS - 1 {
+                match database.watched(answer) {
+                    // What failed was the writer's part of the disk, as a rule: what is stored can still be read.
+                    Err(failure) if failure.is_worth_another_try() => {}
+                    answered => return answered,
+                }
             }
+            answer()
         })
         .await
     }
@@ -228,10 +235,10 @@ impl RedbRepository {
         let (reply, outcome) = oneshot::channel();
         let job = Job::Task(Box::new(move |writer| {
             // A caller that no longer waits has been dropped; what is done stays done.
-            let _ = reply.send(work(writer));
+            let _ = reply.send(writer.write(work));
         }));
         self.upkeep()?.jobs.send(job).map_err(|_| closed())?;
-        let result = outcome.await.unwrap_or(Err(Failure::Panic)).inspect_err(|failure| self.database.notice(failure));
+        let result = outcome.await.unwrap_or(Err(Failure::Panic));
         result.map_err(|failure| Arc::new(failure).error("write", &self.path))
     }
 }

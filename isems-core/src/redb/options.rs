@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, TryLockError},
-    io::Read,
+    io::{ErrorKind, Read},
     panic::{self, AssertUnwindSafe},
     path::Path,
     sync::{Arc, Mutex, RwLock, mpsc},
@@ -12,15 +12,17 @@ use std::{
 };
 
 use redb::{
-    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, StorageError, backends::InMemoryBackend,
+    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, StorageError,
+    backends::{FileBackend, InMemoryBackend},
 };
 use tokio::sync::Semaphore;
 use tracing::error;
 
 use super::{
     READERS, RedbRepository, backup,
-    database::{OpenDatabase, Opener, close},
+    database::{Open, OpenDatabase, Opener, close},
     failure::{Failure, caught},
+    overlay::Overlay,
     report::{Compacted, Retention},
     row,
     tables::{BLOCKS, FORMAT, FORMAT_KEY, METADATA, NODES, REJECTS, ROWS, number_of, row_key},
@@ -53,9 +55,18 @@ impl RedbOptions {
     /// Opens the file, or makes it when there is none. Its folder must exist.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbRepository, RepositoryError> {
         let path: Arc<Path> = path.as_ref().into();
-        let database = self.database(&path)?;
-        let (options, again) = (self.clone(), path.clone());
-        self.start(database, path, Some(Box::new(move || options.existing(&again))))
+        let (database, is_writable) = match self.database(&path) {
+            Ok(database) => (database, true),
+            // What is stored can be read while the disk is full.
+            Err(error) if is_of_the_disk(&error) => (self.to_read(&path).map_err(|_| error)?, false),
+            Err(error) => return Err(error),
+        };
+        let opener = |open: fn(&Self, &Path) -> Result<Database, RepositoryError>| -> Open {
+            let (options, path) = (self.clone(), path.clone());
+            Box::new(move || open(&options, &path))
+        };
+        let opener = Opener { to_write: opener(Self::existing), to_read: opener(Self::to_read) };
+        self.start(database, is_writable, path, Some(opener))
     }
 
     /// Opens a database in whatever `make` gives, instead of a file; `name` is what errors call it. It is asked for the same
@@ -67,14 +78,22 @@ impl RedbOptions {
         make: impl Fn() -> std::io::Result<B> + Send + Sync + 'static,
     ) -> Result<RedbRepository, RepositoryError> {
         let path: Arc<Path> = name.as_ref().into();
-        let (options, name) = (self.clone(), path.clone());
-        let open = move || {
-            let backend = make().map_err(|error| open_error(&name, error))?;
+        let make = Arc::new(make);
+        let (options, name, backend) = (self.clone(), path.clone(), make.clone());
+        let to_write = move || {
+            let backend = backend().map_err(|error| open_error(&name, error))?;
             let database = redb(&name, || options.builder().create_with_backend(backend))?;
             guarded(&name, "write", || make_tables(&database))?;
             Ok(database)
         };
-        self.start(open()?, path, Some(Box::new(open)))
+        let (options, name) = (self.clone(), path.clone());
+        let to_read = move || {
+            let overlay = make().and_then(Overlay::over).map_err(|error| open_error(&name, error))?;
+            redb(&name, || options.builder().create_with_backend(overlay))
+        };
+        let database = to_write()?;
+        let opener = Opener { to_write: Box::new(to_write), to_read: Box::new(to_read) };
+        self.start(database, true, path, Some(opener))
     }
 
     /// A repository that is gone when it is dropped.
@@ -82,7 +101,7 @@ impl RedbOptions {
         let path: Arc<Path> = Path::new(":memory:").into();
         let database = redb(&path, || self.builder().create_with_backend(InMemoryBackend::new()))?;
         guarded(&path, "write", || make_tables(&database))?;
-        self.start(database, path, None)
+        self.start(database, true, path, None)
     }
 
     /// Makes a file that nobody has open as small as it can be: what is free in it is given back. Blocking. It can be
@@ -113,16 +132,16 @@ impl RedbOptions {
     }
 
     fn existing(&self, path: &Path) -> Result<Database, RepositoryError> {
-        let database = redb(path, || self.builder().open(path))?;
-        let found = guarded(path, "read", || Ok(format(&database)?))?;
-        match found {
-            Some(FORMAT) => {}
-            // Format 1 is this one without blocks.
-            Some(1) => guarded(path, "write", || make_tables(&database))?,
-            Some(found) => return Err(RepositoryError::NewerFormat { path: path.into(), found, supported: FORMAT }),
-            None => return Err(RepositoryError::NotADatabase { path: path.into() }),
-        }
-        Ok(database)
+        checked(path, redb(path, || self.builder().open(path))?)
+    }
+
+    /// Opens a file without writing to it: what is written is in memory.
+    fn to_read(&self, path: &Path) -> Result<Database, RepositoryError> {
+        let open = || {
+            let overlay = Overlay::over(FileBackend::new(File::open(path)?)?)?;
+            self.builder().create_with_backend(overlay)
+        };
+        checked(path, redb(path, open)?)
     }
 
     /// Makes a file. It gets its name when it has its tables: what has the name is a whole database, whenever the power fails.
@@ -146,13 +165,14 @@ impl RedbOptions {
     fn start(
         &self,
         database: Database,
+        is_writable: bool,
         path: Arc<Path>,
         opener: Option<Opener>,
     ) -> Result<RedbRepository, RepositoryError> {
-        let (nodes, next_number) =
-            guarded(&path, "read", || Ok((load_nodes(&database, &path)?, next_number(&database)?)))?;
-        let nodes = Arc::new(RwLock::new(nodes));
-        let database = Arc::new(OpenDatabase::new(database, path.clone(), nodes.clone(), opener));
+        let nodes = Arc::new(RwLock::default());
+        let database =
+            guarded(&path, "read", || OpenDatabase::new(database, is_writable, path.clone(), nodes.clone(), opener))?;
+        let database = Arc::new(database);
         let (sender, jobs) = mpsc::channel();
         let writer = Writer {
             database: database.clone(),
@@ -161,8 +181,9 @@ impl RedbOptions {
             jobs,
             commit_interval: self.commit_interval,
             last_commit: None,
-            next_number,
+            next_number: 0,
             generation: 0,
+            has_proof: true,
         };
         let upkeep = Upkeep {
             database: database.clone(),
@@ -197,6 +218,27 @@ impl RedbOptions {
     }
 }
 
+/// What is open, if it is of this format or can be brought to it.
+fn checked(path: &Path, database: Database) -> Result<Database, RepositoryError> {
+    let found = guarded(path, "read", || Ok(format(&database)?))?;
+    match found {
+        Some(FORMAT) => {}
+        // Format 1 is this one without blocks.
+        Some(1) => guarded(path, "write", || make_tables(&database))?,
+        Some(found) => return Err(RepositoryError::NewerFormat { path: path.into(), found, supported: FORMAT }),
+        None => return Err(RepositoryError::NotADatabase { path: path.into() }),
+    }
+    Ok(database)
+}
+
+/// Whether a file cannot be opened because nothing can be written to its disk.
+fn is_of_the_disk(error: &RepositoryError) -> bool {
+    let RepositoryError::Open { source, .. } = error else { return false };
+    source.downcast_ref::<std::io::Error>().is_some_and(|error| {
+        matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem)
+    })
+}
+
 fn redb(path: &Path, open: impl FnOnce() -> Result<Database, DatabaseError>) -> Result<Database, RepositoryError> {
     let opened = panic::catch_unwind(AssertUnwindSafe(open));
     let opened = opened.map_err(|_| Arc::new(Failure::Panic).error("read", path))?;
@@ -214,7 +256,7 @@ fn redb_open_error(path: &Path, error: DatabaseError) -> RepositoryError {
             RepositoryError::Locked { path: path.into() }
         }
         DatabaseError::Storage(StorageError::Io(error))
-            if !matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData) =>
+            if !matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) =>
         {
             open_error(path, error)
         }
@@ -241,7 +283,7 @@ fn is_new(path: &Path) -> Result<bool, RepositoryError> {
     }
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(open_error(path, error)),
     };
     let mut magic = [0; 4];

@@ -256,9 +256,9 @@ impl Upkeep {
         let (reply, outcome) = channel();
         let job = Job::Task(Box::new(move |writer| {
             // Nobody waits any more when the repository has been dropped.
-            let _ = reply.send(task(writer));
+            let _ = reply.send(writer.write(task));
         }));
         self.jobs.send(job).map_err(|_| Failure::Other("the writer has ended".into()))?;
-        outcome.recv().map_err(|_| Failure::Panic)?.inspect_err(|failure| self.database.notice(failure))
+        outcome.recv().map_err(|_| Failure::Panic)?
     }
 }

@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     iter,
-    panic::{self, AssertUnwindSafe},
     path::Path,
     sync::{
         Arc, PoisonError, RwLock,
@@ -18,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     block::Pages,
-    database::OpenDatabase,
+    database::{OpenDatabase, Writing},
     failure::Failure,
     row,
     sealed::{self, BlockError},
@@ -38,13 +37,17 @@ const MEASUREMENTS_A_TRANSACTION: usize = 50_000;
 /// The reject log is cut to this many entries.
 const REJECTS_KEPT: u64 = 10_000;
 
+/// Where it is proven that there is room, and with how many bytes an entry: what a row takes with its share of everything else.
+const PROOF_KEY: &str = "room";
+const PROOF_BYTES: usize = 190;
+
 /// What a caller is told.
 type Outcome = Result<Stored, RepositoryError>;
 
 /// What the writer is to do.
 pub(super) enum Job {
     Store(StoreJob),
-    /// Something else, all by itself. It answers to whom it concerns.
+    /// Something else, all by itself, by means of [`Writer::write`]. It answers to whom it concerns.
     Task(Box<dyn FnOnce(&mut Writer) + Send>),
 }
 
@@ -68,6 +71,8 @@ pub(super) struct Writer {
     pub(super) next_number: u32,
     /// How often the file had been opened when that number was found.
     pub(super) generation: u64,
+    /// Whether there may be something in the file that only proves that there is room.
+    pub(super) has_proof: bool,
 }
 
 impl Writer {
@@ -78,20 +83,32 @@ impl Writer {
             match job {
                 Job::Store(job) if self.is_proven(&job) => reply(vec![job], iter::once(Ok(Stored::default()))),
                 Job::Store(first) => next = self.store(first),
-                Job::Task(task) => {
-                    // redb can panic over a damaged file. The task's reply is dropped then, and the file as it was.
-                    let _ = panic::catch_unwind(AssertUnwindSafe(|| task(&mut self)));
-                }
+                Job::Task(task) => task(&mut self),
             }
         }
+    }
+
+    /// Does what writes: redb can panic over a damaged file, and the disk can fail. The file is as it was then, or the commit
+    /// is on the disk all the same.
+    pub(super) fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.write_entries(0, work)
+    }
+
+    fn write_entries<T>(
+        &mut self,
+        entries: usize,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let database = self.database.clone();
+        database.watched_writing(entries, || work(self))
     }
 
     /// Stores a group, and returns the job that came after it.
     fn store(&mut self, first: StoreJob) -> Option<Job> {
         let (group, next) = self.collect(first);
         let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
-        let database = self.database.clone();
-        match database.watched(|| self.commit(&batches)) {
+        let entries = batches.iter().map(|batch| batch.measurements.len() + batch.rejects.len()).sum();
+        match self.write_entries(entries, |writer| writer.commit(&batches, entries)) {
             Ok(outcomes) => reply(group, outcomes.into_iter()),
             Err(failure) => {
                 self.last_commit = None;
@@ -135,28 +152,47 @@ impl Writer {
     }
 
     /// A transaction after which the file opens at once, also after a crash and however large it is, for a second flush.
-    pub(super) fn transaction(&mut self) -> Result<WriteTransaction, Failure> {
-        let (mut transaction, generation) = self.database.begin_write()?;
-        if generation != self.generation {
-            self.next_number = self.database.next_number()?;
-            self.generation = generation;
+    pub(super) fn transaction(&mut self) -> Result<Writing, Failure> {
+        let mut transaction = self.database.begin_write()?;
+        if transaction.generation != self.generation {
+            self.next_number = transaction.next_number;
+            self.generation = transaction.generation;
         }
         transaction.set_quick_repair(true);
         Ok(transaction)
     }
 
     /// Returns when a transaction is durable.
-    pub(super) fn finish(&mut self, transaction: WriteTransaction) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self, transaction: Writing) -> Result<(), Failure> {
+        self.finish_entries(transaction, 0)
+    }
+
+    fn finish_entries(&mut self, transaction: Writing, entries: usize) -> Result<(), Failure> {
         transaction.commit()?;
         self.last_commit = Some(Instant::now());
-        self.database.notice_success();
+        self.database.notice_success(entries);
         Ok(())
+    }
+
+    /// When nothing is to be stored that proves little after the disk has failed: something as large as what could not be stored
+    /// is written, and removed by the next transaction. Returns how many entries have that size.
+    fn prove_room(&self, transaction: &Writing) -> Result<usize, Error> {
+        let owed = self.database.owed();
+        if owed > 0 {
+            let proof = vec![0; owed.min(MEASUREMENTS_A_TRANSACTION) * PROOF_BYTES];
+            transaction.open_table(METADATA)?.insert(PROOF_KEY, proof.as_slice())?;
+        }
+        Ok(owed)
     }
 
     /// One transaction for all batches, without those that cannot be stored. The index of nodes follows only when it is
     /// durable.
-    fn commit(&mut self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
+    fn commit(&mut self, batches: &[&Batch], entries: usize) -> Result<Vec<Outcome>, Failure> {
         let transaction = self.transaction()?;
+        if self.has_proof {
+            transaction.open_table(METADATA)?.remove(PROOF_KEY)?;
+        }
+        let proof = if entries == 0 { self.prove_room(&transaction)? } else { 0 };
         let mut changed = self.changed_nodes();
         let outcomes = {
             let mut rows = transaction.open_table(ROWS)?;
@@ -177,7 +213,8 @@ impl Writer {
             outcomes
         };
         let durable = changed.into_changes();
-        self.finish(transaction)?;
+        self.finish_entries(transaction, entries.max(proof))?;
+        self.has_proof = proof > 0;
         self.accept(durable);
         Ok(outcomes)
     }

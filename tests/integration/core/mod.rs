@@ -6,6 +6,7 @@ mod crash;
 mod csvlog;
 mod damage;
 mod decode_properties;
+mod disk;
 mod fleet;
 mod formats;
 mod history;

@@ -1,17 +1,13 @@
 //! Brokers that fail. The collector survives them all, does not hammer at them, and says once what is wrong.
 
-use std::{
-    cell::RefCell,
-    io,
-    sync::{Arc, Once},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use isems_core::{Backoff, RedbRepository, TransportState};
 use rumqttc::{ConnectReturnCode, Packet, SubAck, SubscribeReasonCode};
 use tokio::{io::AsyncReadExt, time};
 
 use super::{Running, gate::gated, line, peer::Broker, seconds};
+use crate::recorder::{logged, record_log};
 
 /// What a broker does to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,38 +89,6 @@ pub(super) async fn pass(duration: Duration) {
 
 fn memory() -> Arc<RedbRepository> {
     Arc::new(RedbRepository::in_memory().expect("memory"))
-}
-
-thread_local! {
-    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Records what is logged on this thread from now on. There is one subscriber for all threads: what one for a thread alone
-/// is told of depends on the others.
-fn record_log() {
-    static START: Once = Once::new();
-    START.call_once(|| tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(|| Log).init());
-    LOG.take();
-}
-
-/// The recorded lines of a level.
-fn logged(level: &str) -> Vec<String> {
-    let text = LOG.with_borrow(|bytes| String::from_utf8(bytes.clone()).expect("it is text"));
-    text.lines().map(str::to_owned).filter(|line| line.trim_start().starts_with(level)).collect()
-}
-
-/// Writes to the record of its thread.
-struct Log;
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]
