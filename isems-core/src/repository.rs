@@ -14,7 +14,7 @@ const PAGE: usize = 10_000;
 /// Keeps measurements, and answers questions about them.
 ///
 /// The key of a measurement is its node and its second. Order of arrival never matters. All methods may be called at any
-/// time from many tasks. [`isems_core::testing`](crate::testing) has a conformance suite for implementations.
+/// time from many tasks. The feature `testing` has a conformance suite for implementations.
 #[async_trait]
 pub trait Repository: Send + Sync {
     /// Stores a batch, all of it or nothing, and returns when it is durable.
