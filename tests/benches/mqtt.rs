@@ -12,7 +12,7 @@ mod programs;
 use std::{env, fmt::Write, future::Future, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use isems_core::{Collector, Limits, Monitor, RedbRepository};
+use isems_core::{Collector, Monitor, RedbRepository};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
@@ -79,7 +79,7 @@ struct Running {
 impl Running {
     async fn start(repository: &Arc<RedbRepository>, config: MqttConfig) -> Self {
         let transport = MqttTransport::new(config).expect("the configuration is valid");
-        let collector = Collector::new(repository.clone()).limits(&Limits::none()).transport(transport);
+        let collector = Collector::new(repository.clone()).transport(transport);
         let monitor = collector.monitor();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(collector.run(async { drop(stopped.await) }));

@@ -393,10 +393,15 @@ impl SealedPages {
 
 /// Appends what a batch has beside its measurements.
 pub(super) fn append(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Error> {
-    append_rejects(&mut transaction.open_table(REJECTS)?, batch)?;
-    let mut metadata = transaction.open_table(METADATA)?;
-    for (key, value) in &batch.metadata {
-        metadata.insert(metadata_key(key).as_str(), value.as_slice())?;
+    // Most batches have neither; then the tables need not be opened.
+    if !batch.rejects.is_empty() {
+        append_rejects(&mut transaction.open_table(REJECTS)?, batch)?;
+    }
+    if !batch.metadata.is_empty() {
+        let mut metadata = transaction.open_table(METADATA)?;
+        for (key, value) in &batch.metadata {
+            metadata.insert(metadata_key(key).as_str(), value.as_slice())?;
+        }
     }
     Ok(())
 }
