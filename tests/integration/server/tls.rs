@@ -1,6 +1,12 @@
 //! HTTPS.
 
-use std::{fs, future::pending, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    future::pending,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use isems_server::{
     serve::{ConnectionLimits, serve},
@@ -60,6 +66,13 @@ async fn start(files: &Files, limits: ConnectionLimits) -> (SocketAddr, JoinHand
     (address, task)
 }
 
+/// Changes a file at once: whoever follows it never meets a part of it.
+fn replace(path: &Path, content: &str) {
+    let beside = path.with_extension("new");
+    fs::write(&beside, content).unwrap();
+    fs::rename(&beside, path).unwrap();
+}
+
 /// A client that trusts an authority, and makes a connection of its own for every request.
 fn client(certificates: &Certificates) -> Client {
     let mut roots = RootCertStore::empty();
@@ -108,8 +121,8 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_bad_one_is_not() {
     let complaints = || log.text().matches("the old TLS certificate stays in use").count();
     let mut expected = 0;
     let broken: [(&str, &dyn Fn()); 3] = [
-        ("no certificate", &|| fs::write(&files.certificate, "rubbish").unwrap()),
-        ("cannot be used with the key", &|| fs::write(&files.certificate, &new.server).unwrap()),
+        ("no certificate", &|| replace(&files.certificate, "rubbish")),
+        ("cannot be used with the key", &|| replace(&files.certificate, &new.server)),
         ("cannot read", &|| fs::remove_file(&files.key).unwrap()),
     ];
     for (problem, break_it) in broken {
@@ -127,7 +140,7 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_bad_one_is_not() {
         }
         assert_eq!(complaints(), expected, "{problem} is logged once: {}", log.text());
     }
-    fs::write(&files.key, &new.key).unwrap();
+    replace(&files.key, &new.key);
     in_time(async { while !is_trusted(&new_client, address).await {} }).await;
     assert!(!is_trusted(&old_client, address).await);
     assert!(log.text().contains("a new TLS certificate is in use"));
