@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use isems_core::printable;
 use tracing::Subscriber;
 use tracing_subscriber::{
     Layer,
@@ -59,13 +60,6 @@ impl<'writer> FormatFields<'writer> for OneLine {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> text::Result {
         let mut formatted = String::new();
         DefaultFields::new().format_fields(Writer::new(&mut formatted), fields)?;
-        for character in formatted.chars() {
-            if character.is_control() || "\u{2028}\u{2029}".contains(character) {
-                write!(writer, "{}", character.escape_default())?;
-            } else {
-                writer.write_char(character)?;
-            }
-        }
-        Ok(())
+        writer.write_str(&printable(&formatted))
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use isems_core::{RejectCounts, RejectReason};
+use isems_core::{RejectCounts, RejectReason, printable};
 
 /// How many bad lines of a reason are shown, and how much of each.
 const EXAMPLES: usize = 3;
@@ -33,7 +33,8 @@ impl Report {
         self.rejected.add(reason, 1);
         let examples = self.examples.entry(reason).or_default();
         if examples.len() < EXAMPLES {
-            let mut shown: String = text.chars().take(EXAMPLE_CHARACTERS).flat_map(shown).collect();
+            let start: String = text.chars().take(EXAMPLE_CHARACTERS).collect();
+            let mut shown = printable(&start).into_owned();
             if text.chars().nth(EXAMPLE_CHARACTERS).is_some() {
                 shown.push('…');
             }
@@ -45,13 +46,6 @@ impl Report {
     pub(super) fn fail(&mut self, path: &Path, error: String) {
         self.failed.push((path.into(), error));
     }
-}
-
-/// A character as it can be printed: a terminal does not obey a log.
-fn shown(character: char) -> impl Iterator<Item = char> {
-    let (as_it_is, escaped) =
-        if character.is_control() { (None, Some(character.escape_default())) } else { (Some(character), None) };
-    as_it_is.into_iter().chain(escaped.into_iter().flatten())
 }
 
 impl fmt::Display for Report {
