@@ -16,6 +16,7 @@ pub mod api;
 mod berlin;
 pub mod fleet;
 pub mod import;
+mod line;
 pub mod log;
 pub mod maintenance;
 mod poll;
@@ -23,6 +24,7 @@ pub mod serve;
 mod server;
 pub mod settings;
 pub mod signal;
+mod time;
 pub mod tls;
 pub mod tokens;
 

@@ -5,7 +5,7 @@ use std::{env, io, process::ExitCode, sync::Arc, time::Duration};
 use isems_core::{BoxError, Collector, RedbRepository, chain};
 use isems_server::{
     Server,
-    api::{Access, Service},
+    api::Service,
     import::import,
     log, maintenance, poll,
     settings::{Action, Arguments, ServeArguments},
@@ -74,8 +74,6 @@ async fn stopped() {
 fn print_document() -> Result<bool, BoxError> {
     let repository = Arc::new(RedbRepository::in_memory()?);
     let monitor = Collector::new(repository.clone()).monitor();
-    let (cors_origins, access) = (Vec::new(), Access::default());
-    let service = Service { repository, monitor, hide_inactive_after_days: 30, cors_origins, access };
-    println!("{}", service.document());
+    println!("{}", Service::new(repository, monitor).document());
     Ok(true)
 }

@@ -77,11 +77,10 @@ impl Server {
             collector = with_transports(collector, collect, service)?;
         }
         let service = Service {
-            repository,
-            monitor: collector.monitor(),
             hide_inactive_after_days: service.hide_inactive_after_days,
             cors_origins: service.cors_origins.clone(),
             access,
+            ..Service::new(repository, collector.monitor())
         };
         Ok(Self { service, collector, listener, limits, certificate, fleet, control, _temporary: temporary })
     }

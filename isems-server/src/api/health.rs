@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use isems_core::{
-    Batch, ClockState, LastError, Monitor, Repository, SourceStatus, TransportState, TransportStatus, chain,
+    Batch, ClockState, LastError, Monitor, RejectReason, Repository, SourceStatus, TransportState, TransportStatus,
+    chain,
 };
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json, types::Example};
 use tokio::{sync::Mutex, time::Instant};
 use tracing::warn;
 
-use super::Tag;
+use super::{Tag, named::Named, time::UtcTime};
 
 /// How long it is believed that the database can be written, or cannot. Everybody may ask, and each proof is a write that
 /// an SD card feels.
@@ -55,13 +56,16 @@ impl Example for Readiness {
                 received: 366_000,
                 stored: 365_990,
                 duplicates: 7,
-                rejected: vec![Rejected { reason: "number_invalid".into(), count: 3 }],
-                last_success: Some(1_530_364_575),
-                last_error: Some(Failure { at: 1_530_360_975, message: "10.36.0.9: connection refused".into() }),
+                rejected: vec![Rejected { reason: Named(RejectReason::NumberInvalid), count: 3 }],
+                last_success: Some(UtcTime(1_530_364_575)),
+                last_error: Some(Failure {
+                    at: UtcTime(1_530_360_975),
+                    message: "10.36.0.9: connection refused".into(),
+                }),
                 sources: vec![Source {
                     name: "10.36.0.9".into(),
                     up: false,
-                    since: 1_530_360_975,
+                    since: UtcTime(1_530_360_975),
                     error: Some("connection refused".into()),
                 }],
             }],
@@ -105,7 +109,7 @@ enum State {
     Ended,
 }
 
-/// A way by which measurements come in. Times are Unix seconds.
+/// A way by which measurements come in.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase")]
 struct Transport {
@@ -123,7 +127,7 @@ struct Transport {
     rejected: Vec<Rejected>,
     /// When something was last delivered.
     #[oai(nullable)]
-    last_success: Option<i64>,
+    last_success: Option<UtcTime>,
     /// What failed last.
     #[oai(nullable)]
     last_error: Option<Failure>,
@@ -134,8 +138,8 @@ struct Transport {
 /// How many lines were rejected for a reason.
 #[derive(Debug, Object)]
 struct Rejected {
-    /// The stable code of the reason.
-    reason: String,
+    /// The reason.
+    reason: Named<RejectReason>,
     /// How many.
     count: u64,
 }
@@ -143,8 +147,8 @@ struct Rejected {
 /// Something that failed.
 #[derive(Debug, Object)]
 struct Failure {
-    /// When, in Unix seconds.
-    at: i64,
+    /// When.
+    at: UtcTime,
     /// What.
     message: String,
 }
@@ -156,8 +160,8 @@ struct Source {
     name: String,
     /// Whether it answered when it was last spoken to.
     up: bool,
-    /// Since when that is so, in Unix seconds.
-    since: i64,
+    /// Since when that is so.
+    since: UtcTime,
     /// Why it is down.
     #[oai(nullable)]
     error: Option<String>,
@@ -165,14 +169,14 @@ struct Source {
 
 impl From<LastError> for Failure {
     fn from(LastError { at, message }: LastError) -> Self {
-        Self { at, message }
+        Self { at: UtcTime(at), message }
     }
 }
 
 impl From<TransportStatus> for Transport {
     fn from(status: TransportStatus) -> Self {
-        let rejected = status.rejected.iter().map(|(reason, count)| Rejected { reason: reason.code().into(), count });
-        let source = |(name, SourceStatus { up, since, error })| Source { name, up, since, error };
+        let rejected = status.rejected.iter().map(|(reason, count)| Rejected { reason: Named(reason), count });
+        let source = |(name, SourceStatus { up, since, error })| Source { name, up, since: UtcTime(since), error };
         Self {
             name: status.name,
             state: match status.state {
@@ -185,7 +189,7 @@ impl From<TransportStatus> for Transport {
             stored: status.stored,
             duplicates: status.duplicates,
             rejected: rejected.collect(),
-            last_success: status.last_success,
+            last_success: status.last_success.map(UtcTime),
             last_error: status.last_error.map(Into::into),
             sources: status.sources.into_iter().map(source).collect(),
         }

@@ -4,12 +4,15 @@ mod access;
 mod compression;
 mod health;
 mod limits;
-mod measurements;
+mod measurement;
+mod named;
+mod original;
 mod problem;
 mod query;
 mod rejects;
 mod rendered;
 mod security_headers;
+mod time;
 
 use std::{fmt, sync::Arc};
 
@@ -28,7 +31,7 @@ pub use self::access::Access;
 use self::{
     compression::Gzip,
     health::{HealthApi, WriteProof},
-    measurements::MeasurementsApi,
+    original::OriginalApi,
     problem::{ProblemOfPanic, problem_of},
     rejects::RejectsApi,
 };
@@ -37,8 +40,8 @@ use crate::berlin::Berlin;
 /// Groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
-    /// What the nodes measured, as the original collector gave it.
-    Measurements,
+    /// What the nodes measured, as the original collector gave it: for programs that were written for it.
+    Original,
     /// For those who run the server; needs a token.
     Operation,
     /// Whether the server lives and works.
@@ -81,19 +84,27 @@ pub struct Service {
 }
 
 impl Service {
+    /// A service over a repository that everybody may read and nobody may change.
+    pub fn new(repository: Arc<dyn Repository>, monitor: Monitor) -> Self {
+        Self {
+            repository,
+            monitor,
+            hide_inactive_after_days: 30,
+            cors_origins: vec!["*".into()],
+            access: Access::default(),
+        }
+    }
+
     /// The operations with their document.
-    fn operations(
-        &self,
-        proof: &Arc<WriteProof>,
-    ) -> OpenApiService<(MeasurementsApi, RejectsApi, HealthApi, RootApi), ()> {
-        let measurements = MeasurementsApi {
+    fn operations(&self, proof: &Arc<WriteProof>) -> OpenApiService<impl OpenApi + use<>, ()> {
+        let original = OriginalApi {
             repository: self.repository.clone(),
             hide_inactive_after_days: self.hide_inactive_after_days,
             berlin: Berlin::new(),
         };
         let rejects = RejectsApi { repository: self.repository.clone() };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
-        OpenApiService::new((measurements, rejects, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
+        OpenApiService::new((original, rejects, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
                  an Independent Solar Energy Mesh System report them.\n\nEvery path below `/measurements` is served below \

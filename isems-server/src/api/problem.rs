@@ -1,6 +1,8 @@
 //! Errors as clients see them: problem details (RFC 9457).
 
-use std::{any::Any, borrow::Cow};
+use std::{any::Any, borrow::Cow, marker::PhantomData};
+
+use isems_core::RepositoryError;
 
 use poem::{
     IntoResponse, Response,
@@ -9,9 +11,9 @@ use poem::{
     middleware::PanicHandler,
 };
 use poem_openapi::{
-    Object,
+    ApiResponse, Object,
     payload::Payload,
-    registry::{MetaSchemaRef, Registry},
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::{Example, Type},
 };
 use serde::Serialize;
@@ -90,6 +92,81 @@ impl Refusal {
 impl ResponseError for Refusal {
     fn status(&self) -> StatusCode {
         self.status
+    }
+}
+
+impl From<RepositoryError> for Refusal {
+    /// What a client is told is less than what the log says.
+    fn from(error: RepositoryError) -> Self {
+        error!(error = &error as &dyn std::error::Error, "cannot answer a request");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the database cannot be read or written; the log of isems-server says why",
+        )
+    }
+}
+
+/// Which problems an operation can answer with.
+pub(crate) trait Problems: Send + Sync + 'static {
+    /// The statuses, each with what it means.
+    const STATUSES: &'static [(u16, &'static str)];
+}
+
+/// The problems of what reads.
+#[derive(Debug)]
+pub(crate) enum OfReading {}
+
+impl Problems for OfReading {
+    const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, FAILED];
+}
+
+/// The problems of what reads something of a node.
+#[derive(Debug)]
+pub(crate) enum OfReadingNode {}
+
+impl Problems for OfReadingNode {
+    const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, NODE_UNKNOWN, FAILED];
+}
+
+pub(crate) const INVALID: (u16, &str) = (400, "A parameter is not known, or its value cannot be; `detail` says which.");
+pub(crate) const UNAUTHORIZED: (u16, &str) = (401, "This needs a token; it is missing, or not known.");
+pub(crate) const FORBIDDEN: (u16, &str) = (403, "This needs a token, and the server knows none.");
+pub(crate) const NODE_UNKNOWN: (u16, &str) = (404, "There is no such node.");
+pub(crate) const FAILED: (u16, &str) = (500, "The database cannot be read or written.");
+
+/// The error of an operation: a [`Refusal`] with a status out of a known set, which stands in the document.
+#[derive(Debug)]
+pub(crate) struct Refused<P> {
+    refusal: Refusal,
+    problems: PhantomData<P>,
+}
+
+impl<P, E: Into<Refusal>> From<E> for Refused<P> {
+    fn from(error: E) -> Self {
+        Self { refusal: error.into(), problems: PhantomData }
+    }
+}
+
+impl<P> From<Refused<P>> for poem::Error {
+    fn from(refused: Refused<P>) -> Self {
+        refused.refusal.into()
+    }
+}
+
+impl<P: Problems> ApiResponse for Refused<P> {
+    fn meta() -> MetaResponses {
+        let response = |(status, description): &(u16, &'static str)| MetaResponse {
+            description,
+            status: Some(*status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: ProblemJson::CONTENT_TYPE, schema: ProblemJson::schema_ref() }],
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: P::STATUSES.iter().map(response).collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemJson::register(registry);
     }
 }
 

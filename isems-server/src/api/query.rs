@@ -1,21 +1,61 @@
 //! Query strings.
 
-use poem::{Request, Result, http::StatusCode};
+use std::sync::Arc;
+
+use isems_core::{Node, NodeId, Repository};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use poem::{Request, http::StatusCode};
 
 use super::problem::Refusal;
 
 /// Refuses parameters that an operation does not know, and those that are given twice: neither must pass for a filter.
-pub(super) fn only(request: &Request, known: &[&str]) -> Result<()> {
-    let given: Vec<(String, String)> = request.params()?;
+pub(super) fn only(request: &Request, known: &[&str]) -> Result<(), Refusal> {
+    only_or_repeated(request, known, &[])
+}
+
+/// Like [`only`], where some of the parameters may be given several times.
+pub(super) fn only_or_repeated(request: &Request, once: &[&str], repeated: &[&str]) -> Result<(), Refusal> {
+    let given: Vec<(String, String)> = request.params().map_err(|error| invalid(error.to_string()))?;
     for (index, (name, _)) in given.iter().enumerate() {
-        let problem = if !known.contains(&&**name) {
-            format!("unknown query parameter {name:?}; known are {}", known.join(", "))
-        } else if given[..index].iter().any(|(other, _)| other == name) {
-            format!("the query parameter {name} is given twice")
-        } else {
+        if repeated.contains(&&**name) {
             continue;
-        };
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, problem).into());
+        }
+        if !once.contains(&&**name) {
+            let known = [once, repeated].concat();
+            let known =
+                if known.is_empty() { "there is none here".into() } else { format!("known are {}", known.join(", ")) };
+            return Err(invalid(format!("unknown query parameter {name:?}; {known}")));
+        }
+        if given[..index].iter().any(|(other, _)| other == name) {
+            return Err(invalid(format!("the query parameter {name} is given twice")));
+        }
     }
     Ok(())
+}
+
+/// A request that cannot be meant.
+pub(super) fn invalid(detail: String) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, detail)
+}
+
+/// Path and query of the page after the one that answers a request.
+pub(super) fn next_page(request: &Request, cursor: &str) -> String {
+    let uri = request.original_uri();
+    let query = uri.query().unwrap_or_default().split('&');
+    let kept = query.filter(|parameter| !parameter.is_empty() && !parameter.starts_with("cursor="));
+    let cursor = format!("cursor={}", utf8_percent_encode(cursor, NON_ALPHANUMERIC));
+    let query: Vec<&str> = kept.chain([&*cursor]).collect();
+    format!("{}?{}", uri.path(), query.join("&"))
+}
+
+/// The node of a path.
+pub(super) async fn node(repository: &dyn Repository, name: &str) -> Result<Arc<Node>, Refusal> {
+    let known = match NodeId::new(name) {
+        Ok(id) => repository.node(&id).await?,
+        Err(_) => None,
+    };
+    known.ok_or_else(|| {
+        let detail = format!("there is no node {name:?}; /api/v1/nodes lists those that there are, and case matters");
+        Refusal::new(StatusCode::NOT_FOUND, detail)
+    })
 }

@@ -5,11 +5,11 @@ use std::{ops::Range, path::PathBuf};
 use clap::{Args, Subcommand};
 use isems_core::{NodeId, RejectQuery, RejectReason};
 
-use super::{
-    export::Format,
-    time::{Moment, time_zone},
+use super::export::Format;
+use crate::{
+    settings::{DatabaseArguments, InvalidSetting, values::reject_reason},
+    time::{EVER, Moment, time_zone},
 };
-use crate::settings::{DatabaseArguments, InvalidSetting, values::reject_reason};
 
 /// The commands that look after a database.
 #[derive(Debug, Subcommand)]
@@ -77,18 +77,15 @@ pub struct ExportArguments {
     pub database: DatabaseArguments,
 }
 
-/// All seconds that a measurement can have.
-pub(super) const EVER: Range<i64> = 0..1 << 32;
-
 /// Which measured times are meant.
 #[derive(Debug, Args)]
 pub struct RangeArguments {
-    /// Not before this time: 2026-05-01T12:00:00Z, a day as 2026-05-01 (its midnight), or Unix seconds
-    #[arg(long, value_name = "TIME")]
+    /// Not before this time: 2026-05-01T12:00:00Z, a day as 2026-05-01 (its midnight), Unix seconds, now, or -24h
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub from: Option<Moment>,
 
     /// Before this time, in the same forms
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<Moment>,
 
     /// Time zone of days, and of the times that are written, such as Europe/Berlin

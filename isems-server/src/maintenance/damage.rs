@@ -5,7 +5,7 @@ use std::{fmt, io, io::Write};
 use isems_core::Damage;
 use jiff::tz::TimeZone;
 
-use super::time::Time;
+use crate::time::Time;
 
 /// Writes a line for each.
 pub(super) fn list(damages: &[Damage], output: &mut dyn Write) -> io::Result<()> {

@@ -10,7 +10,7 @@ use isems_core::{BoxError, MeasurementQuery, NodeId, RedbRepository, Repository,
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{arguments::EVER, time::Time};
+use crate::time::{EVER, Time};
 
 /// What is to be deleted.
 #[derive(Debug, Clone, Serialize, Deserialize)]

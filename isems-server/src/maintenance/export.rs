@@ -8,7 +8,7 @@ use isems_core::{BoxError, Measurement, MeasurementQuery, NodeId, RedbRepository
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{line, time::time_zone};
+use crate::{line, time::time_zone};
 
 /// How much is written at a time, bytes.
 const CHUNK: usize = 64 << 10;

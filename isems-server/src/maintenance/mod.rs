@@ -16,12 +16,10 @@ mod damage;
 mod delete;
 mod export;
 mod file;
-mod line;
 mod rejects;
 mod size;
 mod statistics;
 mod table;
-mod time;
 
 use std::{
     env,
@@ -139,7 +137,7 @@ async fn delete(arguments: &DeleteArguments, database: &Path, output: &mut dyn W
     if !yes {
         let mut count = Vec::new();
         Command::Count(selection.clone()).run_anywhere(database, &mut count).await?;
-        let zone = time::time_zone(&range.time_zone)?;
+        let zone = crate::time::time_zone(&range.time_zone)?;
         if !selection.confirm(String::from_utf8_lossy(&count).trim(), &zone)? {
             writeln!(output, "Nothing was deleted.")?;
             return Ok(false);

@@ -11,7 +11,8 @@ use isems_core::{BoxError, NodeStatistics, RedbRepository, Statistics};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{size::Size, table::Table, time::Time};
+use super::{size::Size, table::Table};
+use crate::time::Time;
 
 /// How it is shown.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

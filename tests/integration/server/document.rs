@@ -49,7 +49,7 @@ async fn every_operation_is_described() {
             assert!(described, "{name}.{property} has no description");
         }
     }
-    let example = &document["components"]["schemas"]["Measurement"]["example"];
+    let example = &document["components"]["schemas"]["OriginalMeasurement"]["example"];
     assert_eq!(example["nodeId"], "Elektra-Dach");
 }
 
@@ -73,7 +73,7 @@ async fn the_example_matches_what_is_served() {
     let service = TestService::start().await;
     service.deliver(&super::line("Elektra-Dach", 1_530_364_575)).await;
     let document = service.json("/openapi.json").await;
-    let example = document["components"]["schemas"]["Measurement"]["example"].clone();
+    let example = document["components"]["schemas"]["OriginalMeasurement"]["example"].clone();
     let answer = service.json("/measurements/Elektra-Dach/latest").await;
     let normal = |value: &Value| {
         let fields = value.as_object().unwrap().iter();

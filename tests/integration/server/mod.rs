@@ -15,7 +15,7 @@ use std::{future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
 use isems_core::{Collector, Inbox, Payload, Receipt, RedbRepository, Repository, Transport};
 use isems_server::{
-    api::{Access, Service},
+    api::Service,
     serve::{ConnectionLimits, serve},
 };
 use reqwest::{Client, Response, StatusCode};
@@ -58,13 +58,7 @@ impl TestService {
     ) -> Self {
         let collector = Collector::new(repository.clone());
         let collector = transport.into_iter().fold(collector, Collector::transport);
-        let service = configure(Service {
-            repository: repository.clone(),
-            monitor: collector.monitor(),
-            hide_inactive_after_days: 30,
-            cors_origins: vec!["*".into()],
-            access: Access::default(),
-        });
+        let service = configure(Service::new(repository.clone(), collector.monitor()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = serve(listener, None, service.endpoint(), limits, pending());

@@ -57,7 +57,8 @@ async fn gives_the_newest_first_filtered_and_at_most_as_many_as_asked() {
     assert_eq!(reject["transport"], "test");
     assert_eq!(reject["source"], "test");
     assert_eq!(reject["line"], 1);
-    assert!(reject["receivedAt"].as_i64().unwrap() > 1_530_364_575);
+    let received_at = reject["receivedAt"].as_str().unwrap();
+    assert!(received_at > "2026" && received_at.ends_with('Z'), "{received_at}");
     assert!(reject["field"].is_string());
 }
 

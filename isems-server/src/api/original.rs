@@ -27,9 +27,9 @@ const RECORD_BYTES: usize = 560;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// Measurements.
+/// Measurements, as the original collector gave them.
 #[derive(Debug, Object, Serialize)]
-#[oai(example)]
+#[oai(rename = "OriginalMeasurements", example)]
 pub(crate) struct Measurements {
     /// The measurements, in the order that the operation says.
     measurements: Vec<Record>,
@@ -41,10 +41,10 @@ impl Example for Measurements {
     }
 }
 
-/// What a node measured at one moment. A value that the node did not report is null.
+/// What a node measured at one moment, as the original collector gave it. A value that the node did not report is null.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[oai(rename = "Measurement", rename_all = "camelCase", example)]
+#[oai(rename = "OriginalMeasurement", rename_all = "camelCase", example)]
 pub(crate) struct Record {
     /// Charge that the node derives from the battery's voltage, percent. The load is cut at about 36, not at 0.
     #[oai(nullable)]
@@ -197,14 +197,14 @@ impl MeasurementsResponse {
 }
 
 /// The endpoints of the original collector.
-pub(crate) struct MeasurementsApi {
+pub(crate) struct OriginalApi {
     pub(crate) repository: Arc<dyn Repository>,
     pub(crate) hide_inactive_after_days: u32,
     pub(crate) berlin: Berlin,
 }
 
-#[OpenApi(tag = "Tag::Measurements")]
-impl MeasurementsApi {
+#[OpenApi(tag = "Tag::Original")]
+impl OriginalApi {
     /// The newest measurement of every node
     ///
     /// Nodes are in order of the bytes of their names. A node whose newest measurement is as old as
@@ -247,7 +247,7 @@ impl MeasurementsApi {
     }
 }
 
-impl MeasurementsApi {
+impl OriginalApi {
     async fn newest_of(
         &self,
         name: &str,

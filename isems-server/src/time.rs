@@ -1,7 +1,8 @@
 //! Times as people name them, and as they are written.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
 
+use isems_core::unix_now;
 use jiff::{
     Timestamp,
     civil::Date,
@@ -9,8 +10,11 @@ use jiff::{
 };
 use serde::{Serialize, Serializer};
 
+/// All seconds that a measurement can have.
+pub(crate) const EVER: Range<i64> = 0..1 << 32;
+
 /// A time zone of the data that is built in.
-pub(super) fn time_zone(name: &str) -> Result<TimeZone, String> {
+pub(crate) fn time_zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| format!("{name} is no time zone; expected a name such as Europe/Berlin or UTC"))
 }
 
@@ -21,11 +25,13 @@ pub enum Moment {
     Second(i64),
     /// The midnight with which a day begins.
     Day(Date),
+    /// So many seconds before now.
+    Ago(i64),
 }
 
 impl Moment {
     /// Unix seconds, UTC, in a time zone.
-    pub(super) fn second(self, zone: &TimeZone) -> Result<i64, String> {
+    pub(crate) fn second(self, zone: &TimeZone) -> Result<i64, String> {
         match self {
             Self::Second(second) => Ok(second),
             // Where the clocks skip midnight it is the first time of that day.
@@ -33,6 +39,7 @@ impl Moment {
                 .to_zoned_datetime(zone.clone())
                 .map(|time| time.timestamp().as_second())
                 .map_err(|error| format!("{day}: {error}")),
+            Self::Ago(seconds) => Ok(unix_now().saturating_sub(seconds)),
         }
     }
 }
@@ -40,7 +47,8 @@ impl Moment {
 impl FromStr for Moment {
     type Err = &'static str;
 
-    /// Only what cannot be mistaken: a day has its two dashes, Unix seconds their ten digits, a time its offset.
+    /// Only what cannot be mistaken: a day has its two dashes, Unix seconds their ten digits, a time its offset, and what is
+    /// relative to now its sign and unit.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
         if text.len() == 10 {
@@ -52,18 +60,36 @@ impl FromStr for Moment {
         let time: Option<Timestamp> = text.parse().ok();
         // Measurements have whole seconds: those from a fraction on are those from the next second on.
         let second = time.map(|time| time.as_second() + i64::from(time.subsec_nanosecond() > 0));
-        second.map(Self::Second).ok_or(
-            "expected a time with its offset such as 2026-05-01T12:00:00+02:00, a day such as 2026-05-01, \
-             or Unix seconds of ten digits",
+        second.map(Self::Second).or_else(|| ago(text).map(Self::Ago)).ok_or(
+            "expected a time with its offset such as 2026-05-01T12:00:00+02:00, a day such as 2026-05-01, Unix seconds of \
+             ten digits, now, or how long ago such as -90m, -24h or -7d",
         )
     }
 }
 
+/// How many seconds before now `now`, `-90m` and the like are.
+fn ago(text: &str) -> Option<i64> {
+    if text == "now" {
+        return Some(0);
+    }
+    let (number, unit) = text.strip_prefix('-')?.split_at_checked(text.len() - 2)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => return None,
+    };
+    let is_number = (1..=6).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| number.parse::<i64>().ok()).flatten().map(|number| number * seconds)
+}
+
 /// A second in a time zone. Its text is RFC 3339: with `Z` in UTC, with the offset of the moment elsewhere.
 #[derive(Clone, Copy)]
-pub(super) struct Time<'a> {
-    pub(super) second: i64,
-    pub(super) zone: &'a TimeZone,
+pub(crate) struct Time<'a> {
+    pub(crate) second: i64,
+    pub(crate) zone: &'a TimeZone,
 }
 
 impl fmt::Display for Time<'_> {

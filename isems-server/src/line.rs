@@ -12,14 +12,14 @@ use serde::{
     ser::{Error, SerializeMap},
 };
 
-use super::time::Time;
+use crate::time::Time;
 
 /// The fields of a measurement in the order of its JSON form, by their names on the wire.
 const FIELDS_BEFORE: [&str; 6] =
     ["nodeId", "timestamp", "timeSource", "receivedAt", "isemsRevision", "openMPPTFirmwareVersion"];
 
 /// Writes the header of CSV: the names of the fields.
-pub(super) fn csv_header(output: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn csv_header(output: &mut Vec<u8>) -> io::Result<()> {
     output.write_all(FIELDS_BEFORE.join(",").as_bytes())?;
     for field in Field::ALL {
         write!(output, ",{}", field.name())?;
@@ -31,7 +31,7 @@ pub(super) fn csv_header(output: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Writes a line of CSV. A missing value is an empty field.
-pub(super) fn csv(output: &mut Vec<u8>, measurement: &Measurement, zone: &TimeZone) -> io::Result<()> {
+pub(crate) fn csv(output: &mut Vec<u8>, measurement: &Measurement, zone: &TimeZone) -> io::Result<()> {
     let Measurement { node_id, timestamp, time_source, received_at, isems_revision, firmware_version, .. } =
         measurement;
     csv_text(output, node_id.as_str());
@@ -81,13 +81,13 @@ fn csv_text(output: &mut Vec<u8>, text: &str) {
 }
 
 /// Writes a JSON object and a line end.
-pub(super) fn ndjson(output: &mut Vec<u8>, measurement: &Measurement, zone: &TimeZone) -> io::Result<()> {
+pub(crate) fn ndjson(output: &mut Vec<u8>, measurement: &Measurement, zone: &TimeZone) -> io::Result<()> {
     serde_json::to_writer(&mut *output, &Object { measurement, zone })?;
     output.write_all(b"\n")
 }
 
 /// Writes a csvlog line.
-pub(super) fn csvlog(output: &mut Vec<u8>, measurement: &Measurement) -> io::Result<()> {
+pub(crate) fn csvlog(output: &mut Vec<u8>, measurement: &Measurement) -> io::Result<()> {
     writeln!(output, "{measurement}")
 }
 
@@ -99,9 +99,9 @@ fn source(source: TimeSource) -> &'static str {
 }
 
 /// A measurement as its JSON form, but with times as text.
-struct Object<'a> {
-    measurement: &'a Measurement,
-    zone: &'a TimeZone,
+pub(crate) struct Object<'a> {
+    pub(crate) measurement: &'a Measurement,
+    pub(crate) zone: &'a TimeZone,
 }
 
 impl Serialize for Object<'_> {

@@ -1,0 +1,124 @@
+//! A measurement in answers.
+
+use isems_core::Measurement;
+use jiff::tz::TimeZone;
+use poem_openapi::{Enum, Object, types::Example};
+use serde::{Serialize, Serializer};
+
+use super::time::UtcTime;
+use crate::line;
+
+/// What a node measured at one moment. A value that the node did not report is null.
+#[derive(Debug, Object)]
+#[oai(rename = "Measurement", rename_all = "camelCase", example)]
+#[expect(dead_code, reason = "it is the schema of what `line` writes")]
+pub(crate) struct MeasurementSchema {
+    /// The node's name, as its owner typed it.
+    node_id: String,
+    /// When it was measured. A node has at most one measurement a second.
+    timestamp: UtcTime,
+    /// Whose clock `timestamp` is.
+    time_source: Source,
+    /// When it arrived here.
+    received_at: UtcTime,
+    /// Revision of the packet format.
+    #[oai(nullable)]
+    isems_revision: Option<String>,
+    /// The firmware's name.
+    #[oai(rename = "openMPPTFirmwareVersion", nullable)]
+    firmware_version: Option<String>,
+    /// The watchdog's countdown to the next scheduled power cycle, nominally minutes. Not how long the battery lasts.
+    #[oai(nullable)]
+    time_to_shutdown: Option<f64>,
+    /// Level of power saving, 0 (none) to 6.
+    #[oai(nullable, validator(minimum(value = "0"), maximum(value = "6")))]
+    is_power_save_mode: Option<u8>,
+    /// Panel voltage without load, V.
+    #[oai(nullable)]
+    open_circuit_voltage: Option<f64>,
+    /// Panel voltage at the tracked maximum power point, V. 0 or below the battery's voltage at night.
+    #[oai(nullable)]
+    mpp_voltage: Option<f64>,
+    /// Battery voltage, V. 0 when the node has lost its solar controller.
+    #[oai(nullable)]
+    battery_voltage: Option<f64>,
+    /// Charge that the node derives from the battery's voltage, percent. The load is cut at about 36, not at 0.
+    #[oai(nullable)]
+    battery_charge_estimate: Option<f64>,
+    /// Health of the battery, percent. 100 can mean that it was not measured since the last reboot.
+    #[oai(nullable)]
+    battery_health_estimate: Option<f64>,
+    /// Battery temperature, degrees Celsius. 25 when the sensor is missing (flag `temperatureSensorMissing`).
+    #[oai(nullable)]
+    battery_temperature: Option<f64>,
+    /// The voltage below which the load is cut, V.
+    #[oai(nullable)]
+    low_voltage_disconnect_voltage: Option<f64>,
+    /// Charge end voltage at this temperature, V.
+    #[oai(nullable)]
+    temperature_corrected_voltage: Option<f64>,
+    /// Rated capacity of the battery as its owner typed it in, Ah.
+    #[oai(nullable)]
+    rate_battery_capacity: Option<f64>,
+    /// Rated power of the panel as its owner typed it in, W.
+    #[oai(nullable)]
+    rated_solar_module_capacity: Option<f64>,
+    /// Latitude, degrees north. 52.52 is the shipped default, 0 is unset.
+    #[oai(nullable)]
+    latitude: Option<f64>,
+    /// Longitude, degrees east. 13.4 is the shipped default, 0 is unset.
+    #[oai(nullable)]
+    longitude: Option<f64>,
+    /// Status word of twelve bits in hex, most significant bit first. `/api/v1/nodes` tells the flags of the newest one; null
+    /// when the node reports none.
+    #[oai(nullable, validator(pattern = "^0x[0-9a-f]{3}$"))]
+    status: Option<String>,
+}
+
+/// Whose clock a time is.
+#[derive(Debug, Enum)]
+#[oai(rename_all = "lowercase", rename = "TimeSource")]
+enum Source {
+    /// The node's.
+    Node,
+    /// The collector's at arrival: the node sent no time, or its clock was not set.
+    Arrival,
+}
+
+impl Example for MeasurementSchema {
+    fn example() -> Self {
+        Self {
+            node_id: "Elektra-Dach".into(),
+            timestamp: UtcTime(1_530_364_575),
+            time_source: Source::Node,
+            received_at: UtcTime(1_530_364_580),
+            isems_revision: Some("1".into()),
+            firmware_version: Some("ATmega8_A_1".into()),
+            time_to_shutdown: Some(711.0),
+            is_power_save_mode: Some(0),
+            open_circuit_voltage: Some(18.614),
+            mpp_voltage: Some(18.614),
+            battery_voltage: Some(14.073),
+            battery_charge_estimate: Some(100.0),
+            battery_health_estimate: Some(100.0),
+            battery_temperature: Some(28.0),
+            low_voltage_disconnect_voltage: Some(11.67),
+            temperature_corrected_voltage: Some(14.086),
+            rate_battery_capacity: Some(7.0),
+            rated_solar_module_capacity: Some(20.0),
+            latitude: Some(52.507_309),
+            longitude: Some(13.458_635),
+            status: Some("0x300".into()),
+        }
+    }
+}
+
+/// A measurement that is written as [`MeasurementSchema`] says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a>(pub(crate) &'a Measurement);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        line::Object { measurement: self.0, zone: &TimeZone::UTC }.serialize(serializer)
+    }
+}

@@ -1,0 +1,147 @@
+//! Values of closed sets: enums in the document, by their stable names.
+
+use std::{borrow::Cow, iter};
+
+use isems_core::{Field, RejectReason, Severity, StatusFlag};
+use poem_openapi::{
+    registry::{MetaSchema, MetaSchemaRef, Registry},
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
+};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// A set of values with stable names.
+pub(crate) trait Names: Copy + Send + Sync + 'static {
+    /// The set's name in the document.
+    const SCHEMA: &'static str;
+    /// What a value of it is.
+    const DESCRIPTION: &'static str;
+    /// Every value.
+    const ALL: &'static [Self];
+
+    /// The value's name.
+    fn name(self) -> &'static str;
+}
+
+impl Names for Field {
+    const SCHEMA: &'static str = "Field";
+    const DESCRIPTION: &'static str = "A numeric field of a measurement, by its name there.";
+    const ALL: &'static [Self] = &Field::ALL;
+
+    fn name(self) -> &'static str {
+        Field::name(self)
+    }
+}
+
+impl Names for RejectReason {
+    const SCHEMA: &'static str = "RejectReason";
+    const DESCRIPTION: &'static str = "Why something was not stored.";
+    const ALL: &'static [Self] = &RejectReason::ALL;
+
+    fn name(self) -> &'static str {
+        self.code()
+    }
+}
+
+impl Names for StatusFlag {
+    const SCHEMA: &'static str = "StatusFlag";
+    const DESCRIPTION: &'static str = "A bit of the status word.";
+    const ALL: &'static [Self] = &StatusFlag::ALL;
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Charging => "charging",
+            Self::Discharging => "discharging",
+            Self::FullyCharged => "fullyCharged",
+            Self::Healthy => "healthy",
+            Self::BatteryLow => "batteryLow",
+            Self::CapacityTooSmall => "capacityTooSmall",
+            Self::TemperatureSensorMissing => "temperatureSensorMissing",
+            Self::ControllerLost => "controllerLost",
+            Self::BatteryOverheating => "batteryOverheating",
+            Self::BatteryCold => "batteryCold",
+            Self::UpgradeNotAllowed => "upgradeNotAllowed",
+        }
+    }
+}
+
+impl Names for Severity {
+    const SCHEMA: &'static str = "Severity";
+    const DESCRIPTION: &'static str = "How serious it is: `info` is normal operation, `warning` is worth a look, `error` says that \
+                                       something is wrong with the installation, `critical` that every other reading is void.";
+    const ALL: &'static [Self] = &[Self::Info, Self::Warning, Self::Error, Self::Critical];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// A value of a set, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl<T: Names> Serialize for Named<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name())
+    }
+}
+
+impl<T: Names> Type for Named<T> {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        T::SCHEMA.into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(T::SCHEMA.into())
+    }
+
+    fn register(registry: &mut Registry) {
+        registry.create_schema::<Self, _>(T::SCHEMA.into(), |_| MetaSchema {
+            description: Some(T::DESCRIPTION),
+            enum_items: T::ALL.iter().map(|value| value.name().into()).collect(),
+            ..MetaSchema::new("string")
+        });
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
+}
+
+impl<T: Names> ParseFromParameter for Named<T> {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        let value = T::ALL.iter().find(|value| value.name() == text);
+        value.copied().map(Self).ok_or_else(|| {
+            let known: Vec<&str> = T::ALL.iter().map(|value| value.name()).collect();
+            ParseError::custom(format!("{text:?} is none; known are {}", known.join(", ")))
+        })
+    }
+}
+
+impl<T: Names> ParseFromJSON for Named<T> {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        let value = value.unwrap_or_default();
+        let text = value.as_str().ok_or_else(|| ParseError::expected_type(value.clone()))?;
+        Self::parse_from_parameter(text).map_err(ParseError::propagate)
+    }
+}
+
+impl<T: Names> ToJSON for Named<T> {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.name().into())
+    }
+}

@@ -1,0 +1,132 @@
+//! Times in requests and answers.
+
+use std::{borrow::Cow, iter};
+
+use jiff::{Timestamp, tz::TimeZone};
+use poem_openapi::{
+    registry::{MetaSchema, MetaSchemaRef, Registry},
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
+};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::time::{EVER, Moment, Time};
+
+/// A second, Unix seconds, UTC. In an answer it is RFC 3339 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct UtcTime(pub(crate) i64);
+
+impl UtcTime {
+    fn text(self) -> String {
+        Time { second: self.0, zone: &TimeZone::UTC }.to_string()
+    }
+}
+
+impl Serialize for UtcTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Time { second: self.0, zone: &TimeZone::UTC }.serialize(serializer)
+    }
+}
+
+impl Type for UtcTime {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "string_date-time".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "date-time")))
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
+}
+
+impl ParseFromJSON for UtcTime {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        let value = value.unwrap_or_default();
+        let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        time.map(|time| Self(time.as_second())).ok_or_else(|| ParseError::expected_type(value))
+    }
+}
+
+impl ToJSON for UtcTime {
+    fn to_json(&self) -> Option<Value> {
+        Some(Value::String(self.text()))
+    }
+}
+
+/// A time that a request names, in one of the forms of the schema.
+impl Type for Moment {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(Self::name().into_owned())
+    }
+
+    fn register(registry: &mut Registry) {
+        registry.create_schema::<Self, _>(Self::name().into_owned(), |_| {
+            let form = |schema| MetaSchemaRef::Inline(Box::new(schema));
+            let pattern = |pattern: &str| {
+                form(MetaSchema { pattern: Some(pattern.to_owned()), ..MetaSchema::new("string") })
+            };
+            MetaSchema {
+                description: Some(
+                    "A time: RFC 3339 with any offset (`2018-06-30T15:16:15+02:00`; in a URL `+` is written `%2B`), a day \
+                     (`2018-06-30`, which begins at midnight UTC, or of the time zone that the request names), Unix seconds \
+                     (`1530364575`), `now`, or how long ago (`-90m`, `-24h`, `-7d`, `-52w`).",
+                ),
+                any_of: vec![
+                    form(MetaSchema::new_with_format("string", "date-time")),
+                    form(MetaSchema::new_with_format("string", "date")),
+                    pattern("^[0-9]{10}$"),
+                    pattern("^-[0-9]{1,6}[smhdw]$"),
+                    form(MetaSchema { enum_items: vec![json!("now")], ..MetaSchema::new("string") }),
+                ],
+                example: Some(json!("-24h")),
+                ..MetaSchema::ANY
+            }
+        });
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
+}
+
+impl ParseFromParameter for Moment {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        text.parse().map_err(ParseError::custom)
+    }
+}
+
+/// The measured times, Unix seconds, that two moments enclose; an end that is not named is open. Where the first is not the
+/// earlier one nothing lies between.
+pub(crate) fn seconds(
+    from: Option<Moment>,
+    to: Option<Moment>,
+    zone: &TimeZone,
+) -> Result<std::ops::Range<i64>, String> {
+    let second = |moment: Option<Moment>, open| moment.map_or(Ok(open), |moment| moment.second(zone));
+    Ok(second(from, EVER.start)?..second(to, EVER.end)?)
+}
