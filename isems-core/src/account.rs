@@ -4,12 +4,13 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde::Serialize;
 use tracing::{debug, info, warn};
 
-use crate::{Receipt, RejectCounts, printable, unix_now};
+use crate::{DurationHistogram, Receipt, RejectCounts, printable, unix_now};
 
 /// How a transport fares: a snapshot, as [`Monitor::transports`](crate::Monitor::transports) gives it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +28,8 @@ pub struct TransportStatus {
     pub duplicates: u64,
     /// Lines that were rejected, by reason.
     pub rejected: RejectCounts,
+    /// How long deliveries took, from decoding until everything was durable.
+    pub deliveries: DurationHistogram,
     /// When something was last delivered, Unix seconds, UTC.
     pub last_success: Option<i64>,
     /// What failed last.
@@ -91,6 +94,7 @@ impl Account {
             stored: 0,
             duplicates: 0,
             rejected: RejectCounts::default(),
+            deliveries: DurationHistogram::default(),
             last_success: None,
             last_error: None,
             sources: BTreeMap::new(),
@@ -110,7 +114,7 @@ impl Account {
         self.lock().status.state = state;
     }
 
-    pub(crate) fn add(&self, receipt: &Receipt) {
+    pub(crate) fn add(&self, receipt: &Receipt, duration: Duration) {
         let mut state = self.lock();
         state.logged = None;
         let status = &mut state.status;
@@ -118,6 +122,7 @@ impl Account {
         status.stored += receipt.stored;
         status.duplicates += receipt.duplicates;
         status.rejected.merge(&receipt.rejected);
+        status.deliveries.add(duration);
         status.last_success = Some(unix_now());
     }
 

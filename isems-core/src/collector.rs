@@ -7,8 +7,8 @@ use tokio::{task::JoinSet, time};
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    Backoff, ClockState, Inbox, Limits, Repository, Transport, TransportState, TransportStatus, account::Account,
-    chain, clock::Clock, unix_now,
+    Backoff, ClockState, Inbox, Limits, Measurement, Repository, Transport, TransportState, TransportStatus,
+    account::Account, chain, clock::Clock, observers::Observers, unix_now,
 };
 
 /// Runs transports, each on a task of its own, and calls those that fail again.
@@ -30,6 +30,7 @@ pub struct Collector {
     backoff: Backoff,
     limits: Limits,
     clock: Clock,
+    observers: Observers,
 }
 
 /// Tells how a collector's transports fare, also while it runs. Cheap to clone.
@@ -60,14 +61,17 @@ impl Collector {
             backoff: Backoff::default(),
             limits: Limits::default(),
             clock: Clock::default(),
+            observers: Observers::default(),
         }
     }
 
     /// Adds a transport. A `Box<dyn Transport>` is one, too.
     #[must_use]
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        let inbox =
-            Inbox::new(transport.name(), self.repository.clone()).limits(self.limits.clone()).clock(self.clock.clone());
+        let inbox = Inbox::new(transport.name(), self.repository.clone())
+            .limits(self.limits.clone())
+            .clock(self.clock.clone())
+            .observers(self.observers.clone());
         self.transports.push((Box::new(transport), inbox));
         self
     }
@@ -78,6 +82,16 @@ impl Collector {
         self.transports =
             self.transports.into_iter().map(|(transport, inbox)| (transport, inbox.limits(limits.clone()))).collect();
         self.limits = limits.clone();
+        self
+    }
+
+    /// Tells an observer every measurement that was new, when it is durable and before its receipt is given out; never none.
+    ///
+    /// It is called by the tasks of the transports, by several at a time, so it has to be quick and must not block. What it is
+    /// told at once comes from one delivery.
+    #[must_use]
+    pub fn observe(self, observer: impl Fn(&[Measurement]) + Send + Sync + 'static) -> Self {
+        self.observers.add(observer);
         self
     }
 

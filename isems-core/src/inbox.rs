@@ -1,17 +1,18 @@
 //! The only door to the repository: decoding, storing, accounting.
 
-use std::{collections::BTreeMap, fmt, mem, sync::Arc};
+use std::{collections::BTreeMap, fmt, mem, sync::Arc, time::Instant};
 
 use serde::Serialize;
 
 use crate::{
-    Batch, ClockState, Decoded, Fault, Limits, Measurement, NodeId, Payload, Reject, RejectCounts, RejectReason,
-    RejectedLine, Repository, RepositoryError, TimeSource, TransportStatus,
+    Batch, ClockState, Decoded, Fault, Limits, Measurement, NodeId, Outcome, Payload, Reject, RejectCounts,
+    RejectReason, RejectedLine, Repository, RepositoryError, Stored, TimeSource, TransportStatus,
     account::Account,
     clock::Clock,
     decode::decode_by,
     journal::{self, Journal},
     limits::{Limiter, Taken},
+    observers::Observers,
 };
 
 /// Where a transport delivers what it got. Everything that is stored goes through one, and everything is counted in it:
@@ -23,6 +24,7 @@ pub struct Inbox {
     account: Account,
     clock: Clock,
     limiter: Arc<Limiter>,
+    observers: Observers,
     journal: Arc<Journal>,
 }
 
@@ -38,11 +40,16 @@ pub struct Receipt {
     pub duplicates: u64,
     /// How many were rejected, by reason.
     pub rejected: RejectCounts,
+    /// The first [`Self::REJECTS_TOLD`] of what was rejected, in the order of their lines.
+    pub rejects: Vec<RejectedLine>,
     /// How many bytes at the end belong to a line that was still being written. They are not counted; fetch them again.
     pub incomplete_bytes: usize,
 }
 
 impl Receipt {
+    /// How many of the rejects a receipt tells one by one.
+    pub const REJECTS_TOLD: usize = 100;
+
     /// How many lines were refused for now, because of the [limits](Limits). They are taken when the source offers them again
     /// later, so a transport whose source keeps them should not count them as read.
     pub fn refused_for_now(&self) -> u64 {
@@ -57,6 +64,8 @@ struct Delivery<'a> {
     node: Option<&'a NodeId>,
     received_at: i64,
     measurements: Vec<Measurement>,
+    /// The number of each measurement's line.
+    lines: Vec<u32>,
     rejects: Vec<RejectedLine>,
 }
 
@@ -76,6 +85,7 @@ impl Inbox {
             repository,
             clock: Clock::default(),
             limiter: Arc::new(Limiter::new(Limits::default())),
+            observers: Observers::default(),
         }
     }
 
@@ -92,6 +102,12 @@ impl Inbox {
         self
     }
 
+    /// Tells observers what is new.
+    pub(crate) fn observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
+    }
+
     /// Decodes a payload and stores it. Returns when everything is on disk.
     ///
     /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are kept in the
@@ -99,20 +115,20 @@ impl Inbox {
     /// the payload is known to be stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
         let clock = self.clock.observe(payload.received_at, &*self.repository).await?;
-        let Decoded { measurements, rejects, incomplete_bytes } = decode_by(&payload, clock);
+        let Decoded { measurements, lines, rejects, incomplete_bytes } = decode_by(&payload, clock);
         let Payload { source, received_at, ref node, .. } = payload;
-        let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, rejects };
+        let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects };
         self.store(delivery, incomplete_bytes).await
     }
 
-    /// Stores measurements that the transport decoded itself. Those that are not [valid](Measurement::validate), or whose time is
+    /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those that are not [valid](Measurement::validate), or whose time is
     /// more than ten minutes later than their arrival, are rejected.
     pub async fn deliver_measurements(
         &self,
         source: &str,
         mut measurements: Vec<Measurement>,
     ) -> Result<Receipt, RepositoryError> {
-        let mut rejects = Vec::new();
+        let (mut lines, mut rejects) = (Vec::new(), Vec::new());
         let mut line = 0;
         let Some(received_at) = measurements.iter().map(|measurement| measurement.received_at).max() else {
             return Ok(Receipt::default());
@@ -120,19 +136,23 @@ impl Inbox {
         let clock = self.clock.observe(received_at, &*self.repository).await?;
         measurements.retain(|measurement| {
             line += 1;
-            let Err(fault) = judge(measurement, clock).and_then(|()| measurement.validate()) else { return true };
+            let Err(fault) = judge(measurement, clock).and_then(|()| measurement.validate()) else {
+                lines.push(line);
+                return true;
+            };
             let text = Reject::text_of(measurement.to_string().as_bytes());
             rejects.push(RejectedLine { reason: fault.reason, field: Some(fault.field), line, text });
             false
         });
-        self.store(Delivery { source, node: None, received_at, measurements, rejects }, 0).await
+        self.store(Delivery { source, node: None, received_at, measurements, lines, rejects }, 0).await
     }
 
     /// Rejects a payload as a whole, unread: it is counted and kept in the reject log as one line.
     pub async fn reject(&self, payload: &Payload<'_>, reason: RejectReason) -> Result<Receipt, RepositoryError> {
         let Payload { source, received_at, ref node, bytes, .. } = *payload;
         let rejects = vec![RejectedLine { reason, field: None, line: 1, text: Reject::text_of(bytes) }];
-        self.store(Delivery { source, node: node.as_ref(), received_at, measurements: Vec::new(), rejects }, 0).await
+        let (measurements, lines) = (Vec::new(), Vec::new());
+        self.store(Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects }, 0).await
     }
 
     /// Keeps a value for the transport across restarts, such as how far a log was read.
@@ -166,64 +186,75 @@ impl Inbox {
     }
 
     async fn store(&self, mut delivery: Delivery<'_>, incomplete_bytes: usize) -> Result<Receipt, RepositoryError> {
+        let started = Instant::now();
         let by_node = delivery.measurements.iter().filter(|measurement| measurement.time_source == TimeSource::Node);
         if let Some(newest) = by_node.map(|measurement| measurement.timestamp).max() {
             self.clock.hear(delivery.received_at, newest);
         }
         let mut receipt = Receipt { incomplete_bytes, ..Receipt::default() };
         receipt.received = (delivery.measurements.len() + delivery.rejects.len()) as u64;
-        let (taken, refused) = self.admit(&mut delivery.measurements).await?;
-        let reasons = delivery.rejects.iter().map(|line| line.reason).chain(refused.iter().map(|(reason, _)| *reason));
-        for reason in reasons {
-            receipt.rejected.add(reason, 1);
-        }
-        let mut room = self.note(&delivery, &receipt.rejected);
-        let mut rejects: Vec<Reject> = room
-            .last_of(mem::take(&mut delivery.rejects), |reject| reject.reason)
-            .into_iter()
-            .map(|line| self.reject_of_line(&delivery, line))
-            .collect();
-        let refused = room.last_of(refused, |(reason, _)| *reason);
-        rejects.extend(refused.into_iter().map(|(reason, refused)| self.reject_of(delivery.source, &refused, reason)));
+        let taken = self.admit(&mut delivery).await?;
+        let rejects = mem::take(&mut delivery.rejects);
+        let rejects = self.reject_lines(&delivery, rejects, &mut receipt);
         if !delivery.measurements.is_empty() || !rejects.is_empty() {
-            let batch = Batch { measurements: mem::take(&mut delivery.measurements), rejects, metadata: Vec::new() };
+            let batch = Batch { measurements: delivery.measurements.clone(), rejects, metadata: Vec::new() };
             let outcome = self.repository.store(batch).await?;
-            taken.spend(outcome.stored);
-            receipt.stored = outcome.stored;
-            receipt.duplicates = outcome.duplicates;
-            self.reject_conflicts(&delivery, outcome.conflicts, &mut receipt).await?;
+            taken.spend(outcome.stored());
+            receipt.stored = outcome.stored();
+            receipt.duplicates = outcome.duplicates();
+            self.reject_conflicts(&delivery, &outcome, &mut receipt).await?;
+            self.tell_observers(delivery.measurements, &outcome);
         }
-        self.account.add(&receipt);
+        self.account.add(&receipt, started.elapsed());
         Ok(receipt)
     }
 
     async fn reject_conflicts(
         &self,
         delivery: &Delivery<'_>,
-        conflicts: Vec<Measurement>,
+        outcome: &Stored,
         receipt: &mut Receipt,
     ) -> Result<(), RepositoryError> {
-        let mut counts = RejectCounts::default();
-        counts.add(RejectReason::Conflict, conflicts.len() as u64);
-        receipt.rejected.merge(&counts);
-        let kept = self.note(delivery, &counts).last_of(conflicts, |_| RejectReason::Conflict);
-        let rejects: Vec<_> = kept
-            .iter()
-            .map(|measurement| self.reject_of(delivery.source, measurement, RejectReason::Conflict))
-            .collect();
+        let lines = delivery.measurements.iter().zip(&delivery.lines).zip(&outcome.outcomes);
+        let conflicts = lines.filter(|(_, outcome)| **outcome == Outcome::Conflict);
+        let conflicts = conflicts.map(|((measurement, line), _)| refused(measurement, *line, RejectReason::Conflict));
+        let rejects = self.reject_lines(delivery, conflicts.collect(), receipt);
         if !rejects.is_empty() {
             self.repository.store(Batch { rejects, ..Batch::default() }).await?;
         }
         Ok(())
     }
 
-    /// Takes out of the measurements what is beyond the limits, with the reason.
-    async fn admit(
-        &self,
-        measurements: &mut Vec<Measurement>,
-    ) -> Result<(Taken<'_>, Vec<(RejectReason, Measurement)>), RepositoryError> {
+    fn tell_observers(&self, mut measurements: Vec<Measurement>, outcome: &Stored) {
+        if self.observers.are_there() {
+            let mut outcomes = outcome.outcomes.iter();
+            measurements.retain(|_| outcomes.next() == Some(&Outcome::Stored));
+            self.observers.tell(&measurements);
+        }
+    }
+
+    /// Counts and tells rejected lines in the receipt, and returns those that are to be kept in the reject log.
+    fn reject_lines(&self, delivery: &Delivery<'_>, lines: Vec<RejectedLine>, receipt: &mut Receipt) -> Vec<Reject> {
+        if lines.is_empty() {
+            return Vec::new();
+        }
+        let mut counts = RejectCounts::default();
+        for line in &lines {
+            counts.add(line.reason, 1);
+        }
+        receipt.rejected.merge(&counts);
+        receipt.rejects.extend(lines.iter().take(Receipt::REJECTS_TOLD).cloned());
+        receipt.rejects.sort_by_key(|reject| reject.line);
+        receipt.rejects.truncate(Receipt::REJECTS_TOLD);
+        let mut room = self.journal.note(delivery.source, delivery.node, &counts);
+        let kept = room.last_of(lines, |line| line.reason);
+        kept.into_iter().map(|line| self.reject_of_line(delivery, line)).collect()
+    }
+
+    /// Moves what is beyond the limits to the rejects.
+    async fn admit(&self, delivery: &mut Delivery<'_>) -> Result<Taken<'_>, RepositoryError> {
         let mut lines = BTreeMap::new();
-        for measurement in &*measurements {
+        for measurement in &delivery.measurements {
             match lines.get_mut(&measurement.node_id) {
                 Some(lines) => *lines += 1,
                 None => drop(lines.insert(measurement.node_id.clone(), 1)),
@@ -243,12 +274,20 @@ impl Inbox {
                 verdicts.insert(node, RejectReason::RateLimited);
             }
         }
-        if verdicts.is_empty() {
-            return Ok((taken, Vec::new()));
+        if !verdicts.is_empty() {
+            let lines = mem::take(&mut delivery.measurements).into_iter().zip(mem::take(&mut delivery.lines));
+            for (measurement, line) in lines {
+                match verdicts.get(&measurement.node_id) {
+                    Some(reason) => delivery.rejects.push(refused(&measurement, line, *reason)),
+                    None => {
+                        delivery.measurements.push(measurement);
+                        delivery.lines.push(line);
+                    }
+                }
+            }
+            delivery.rejects.sort_by_key(|reject| reject.line);
         }
-        let is_refused = |measurement: &mut Measurement| verdicts.contains_key(&measurement.node_id);
-        let refused = measurements.extract_if(.., is_refused).map(|refused| (verdicts[&refused.node_id], refused));
-        Ok((taken, refused.collect()))
+        Ok(taken)
     }
 
     /// Whether a new node can be taken beside others that are about to be stored.
@@ -258,11 +297,6 @@ impl Inbox {
         }
         let Some(most) = self.limiter.nodes() else { return Ok(true) };
         Ok(self.repository.nodes().await?.len() + others < most)
-    }
-
-    /// Notes what is rejected, and says how many of it are to be kept in the reject log.
-    fn note(&self, delivery: &Delivery<'_>, rejected: &RejectCounts) -> journal::Room {
-        self.journal.note(delivery.source, delivery.node, rejected)
     }
 
     fn reject_of_line(&self, delivery: &Delivery<'_>, line: RejectedLine) -> Reject {
@@ -276,20 +310,6 @@ impl Inbox {
             field: field.map(Into::into),
             line,
             text,
-        }
-    }
-
-    /// A measurement that is not stored though it is valid.
-    fn reject_of(&self, source: &str, measurement: &Measurement, reason: RejectReason) -> Reject {
-        Reject {
-            received_at: measurement.received_at,
-            transport: self.transport.to_string(),
-            source: source.into(),
-            node: Some(measurement.node_id.to_string()),
-            reason,
-            field: None,
-            line: 0,
-            text: Reject::text_of(measurement.to_string().as_bytes()),
         }
     }
 
@@ -307,6 +327,11 @@ fn judge(measurement: &Measurement, clock: ClockState) -> Result<(), Fault> {
         _ => return Ok(()),
     };
     Err(Fault { reason, field: "timestamp" })
+}
+
+/// The line of a measurement that is not stored though it is valid.
+fn refused(measurement: &Measurement, line: u32, reason: RejectReason) -> RejectedLine {
+    RejectedLine { reason, field: None, line, text: Reject::text_of(measurement.to_string().as_bytes()) }
 }
 
 /// The node that a rejected line belongs to: the transport's word goes before the line's.

@@ -48,11 +48,13 @@ mod clock;
 mod collector;
 mod decode;
 mod error;
+mod histogram;
 mod inbox;
 mod journal;
 mod limits;
 mod measurement;
 mod node;
+mod observers;
 mod payload;
 mod printable;
 mod redb;
@@ -75,6 +77,7 @@ pub use crate::{
     collector::{Collector, Monitor},
     decode::{CsvlogDecoder, Decoded, RejectedLine, decode},
     error::chain,
+    histogram::DurationHistogram,
     inbox::{Inbox, Receipt},
     limits::Limits,
     measurement::{Fault, Field, Measurement, TimeSource},
@@ -82,11 +85,14 @@ pub use crate::{
     payload::{Format, Payload, unix_now},
     printable::printable,
     redb::{
-        Checked, Compacted, Copied, Damage, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed, Statistics,
+        Checked, Compacted, Copied, Damage, Imported, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed,
+        Statistics,
     },
     reject::{Reject, RejectCounts, RejectReason},
-    repository::{Batch, MeasurementQuery, Order, RejectPage, RejectQuery, Repository, RepositoryError, Stored, pages},
-    series::{Bucket, Series, SeriesQuery},
+    repository::{
+        Batch, MeasurementQuery, Order, Outcome, RejectPage, RejectQuery, Repository, RepositoryError, Stored, pages,
+    },
+    series::{Bucket, Buckets, Series, SeriesQuery},
     status::{InvalidStatus, Severity, Status, StatusFlag},
     transport::{BoxError, Transport},
 };

@@ -84,15 +84,49 @@ impl Batch {
     }
 }
 
-/// What became of a batch's measurements: their number is stored + duplicates + conflicts.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What became of a batch's measurements.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stored {
+    /// What became of each, in the order of the batch.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What became of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is new, and stored.
+    Stored,
+    /// It was already stored with the same values.
+    Duplicate,
+    /// Its key was already stored with other values, which stay.
+    Conflict,
+}
+
+impl Stored {
     /// How many are new.
-    pub stored: u64,
+    pub fn stored(&self) -> u64 {
+        self.count(Outcome::Stored)
+    }
+
     /// How many were already stored with the same values.
-    pub duplicates: u64,
-    /// Those that were already stored with other values.
-    pub conflicts: Vec<Measurement>,
+    pub fn duplicates(&self) -> u64 {
+        self.count(Outcome::Duplicate)
+    }
+
+    /// How many were already stored with other values.
+    pub fn conflicts(&self) -> u64 {
+        self.count(Outcome::Conflict)
+    }
+
+    fn count(&self, wanted: Outcome) -> u64 {
+        self.outcomes.iter().filter(|outcome| **outcome == wanted).count() as u64
+    }
+}
+
+impl FromIterator<Outcome> for Stored {
+    fn from_iter<I: IntoIterator<Item = Outcome>>(outcomes: I) -> Self {
+        Self { outcomes: outcomes.into_iter().collect() }
+    }
 }
 
 /// Which measurements of a node are wanted.

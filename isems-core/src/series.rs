@@ -44,13 +44,13 @@ const INTERVALS: [i64; 30] = [
 /// Which series are wanted.
 ///
 /// ```
-/// use isems_core::{Field, SeriesQuery};
+/// use isems_core::{Buckets, Field, SeriesQuery};
 /// let june = SeriesQuery {
 ///     node: "Elektra-Dach".parse()?,
 ///     fields: vec![Field::BatteryVoltage],
 ///     from: 1_780_272_000,
 ///     to: 1_782_864_000,
-///     points: 720,
+///     buckets: Buckets::AtMost(720),
 /// };
 /// assert_eq!(june.interval(june.from, june.to), 3600);
 /// # Ok::<(), isems_core::InvalidNodeId>(())
@@ -65,17 +65,30 @@ pub struct SeriesQuery {
     pub from: i64,
     /// Before this measured time, Unix seconds, UTC.
     pub to: i64,
-    /// At most this many buckets, at least 1.
-    pub points: usize,
+    /// How the range is divided.
+    pub buckets: Buckets,
+}
+
+/// How a range is divided into buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Buckets {
+    /// At most this many, at least 1, of an interval that [`SeriesQuery::interval`] chooses.
+    AtMost(usize),
+    /// Of this interval, seconds, at least 1. There are as many as cover the range and the node's measurements; the caller sees to
+    /// it that these are not too many.
+    Wide(i64),
 }
 
 impl SeriesQuery {
     /// How wide the buckets are that cover a range, seconds: the shortest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 and 30 seconds or
-    /// minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which [`points`](Self::points) are enough. Of the range
+    /// minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which as many are enough as there may be; or the one that the query names. Of the range
     /// counts what a measurement can have as its time.
     pub fn interval(&self, from: i64, to: i64) -> i64 {
+        let points = match self.buckets {
+            Buckets::AtMost(points) => i64::try_from(points.max(1)).unwrap_or(i64::MAX),
+            Buckets::Wide(interval) => return interval.max(1),
+        };
         let (from, to) = (from.clamp(0, END_OF_TIME), to.clamp(0, END_OF_TIME));
-        let points = i64::try_from(self.points.max(1)).unwrap_or(i64::MAX);
         let enough = |interval: &i64| buckets(from, to, *interval) <= points;
         INTERVALS.into_iter().find(enough).unwrap_or_else(|| {
             // A bucket that begins with the epoch and covers all time is always enough.

@@ -62,5 +62,5 @@ pub use crate::{
     config::{ConfigError, HttpConfig},
     error::{BodyFlaw, PollError},
     target::{InvalidTarget, Target},
-    transport::HttpTransport,
+    transport::{HttpTransport, PollTrigger},
 };

@@ -8,7 +8,10 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use isems_core::{Backoff, BoxError, Inbox, Receipt, Transport, async_trait};
-use tokio::{sync::Semaphore, time};
+use tokio::{
+    sync::{Semaphore, watch},
+    time,
+};
 use tracing::debug;
 
 use crate::{ConfigError, HttpConfig, PollError, Target, client::Client, poll::Poll};
@@ -28,6 +31,24 @@ pub struct HttpTransport {
     slow_after: Duration,
     /// A permit is a target that is being polled and is not slow yet.
     slots: Semaphore,
+    trigger: PollTrigger,
+}
+
+/// Makes an [`HttpTransport`] poll at once, wherever the transport itself has gone. Clones do the same.
+#[derive(Debug, Clone)]
+pub struct PollTrigger {
+    /// Its value does not matter, only that it changes.
+    requests: watch::Sender<()>,
+    targets: usize,
+}
+
+impl PollTrigger {
+    /// Lets every target be polled now, and returns how many there are. A target that is being polled is polled once more after
+    /// that; one that waits to be tried again is tried. Their intervals begin anew.
+    pub fn poll_now(&self) -> usize {
+        self.requests.send_replace(());
+        self.targets
+    }
 }
 
 impl HttpTransport {
@@ -39,14 +60,20 @@ impl HttpTransport {
         config.check()?;
         let client = Client::new(&config)?;
         let mut seen = HashSet::new();
-        let targets = config.targets.into_iter().filter(|target| seen.insert(target.to_string())).collect();
+        let targets: Vec<_> = config.targets.into_iter().filter(|target| seen.insert(target.to_string())).collect();
         let slots = Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS));
-        Ok(Self { client, targets, interval: config.interval, slow_after: config.slow_after, slots })
+        let trigger = PollTrigger { requests: watch::Sender::new(()), targets: targets.len() };
+        Ok(Self { client, targets, interval: config.interval, slow_after: config.slow_after, slots, trigger })
     }
 
     /// What is polled, in the order of the configuration, each once.
     pub fn targets(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// What makes it poll at once.
+    pub fn trigger(&self) -> PollTrigger {
+        self.trigger.clone()
     }
 
     /// Polls every target once and returns when all are done. `on_report` is called for each as it is done, with what
@@ -62,7 +89,9 @@ impl HttpTransport {
     /// Polls a target on the interval, for ever.
     async fn follow(&self, target: &Target, inbox: &Inbox) {
         let mut backoff = Backoff::new(self.interval.min(FIRST_RETRY), self.interval.max(LAST_RETRY));
+        let mut requests = self.trigger.requests.subscribe();
         loop {
+            requests.mark_unchanged();
             let started = Instant::now();
             let wait = if self.poll(target, inbox).await.is_ok() {
                 backoff.reset();
@@ -70,7 +99,8 @@ impl HttpTransport {
             } else {
                 backoff.next_wait()
             };
-            time::sleep(wait).await;
+            // The sender is this transport's own, so waiting for it does not fail.
+            let _ = time::timeout(wait, requests.changed()).await;
         }
     }
 

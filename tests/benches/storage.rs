@@ -23,8 +23,8 @@ use std::{
 
 use futures_util::future::join_all;
 use isems_core::{
-    Batch, BoxError, Field, Measurement, MeasurementQuery, RedbOptions, RedbRepository, Repository, SeriesQuery,
-    simulation::SimulatedNode,
+    Batch, BoxError, Buckets, Field, Measurement, MeasurementQuery, RedbOptions, RedbRepository, Repository,
+    SeriesQuery, simulation::SimulatedNode,
 };
 
 const NODES: u32 = 10;
@@ -233,7 +233,7 @@ async fn ask(repository: &RedbRepository, round: usize) -> Result<Answers, BoxEr
         fields: vec![FIELDS[round % FIELDS.len()]],
         from,
         to,
-        points: 500,
+        buckets: Buckets::AtMost(500),
     };
     let start = Instant::now();
     let found = repository.series(&series(&node.id, i64::MIN, i64::MAX)).await?;
@@ -284,7 +284,7 @@ async fn cold_answers(path: &Path) -> Result<Option<Answers>, BoxError> {
             fields: vec![Field::BatteryVoltage],
             from,
             to: i64::MAX,
-            points: 500,
+            buckets: Buckets::AtMost(500),
         };
         let start = Instant::now();
         match question {
@@ -316,7 +316,7 @@ async fn hold(path: &Path) -> Result<(), BoxError> {
             fields: vec![Field::BatteryVoltage],
             from: node.latest.timestamp - 365 * DAY,
             to: i64::MAX,
-            points: 500,
+            buckets: Buckets::AtMost(500),
         };
         repository.series(&year).await?;
         println!("answered");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use isems_core::{
-    Batch, BoxError, Collector, Inbox, Measurement, MeasurementQuery, Node, NodeId, Order, Reject, RejectPage,
+    Batch, BoxError, Collector, Inbox, Measurement, MeasurementQuery, Node, NodeId, Order, Outcome, Reject, RejectPage,
     RejectQuery, Repository, RepositoryError, Stored, Transport, async_trait, simulation::Fleet, testing,
 };
 
@@ -74,12 +74,12 @@ impl Repository for MapRepository {
             });
             match node.measurements.get(&measurement.timestamp) {
                 None => {
-                    outcome.stored += 1;
+                    outcome.outcomes.push(Outcome::Stored);
                     node.last_received_at = node.last_received_at.max(measurement.received_at);
                     node.measurements.insert(measurement.timestamp, measurement);
                 }
-                Some(first) if first.same_values(&measurement) => outcome.duplicates += 1,
-                Some(_) => outcome.conflicts.push(measurement),
+                Some(first) if first.same_values(&measurement) => outcome.outcomes.push(Outcome::Duplicate),
+                Some(_) => outcome.outcomes.push(Outcome::Conflict),
             }
         }
         maps.rejects.extend(batch.rejects);

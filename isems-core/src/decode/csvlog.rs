@@ -1,6 +1,6 @@
 //! csvlog: one measurement a line, 18 or 19 fields separated by `;`.
 
-use std::{str, sync::Arc};
+use std::{mem, str, sync::Arc};
 
 use super::{Decoded, LineFault, RejectedLine, value, without_byte_order_mark};
 use crate::{ClockState, Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
@@ -40,6 +40,7 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
                     unset_clock.push((decoded.measurements.len(), CLOCK_UNSET.rejected(number, line)));
                 }
                 decoded.measurements.push(measurement);
+                decoded.lines.push(number);
             }
             Err(fault) => decoded.rejects.push(fault.rejected(number, line)),
         }
@@ -66,12 +67,16 @@ fn settle_unset_clocks(decoded: &mut Decoded, mut unset: Vec<(usize, RejectedLin
         }
     }
     let mut unset = unset.into_iter().peekable();
-    let mut index = 0;
-    decoded.measurements.retain(|_| {
-        let rejected = unset.next_if(|(at, _)| *at == index).map(|(_, line)| decoded.rejects.push(line));
-        index += 1;
-        rejected.is_none()
-    });
+    let measurements = mem::take(&mut decoded.measurements).into_iter().zip(mem::take(&mut decoded.lines));
+    for (index, (measurement, line)) in measurements.enumerate() {
+        match unset.next_if(|(at, _)| *at == index) {
+            Some((_, rejected)) => decoded.rejects.push(rejected),
+            None => {
+                decoded.measurements.push(measurement);
+                decoded.lines.push(line);
+            }
+        }
+    }
     decoded.rejects.sort_by_key(|reject| reject.line);
 }
 

@@ -19,7 +19,10 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
         None => Err(LineFault { reason: RejectReason::NodeIdInvalid, field: Some("nodeId") }),
     };
     match result {
-        Ok(measurement) => decoded.measurements.push(measurement),
+        Ok(measurement) => {
+            decoded.measurements.push(measurement);
+            decoded.lines.push(1);
+        }
         Err(fault) => decoded.rejects.push(fault.rejected(1, bytes)),
     }
     decoded

@@ -4,6 +4,8 @@ mod csvlog;
 mod json;
 mod value;
 
+use serde::Serialize;
+
 pub use self::csvlog::CsvlogDecoder;
 use crate::{ClockState, Fault, Format, Measurement, Payload, Reject, RejectReason};
 
@@ -12,6 +14,8 @@ use crate::{ClockState, Fault, Format, Measurement, Payload, Reject, RejectReaso
 pub struct Decoded {
     /// The good lines, in their order.
     pub measurements: Vec<Measurement>,
+    /// The number of each of their lines, from 1 on.
+    pub lines: Vec<u32>,
     /// The bad lines, in their order.
     pub rejects: Vec<RejectedLine>,
     /// How many bytes at the end belong to a line that was still being written; it is not counted as received.
@@ -26,7 +30,8 @@ impl Decoded {
 }
 
 /// A line that is no measurement, with the reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RejectedLine {
     /// Why.
     pub reason: RejectReason,

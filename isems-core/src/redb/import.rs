@@ -13,11 +13,12 @@ use redb::{ReadableTable, Table};
 use super::{
     block,
     failure::Failure,
+    report::Imported,
     row, sealed,
     tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
     writer::{ChangedNodes, SealedPages, Writer, append, count, store_measurements},
 };
-use crate::{Batch, Measurement, Node, RepositoryError, Stored};
+use crate::{Batch, Measurement, Node, Outcome, RepositoryError};
 
 /// Merged weeks are put into the file once they have this many measurements: a batch with a little of many weeks that are there
 /// already would have all of them in memory otherwise.
@@ -33,7 +34,7 @@ struct MergedWeek<'a> {
 
 impl Writer {
     /// Stores a batch into blocks: what is new, what was sealed and what was in rows, merged week by week.
-    pub(super) fn import(&mut self, mut batch: Batch) -> Result<Result<Stored, RepositoryError>, Failure> {
+    pub(super) fn import(&mut self, mut batch: Batch) -> Result<Result<Imported, RepositoryError>, Failure> {
         let mut measurements = std::mem::take(&mut batch.measurements);
         let transaction = self.transaction()?;
         let mut changed = self.changed_nodes();
@@ -42,7 +43,7 @@ impl Writer {
         }
         // Stable: of the same second the first in the batch goes first.
         measurements.sort_by(|a, b| (&a.node_id, a.timestamp).cmp(&(&b.node_id, b.timestamp)));
-        let mut stored = Stored::default();
+        let mut stored = Imported::default();
         {
             let mut rows = transaction.open_table(ROWS)?;
             let mut blocks = transaction.open_table(BLOCKS)?;
@@ -96,16 +97,17 @@ fn merge<'a>(
     blocks: &Table<'_, u64, &'static [u8]>,
     changed: &mut ChangedNodes<'_>,
     new: &'a [Measurement],
-    stored: &mut Stored,
+    stored: &mut Imported,
 ) -> Result<Option<MergedWeek<'a>>, Failure> {
     let week = week(&new[0]);
     let Some(known) = known(rows, blocks, changed.node_of(&new[0]), week)? else {
         // A week that cannot be read whole takes rows beside what is damaged.
-        let Stored { stored: count, duplicates, conflicts } =
-            store_measurements(rows, blocks, &mut SealedPages::default(), changed, new)?;
-        stored.stored += count;
-        stored.duplicates += duplicates;
-        stored.conflicts.extend(conflicts);
+        let rows = store_measurements(rows, blocks, &mut SealedPages::default(), changed, new)?;
+        stored.stored += rows.stored();
+        stored.duplicates += rows.duplicates();
+        let outcomes = new.iter().zip(rows.outcomes);
+        let conflicts = outcomes.filter(|(_, outcome)| *outcome == Outcome::Conflict);
+        stored.conflicts.extend(conflicts.map(|(measurement, _)| measurement.clone()));
         return Ok(None);
     };
     let node = changed.node_of(&new[0]);

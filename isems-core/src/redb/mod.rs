@@ -28,7 +28,7 @@ mod writer;
 
 use std::{
     collections::BTreeSet,
-    fmt,
+    fmt, fs,
     ops::Range,
     path::Path,
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -44,7 +44,7 @@ use tokio::{
 use tracing::error;
 
 pub use self::options::RedbOptions;
-pub use self::report::{Checked, Compacted, Copied, Damage, NodeStatistics, Retention, Sealed, Statistics};
+pub use self::report::{Checked, Compacted, Copied, Damage, Imported, NodeStatistics, Retention, Sealed, Statistics};
 use self::{
     database::OpenDatabase,
     failure::Failure,
@@ -54,8 +54,8 @@ use self::{
     writer::{Job, NodeIndex, StoreJob, Writer},
 };
 use crate::{
-    Batch, Measurement, MeasurementQuery, Node, NodeId, RejectPage, RejectQuery, Repository, RepositoryError, Series,
-    SeriesQuery, Stored,
+    Batch, DurationHistogram, Measurement, MeasurementQuery, Node, NodeId, RejectPage, RejectQuery, Repository,
+    RepositoryError, Series, SeriesQuery, Stored,
 };
 
 /// How many queries read at a time. More would wait for the disk and the processor all the same, each with its rows in
@@ -96,6 +96,7 @@ pub struct RedbRepository {
     database: Arc<OpenDatabase>,
     path: Arc<Path>,
     nodes: Arc<NodeIndex>,
+    commits: Arc<Mutex<DurationHistogram>>,
     queue: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     /// What could not be read and has been told.
@@ -122,7 +123,7 @@ impl RedbRepository {
     /// Stores a batch like [`store`](Repository::store), straight into sealed blocks. Meant for much history at once: it is
     /// fast where a batch has whole weeks (from Monday 00:00 UTC on) of few nodes, and holds other writes up meanwhile. Other weeks are
     /// merged with what is there.
-    pub async fn import(&self, batch: Batch) -> Result<Stored, RepositoryError> {
+    pub async fn import(&self, batch: Batch) -> Result<Imported, RepositoryError> {
         validate(&batch)?;
         self.on_writer(move |writer| writer.import(batch)).await?
     }
@@ -159,6 +160,16 @@ impl RedbRepository {
     pub async fn backup(&self, path: impl AsRef<Path>) -> Result<Copied, RepositoryError> {
         let path = path.as_ref().to_owned();
         self.blocking("copy", move |database| backup::backup(database, &path)).await
+    }
+
+    /// How long it took to make what was written durable, since the file was opened.
+    pub fn commits(&self) -> DurationHistogram {
+        *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How large the file is. `None` where there is none, or it cannot be told.
+    pub fn file_bytes(&self) -> Option<u64> {
+        fs::metadata(&self.path).ok().map(|metadata| metadata.len())
     }
 
     fn known(&self, id: &NodeId) -> Option<Arc<Node>> {

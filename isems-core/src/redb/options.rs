@@ -170,6 +170,7 @@ impl RedbOptions {
         opener: Option<Opener>,
     ) -> Result<RedbRepository, RepositoryError> {
         let nodes = Arc::new(RwLock::default());
+        let commits = Arc::default();
         let database =
             guarded(&path, "read", || OpenDatabase::new(database, is_writable, path.clone(), nodes.clone(), opener))?;
         let database = Arc::new(database);
@@ -180,6 +181,7 @@ impl RedbOptions {
             nodes: nodes.clone(),
             jobs,
             commit_interval: self.commit_interval,
+            commits: Arc::clone(&commits),
             last_commit: None,
             next_number: 0,
             generation: 0,
@@ -211,6 +213,7 @@ impl RedbOptions {
             database,
             path,
             nodes,
+            commits,
             queue: Arc::new(Semaphore::new(QUEUE)),
             readers: Arc::new(Semaphore::new(READERS)),
             holes: Arc::default(),

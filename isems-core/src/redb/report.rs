@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
-use crate::NodeId;
+use crate::{Measurement, NodeId};
 
 /// What is removed by itself, oldest first. Nothing unless it is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,6 +13,17 @@ pub struct Retention {
     /// While more bytes than this are [live](Statistics::live_bytes), the oldest sealed week of all nodes is removed, with all
     /// that is older. The newest week stays, however much it is.
     pub bytes: Option<u64>,
+}
+
+/// What became of the measurements of an import: their number is stored + duplicates + conflicts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Imported {
+    /// How many are new.
+    pub stored: u64,
+    /// How many were already stored with the same values.
+    pub duplicates: u64,
+    /// Those that were already stored with other values, ordered by node and week.
+    pub conflicts: Vec<Measurement>,
 }
 
 /// What sealing has done.

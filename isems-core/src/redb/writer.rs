@@ -6,7 +6,7 @@ use std::{
     iter,
     path::Path,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
@@ -23,7 +23,7 @@ use super::{
     sealed::{self, BlockError},
     tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, metadata_key, row_key, week_of},
 };
-use crate::{Batch, Measurement, Node, NodeId, RepositoryError, Stored};
+use crate::{Batch, DurationHistogram, Measurement, Node, NodeId, Outcome, RepositoryError, Stored};
 
 /// Every node by its id, as of the last commit.
 pub(super) type NodeIndex = RwLock<BTreeMap<NodeId, Arc<Node>>>;
@@ -42,7 +42,7 @@ const PROOF_KEY: &str = "room";
 const PROOF_BYTES: usize = 190;
 
 /// What a caller is told.
-type Outcome = Result<Stored, RepositoryError>;
+type Reply = Result<Stored, RepositoryError>;
 
 /// What the writer is to do.
 pub(super) enum Job {
@@ -54,7 +54,7 @@ pub(super) enum Job {
 /// A batch on its way to the disk.
 pub(super) struct StoreJob {
     pub(super) batch: Batch,
-    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) reply: oneshot::Sender<Reply>,
     /// A place in the queue, given back when the job is done.
     pub(super) permit: OwnedSemaphorePermit,
 }
@@ -65,6 +65,8 @@ pub(super) struct Writer {
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Receiver<Job>,
     pub(super) commit_interval: Duration,
+    /// How long commits took.
+    pub(super) commits: Arc<Mutex<DurationHistogram>>,
     /// When something was last written.
     pub(super) last_commit: Option<Instant>,
     /// The number of the next new node.
@@ -168,7 +170,9 @@ impl Writer {
     }
 
     fn finish_entries(&mut self, transaction: Writing, entries: usize) -> Result<(), Failure> {
+        let started = Instant::now();
         transaction.commit()?;
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).add(started.elapsed());
         self.last_commit = Some(Instant::now());
         self.database.notice_success(entries);
         Ok(())
@@ -187,7 +191,7 @@ impl Writer {
 
     /// One transaction for all batches, without those that cannot be stored. The index of nodes follows only when it is
     /// durable.
-    fn commit(&mut self, batches: &[&Batch], entries: usize) -> Result<Vec<Outcome>, Failure> {
+    fn commit(&mut self, batches: &[&Batch], entries: usize) -> Result<Vec<Reply>, Failure> {
         let transaction = self.transaction()?;
         if self.has_proof {
             transaction.open_table(METADATA)?.remove(PROOF_KEY)?;
@@ -231,7 +235,7 @@ impl Writer {
     }
 }
 
-fn reply(group: Vec<StoreJob>, outcomes: impl Iterator<Item = Outcome>) {
+fn reply(group: Vec<StoreJob>, outcomes: impl Iterator<Item = Reply>) {
     for (job, outcome) in group.into_iter().zip(outcomes) {
         // A caller that no longer waits has been dropped; what it stored stays stored.
         let _ = job.reply.send(outcome);
@@ -321,7 +325,7 @@ pub(super) fn store_measurements(
     changed: &mut ChangedNodes<'_>,
     measurements: &[Measurement],
 ) -> Result<Stored, Error> {
-    let mut outcome = Stored::default();
+    let mut outcomes = Vec::with_capacity(measurements.len());
     let mut encoded = Vec::with_capacity(160);
     for measurement in measurements {
         let node = changed.node_of(measurement);
@@ -336,21 +340,18 @@ pub(super) fn store_measurements(
                 None => sealed.find(blocks, node, second)?.map(Some),
             };
             if let Some(known) = known {
-                if known.is_some_and(|known| known.same_values(measurement)) {
-                    outcome.duplicates += 1;
-                } else {
-                    outcome.conflicts.push(measurement.clone());
-                }
+                let is_duplicate = known.is_some_and(|known| known.same_values(measurement));
+                outcomes.push(if is_duplicate { Outcome::Duplicate } else { Outcome::Conflict });
                 continue;
             }
         }
         encoded.clear();
         row::encode(key, measurement, &mut encoded);
         rows.insert(key, encoded.as_slice())?;
-        outcome.stored += 1;
+        outcomes.push(Outcome::Stored);
         count(node, measurement);
     }
-    Ok(outcome)
+    Ok(Stored { outcomes })
 }
 
 /// Pages of blocks that late measurements of a transaction have been looked up in.

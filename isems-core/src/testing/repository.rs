@@ -15,8 +15,8 @@ pub use self::queries::{
 };
 use super::{SAMPLE_TIME, rejects, sample_measurement};
 use crate::{
-    Batch, Measurement, MeasurementQuery, NodeId, Reject, RejectQuery, RejectReason, Repository, RepositoryError,
-    Stored,
+    Batch, Measurement, MeasurementQuery, NodeId, Outcome, Reject, RejectQuery, RejectReason, Repository,
+    RepositoryError, Stored,
 };
 
 /// Runs every check against fresh, empty repositories that `make` gives.
@@ -61,7 +61,7 @@ pub async fn stores_every_field(repository: &dyn Repository) {
     odd.status = None;
     for measurement in [full, empty, odd] {
         let stored = store(repository, vec![measurement.clone()]).await;
-        assert_eq!(stored.stored, 1, "a new measurement is stored");
+        assert_eq!(stored.stored(), 1, "a new measurement is stored");
         let found = all_of(repository, measurement.node_id.as_str()).await;
         assert_eq!(found, [measurement], "a measurement is read as it was stored");
     }
@@ -74,7 +74,7 @@ pub async fn storing_again_changes_nothing(repository: &dyn Repository) {
     let again = Measurement { received_at: first.received_at + 100, ..first.clone() };
     for _ in 0..2 {
         let outcome = store(repository, vec![again.clone()]).await;
-        let expected = Stored { duplicates: 1, ..Stored::default() };
+        let expected = Stored { outcomes: vec![Outcome::Duplicate] };
         assert_eq!(outcome, expected, "the same values again are a duplicate");
     }
     assert_eq!(all_of(repository, "Hut").await, [first], "a duplicate changes nothing");
@@ -90,8 +90,8 @@ pub async fn conflicts_keep_the_first(repository: &dyn Repository) {
     let firmware = Measurement { firmware_version: Some("another".into()), ..first.clone() };
     store(repository, vec![first.clone(), sample_measurement("Hut", SAMPLE_TIME + 60)]).await;
     for conflict in [other, missing, status, firmware] {
-        let outcome = store(repository, vec![conflict.clone()]).await;
-        let expected = Stored { conflicts: vec![conflict], ..Stored::default() };
+        let outcome = store(repository, vec![conflict]).await;
+        let expected = Stored { outcomes: vec![Outcome::Conflict] };
         assert_eq!(outcome, expected, "other values for a stored second are a conflict");
     }
     assert_eq!(all_of(repository, "Hut").await[0], first, "of a conflict the first measurement stays");
@@ -102,9 +102,10 @@ pub async fn settles_duplicates_within_a_batch(repository: &dyn Repository) {
     let first = sample_measurement("Hut", SAMPLE_TIME);
     let later = sample_measurement("Hut", SAMPLE_TIME + 60);
     let conflict = Measurement { mpp_voltage: Some(1.0), ..first.clone() };
-    let batch = vec![first.clone(), later.clone(), first.clone(), conflict.clone(), later.clone()];
+    let batch = vec![first.clone(), later.clone(), first.clone(), conflict, later.clone()];
     let outcome = store(repository, batch).await;
-    let expected = Stored { stored: 2, duplicates: 2, conflicts: vec![conflict] };
+    let expected = [Outcome::Stored, Outcome::Stored, Outcome::Duplicate, Outcome::Conflict, Outcome::Duplicate];
+    let expected = expected.into_iter().collect();
     assert_eq!(outcome, expected, "duplicates and conflicts within a batch are settled in its order");
     assert_eq!(all_of(repository, "Hut").await, [first, later], "a batch stores each second once");
 }
@@ -174,7 +175,7 @@ pub async fn keeps_nodes_apart(repository: &dyn Repository) {
     for time in times {
         let of = |name| sample_measurement(name, time);
         let outcome = store(repository, vec![of("A"), of("B"), of("AB")]).await;
-        assert_eq!(outcome.stored, 3, "nodes that measure in the same second are stored side by side");
+        assert_eq!(outcome.stored(), 3, "nodes that measure in the same second are stored side by side");
     }
     for name in ["A", "B", "AB"] {
         let expected = times.map(|time| sample_measurement(name, time));
@@ -203,7 +204,11 @@ pub async fn keeps_what_arrived_by_a_wrong_clock(repository: &dyn Repository) {
         })
         .collect();
     for measurement in &measurements {
-        assert_eq!(store(repository, vec![measurement.clone()]).await.stored, 1, "the time of arrival does not matter");
+        assert_eq!(
+            store(repository, vec![measurement.clone()]).await.stored(),
+            1,
+            "the time of arrival does not matter"
+        );
     }
     assert_eq!(all_of(repository, "Hut").await, measurements, "a measurement is read as it was stored");
 }
@@ -290,8 +295,8 @@ pub async fn stores_concurrently(repository: &dyn Repository) {
     let outcomes = join_all((0..STORES).map(one)).await;
     let each_node = (STORES + OVERLAP - 1) as u64;
     let all = 3 * STORES as u64 * OVERLAP as u64;
-    let stored: u64 = outcomes.iter().map(|outcome| outcome.stored).sum();
-    let duplicates: u64 = outcomes.iter().map(|outcome| outcome.duplicates).sum();
+    let stored: u64 = outcomes.iter().map(Stored::stored).sum();
+    let duplicates: u64 = outcomes.iter().map(Stored::duplicates).sum();
     assert_eq!(stored, 3 * each_node, "of concurrent stores each measurement counts as stored once");
     assert_eq!(duplicates, all - 3 * each_node, "of concurrent stores the others count as duplicates");
     let mut numbers = BTreeSet::new();

@@ -343,3 +343,25 @@ async fn a_repository_error_reaches_the_transport() {
     let driven = drive_into(failing, transport, async |driven| driven.status.state == TransportState::Ended).await;
     assert_eq!(driven.status.received, 1, "only what is stored is counted");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn observers_are_told_what_is_new_when_it_is_durable() {
+    let repository = repository();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let observer = told.clone();
+    let source = acting("source", |_, inbox| async move {
+        let lines = format!("{}\nrubbish\n{SAMPLE_LINE_19}\n", line_with(1, "Hut"));
+        deliver(&inbox, &lines).await?;
+        deliver(&inbox, &lines).await?;
+        deliver(&inbox, &format!("{}\n{}\n{lines}", line_with(9, "3"), line_with(1, "Barn"))).await
+    });
+    // Also what was added before is observed.
+    let collector = Collector::new(repository.clone()).transport(source);
+    let collector = collector.observe(move |new| observer.lock().expect("it is sound").push(new.to_vec()));
+    collector.run(future::pending()).await;
+    let told = told.lock().expect("it is sound");
+    let names: Vec<Vec<&str>> =
+        told.iter().map(|new| new.iter().map(|measurement| measurement.node_id.as_str()).collect()).collect();
+    assert_eq!(names, [vec!["Hut", "Elektra-Dach"], vec!["Barn"]]);
+    assert_eq!(repository.nodes().await.expect("it can be read").len(), 3);
+}

@@ -443,7 +443,10 @@ fn a_stream_of_lines_gives_what_the_payload_gives() {
     for (number, line) in (1..).zip(&lines) {
         match decoder.decode(number, line.as_bytes(), true) {
             None => {}
-            Some(Ok(measurement)) => streamed.measurements.push(measurement),
+            Some(Ok(measurement)) => {
+                streamed.measurements.push(measurement);
+                streamed.lines.push(number);
+            }
             Some(Err(reject)) => streamed.rejects.push(reject),
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Checked, Damage, Field, Measurement, MeasurementQuery, NodeId, RedbOptions, RedbRepository, Reject,
+    Batch, Buckets, Checked, Damage, Field, Measurement, MeasurementQuery, NodeId, RedbOptions, RedbRepository, Reject,
     RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery,
     testing::{SAMPLE_TIME, sample_measurement},
 };
@@ -133,8 +133,13 @@ async fn a_damaged_block_costs_itself_only() {
         let mut newest = repository.measurements(&query).await.expect("it can be read");
         newest.reverse();
         assert_exact(&newest, &expected);
-        let query =
-            SeriesQuery { node: barn.clone(), fields: Field::ALL.to_vec(), from: i64::MIN, to: i64::MAX, points: 1 };
+        let query = SeriesQuery {
+            node: barn.clone(),
+            fields: Field::ALL.to_vec(),
+            from: i64::MIN,
+            to: i64::MAX,
+            buckets: Buckets::AtMost(1),
+        };
         let series = repository.series(&query).await.expect("it can be read");
         // A column that is not damaged can still be drawn.
         let counts: BTreeSet<_> = series.fields.iter().map(|(_, buckets)| buckets[0].count).collect();
@@ -143,7 +148,7 @@ async fn a_damaged_block_costs_itself_only() {
 
         // What comes for the week lies beside the damage, also when it is imported, and is not sealed.
         let new = sample_measurement("Barn", MONDAY + 30);
-        assert_eq!(repository.store(batch(vec![new.clone()])).await.expect("it is stored").stored, 1);
+        assert_eq!(repository.store(batch(vec![new.clone()])).await.expect("it is stored").stored(), 1);
         let imported = sample_measurement("Barn", MONDAY + 90);
         assert_eq!(repository.import(batch(vec![imported.clone(), new])).await.expect("it is imported").duplicates, 1);
         repository.seal(i64::MAX).await.expect("the rest is sealed");
@@ -234,8 +239,13 @@ async fn assert_only_sound_ones(path: &Path, damage: &str) {
             Ok(measurements) => found.extend(measurements),
             Err(error) => is_whole = assert_is_damage(&error, damage),
         }
-        let query =
-            SeriesQuery { node: node_id(name), fields: Field::ALL.to_vec(), from: i64::MIN, to: i64::MAX, points: 9 };
+        let query = SeriesQuery {
+            node: node_id(name),
+            fields: Field::ALL.to_vec(),
+            from: i64::MIN,
+            to: i64::MAX,
+            buckets: Buckets::AtMost(9),
+        };
         if let Err(error) = repository.series(&query).await {
             assert_is_damage(&error, damage);
         }

@@ -151,7 +151,7 @@ proptest! {
         prop_assert_eq!(measurement.validate(), Ok(()));
         for line in [format!("{measurement}\n"), measurement.to_string()] {
             let decoded = decode(&any_payload(line.as_bytes(), Format::Csvlog, None, ARRIVAL, true));
-            let expected = Decoded { measurements: vec![measurement.clone()], ..Decoded::default() };
+            let expected = Decoded { measurements: vec![measurement.clone()], lines: vec![1], ..Decoded::default() };
             prop_assert_eq!(decoded, expected);
         }
     }

@@ -100,7 +100,7 @@ async fn files_of_every_format_hold_what_they_held() {
         let measurements = repository.measurements(&query).await.expect("it can be read");
         let count = measurements.len() as u64;
         let again = repository.store(Batch { measurements, ..Batch::default() }).await.expect("it is stored");
-        assert_eq!(again.duplicates, count);
+        assert_eq!(again.duplicates(), count);
         assert_eq!(repository.check().await.expect("it can be read").damages, []);
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
 use isems_core::{
-    Batch, Field, Measurement, MeasurementQuery, Order, RedbRepository, Repository, Series, SeriesQuery, Status,
-    Stored, TimeSource, pages,
+    Batch, Buckets, Field, Imported, Measurement, MeasurementQuery, Order, Outcome, RedbRepository, Repository, Series,
+    SeriesQuery, Status, Stored, TimeSource, pages,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 use tempfile::TempDir;
@@ -185,21 +185,22 @@ struct Kept {
 struct Model(BTreeMap<usize, Kept>);
 
 impl Model {
-    fn store(&mut self, runs: &[Run]) -> Stored {
-        let mut stored = Stored::default();
+    fn store(&mut self, runs: &[Run]) -> Vec<(Outcome, Measurement)> {
+        let mut outcomes = Vec::new();
         for (node, measurement) in runs.iter().flat_map(|run| run.measurements().into_iter().map(|m| (run.node, m))) {
             let kept = self.0.entry(node).or_insert_with(|| Kept { last_received_at: i64::MIN, ..Kept::default() });
-            match kept.measurements.get(&measurement.timestamp) {
-                Some(known) if known.same_values(&measurement) => stored.duplicates += 1,
-                Some(_) => stored.conflicts.push(measurement),
+            let outcome = match kept.measurements.get(&measurement.timestamp) {
+                Some(known) if known.same_values(&measurement) => Outcome::Duplicate,
+                Some(_) => Outcome::Conflict,
                 None => {
-                    stored.stored += 1;
                     kept.last_received_at = kept.last_received_at.max(measurement.received_at);
-                    kept.measurements.insert(measurement.timestamp, measurement);
+                    kept.measurements.insert(measurement.timestamp, measurement.clone());
+                    Outcome::Stored
                 }
-            }
+            };
+            outcomes.push((outcome, measurement));
         }
-        stored
+        outcomes
     }
 
     fn delete(&mut self, node: usize, from: i64, to: i64) -> u64 {
@@ -231,10 +232,14 @@ fn batch(runs: &[Run]) -> Batch {
     Batch { measurements: runs.iter().flat_map(Run::measurements).collect(), ..Batch::default() }
 }
 
-/// Conflicts of an import are ordered by node and time.
-fn in_order(mut stored: Stored) -> Stored {
-    stored.conflicts.sort_by(|a, b| (&a.node_id, a.timestamp).cmp(&(&b.node_id, b.timestamp)));
-    stored
+/// What an import tells: conflicts are ordered by node and time.
+fn imported(outcomes: &[(Outcome, Measurement)]) -> Imported {
+    let of =
+        |wanted| outcomes.iter().filter(move |(outcome, _)| *outcome == wanted).map(|(_, measurement)| measurement);
+    let mut conflicts: Vec<_> = of(Outcome::Conflict).cloned().collect();
+    conflicts.sort_by(|a, b| (&a.node_id, a.timestamp).cmp(&(&b.node_id, b.timestamp)));
+    let (stored, duplicates) = (of(Outcome::Stored).count() as u64, of(Outcome::Duplicate).count() as u64);
+    Imported { stored, duplicates, conflicts }
 }
 
 /// The sums may differ in how they were rounded.
@@ -267,11 +272,12 @@ impl Subject {
         match step {
             Step::Store(runs) => {
                 let found = self.repository.store(batch(runs)).await.expect("it is stored");
-                assert_eq!(found, self.model.store(runs));
+                let expected: Stored = self.model.store(runs).into_iter().map(|(outcome, _)| outcome).collect();
+                assert_eq!(found, expected);
             }
             Step::Import(runs) => {
                 let found = self.repository.import(batch(runs)).await.expect("it is imported");
-                assert_eq!(found, in_order(self.model.store(runs)));
+                assert_eq!(found, imported(&self.model.store(runs)));
             }
             Step::Seal(week) => drop(self.repository.seal(MONDAY + week * WEEK).await.expect("it is sealed")),
             Step::Delete { node, from, to } => {
@@ -304,7 +310,13 @@ impl Subject {
             }
             Step::Chart { node, from, to, points } => {
                 let fields = Field::ALL.into_iter().skip(points % 3).collect();
-                let query = SeriesQuery { node: node_id(NODES[*node]), fields, from: *from, to: *to, points: *points };
+                let query = SeriesQuery {
+                    node: node_id(NODES[*node]),
+                    fields,
+                    from: *from,
+                    to: *to,
+                    buckets: Buckets::AtMost(*points),
+                };
                 let found = self.repository.series(&query).await.expect("it can be read");
                 assert!(found.fields.iter().all(|(_, buckets)| buckets.len() <= *points));
                 assert_same_series(&found, &self.model.series(&query, *node));

@@ -38,15 +38,24 @@ async fn every_line_is_in_the_receipt() {
         stored: 2,
         duplicates: 1,
         rejected: rejected(&[RejectReason::FieldCount, RejectReason::NumberOutOfRange, RejectReason::Conflict]),
+        rejects: receipt.rejects.clone(),
         incomplete_bytes: 9,
     };
     assert_eq!(receipt, expected);
+    let told: Vec<_> = receipt.rejects.iter().map(|reject| (reject.line, reject.reason, reject.field)).collect();
+    let expected = [
+        (3, RejectReason::FieldCount, None),
+        (4, RejectReason::NumberOutOfRange, Some("latitude")),
+        (7, RejectReason::Conflict, None),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!((&*receipt.rejects[0].text, &*receipt.rejects[2].text), ("rubbish", &*line_with(9, "3")));
     assert_eq!(all_of(&*repository, "Elektra-Dach").await.len(), 2);
 
     let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
     let kept: Vec<_> = rejects.iter().map(|reject| (reject.reason, reject.line, reject.field.as_deref())).collect();
     let expected = [
-        (RejectReason::Conflict, 0, None),
+        (RejectReason::Conflict, 7, None),
         (RejectReason::NumberOutOfRange, 4, Some("latitude")),
         (RejectReason::FieldCount, 3, None),
     ];
@@ -55,7 +64,15 @@ async fn every_line_is_in_the_receipt() {
     assert_eq!(rejects[1].node.as_deref(), Some("Elektra-Dach"));
     assert_eq!(rejects[2].node, None);
     assert!(rejects.iter().all(|reject| reject.transport == "test" && reject.source == "a test"));
-    assert!(rejects[1..].iter().all(|reject| reject.received_at == ARRIVAL));
+    assert!(rejects.iter().all(|reject| reject.received_at == ARRIVAL));
+}
+
+#[tokio::test]
+async fn a_receipt_tells_the_first_hundred_rejects() {
+    let (inbox, _) = inbox();
+    let receipt = inbox.deliver(payload("rubbish\n".repeat(250).as_bytes())).await.expect("it is counted");
+    let lines: Vec<u32> = receipt.rejects.iter().map(|reject| reject.line).collect();
+    assert_eq!((receipt.rejected.total(), lines), (250, (1..=100).collect()));
 }
 
 #[tokio::test]
@@ -71,6 +88,8 @@ async fn receipts_add_up_in_the_status() {
     assert_eq!((status.received, status.stored, status.duplicates), (4, 2, 1));
     assert_eq!(status.rejected, rejected(&[RejectReason::FieldCount]));
     assert!(status.last_success.is_some());
+    assert_eq!(status.deliveries.count(), 4);
+    assert!(status.deliveries.sum() > 0.0);
 }
 
 #[tokio::test]
@@ -85,9 +104,11 @@ async fn ready_measurements_are_checked() {
         received: 3,
         stored: 1,
         rejected: rejected(&[RejectReason::NumberOutOfRange, RejectReason::TextInvalid]),
+        rejects: receipt.rejects.clone(),
         ..Receipt::default()
     };
     assert_eq!(receipt, expected);
+    assert_eq!(receipt.rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(all_of(&*repository, "Hut").await, [good]);
     let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
     assert_eq!((rejects[1].line, rejects[1].field.as_deref()), (2, Some("latitude")));
@@ -99,8 +120,8 @@ async fn a_payload_can_be_rejected_unread() {
     let (inbox, repository) = inbox();
     let payload = Payload { node: Some(node_id("Hut")), ..payload(SAMPLE_LINE_19.as_bytes()) };
     let receipt = inbox.reject(&payload, RejectReason::TooLarge).await.expect("it is stored");
-    let expected = Receipt { received: 1, rejected: rejected(&[RejectReason::TooLarge]), ..Receipt::default() };
-    assert_eq!(receipt, expected);
+    assert_eq!((receipt.received, receipt.rejected), (1, rejected(&[RejectReason::TooLarge])));
+    assert_eq!((receipt.rejects[0].line, &*receipt.rejects[0].text), (1, SAMPLE_LINE_19));
     let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
     assert_eq!(rejects[0].node.as_deref(), Some("Hut"));
     assert_eq!(inbox.status().rejected.total(), 1);

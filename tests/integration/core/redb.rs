@@ -114,7 +114,7 @@ async fn stores_of_many_tasks_are_all_kept() {
             let name = format!("Hut {}", minute % 5);
             let measurement = sample_measurement(&name, SAMPLE_TIME + 60 * (minute / 5));
             let outcome = repository.store(batch(vec![measurement.clone()])).await.expect("it is stored");
-            assert_eq!(outcome.stored, 1);
+            assert_eq!(outcome.stored(), 1);
             let query = MeasurementQuery {
                 from: measurement.timestamp,
                 to: measurement.timestamp + 1,
@@ -162,7 +162,7 @@ async fn a_full_queue_does_not_wait_for_the_interval() {
             .spawn(async move { repository.store(batch(vec![sample_measurement("Hut", SAMPLE_TIME + minute)])).await });
     }
     while let Some(outcome) = tasks.join_next().await {
-        assert_eq!(outcome.expect("no store panics").expect("it is stored").stored, 1);
+        assert_eq!(outcome.expect("no store panics").expect("it is stored").stored(), 1);
     }
     assert_eq!(all_of(&*repository, "Hut").await.len(), 1024);
 }
@@ -173,7 +173,7 @@ async fn a_large_batch_does_not_wait_for_the_interval() {
     let repository = options.in_memory().expect("memory suffices");
     let sparse = |second| Measurement::new(node_id("Hut"), SAMPLE_TIME + second, SAMPLE_TIME + second);
     let outcome = repository.store(batch((0..50_000).map(sparse).collect())).await.expect("it is stored");
-    assert_eq!(outcome.stored, 50_000);
+    assert_eq!(outcome.stored(), 50_000);
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn a_node_too_many_fails_its_own_batch_only() {
 
     let fits = batch((1..100).flat_map(|minute| [of("First", minute), of("A", minute)]).collect());
     let (fits, too_many) = tokio::join!(repository.store(fits), repository.store(batch(vec![of("B", 0)])));
-    assert_eq!(fits.expect("two nodes fit").stored, 198);
+    assert_eq!(fits.expect("two nodes fit").stored(), 198);
     assert!(matches!(&too_many, Err(RepositoryError::TooManyNodes { node }) if node.as_str() == "B"), "{too_many:?}");
     let last = repository.node(&node_id("A")).await.expect("it can be read").expect("it is stored");
     assert_eq!(last.number, Node::MAX_NUMBER);

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, Field, Measurement, MeasurementQuery, Order, RedbRepository, Repository, SeriesQuery, Status, TimeSource,
-    testing::sample_measurement,
+    Batch, Buckets, Field, Measurement, MeasurementQuery, Order, Outcome, RedbRepository, Repository, SeriesQuery,
+    Status, TimeSource, testing::sample_measurement,
 };
 
 use super::{MONDAY, WEEK, all_of, assert_exact, node_id};
@@ -16,7 +16,7 @@ use super::{MONDAY, WEEK, all_of, assert_exact, node_id};
 const ROWS: i64 = 2 * 2048 + 77;
 
 async fn store(repository: &RedbRepository, measurements: Vec<Measurement>) -> u64 {
-    repository.store(Batch { measurements, ..Batch::default() }).await.expect("it is stored").stored
+    repository.store(Batch { measurements, ..Batch::default() }).await.expect("it is stored").stored()
 }
 
 /// A value for every row, by how a column can hold it.
@@ -123,8 +123,13 @@ async fn the_last_second_of_time_can_be_sealed() {
     store(&repository, vec![sample_measurement("Next", MONDAY)]).await;
     repository.seal(i64::MAX).await.expect("it is sealed");
     assert_exact(&all_of(&repository, "Hut").await, &expected);
-    let query =
-        SeriesQuery { node: node_id("Hut"), fields: vec![Field::Latitude], from: i64::MIN, to: i64::MAX, points: 1 };
+    let query = SeriesQuery {
+        node: node_id("Hut"),
+        fields: vec![Field::Latitude],
+        from: i64::MIN,
+        to: i64::MAX,
+        buckets: Buckets::AtMost(1),
+    };
     let series = repository.series(&query).await.expect("it can be read");
     assert_eq!(series.fields[0].1[0].count, 2);
     assert_eq!(repository.delete(&node_id("Hut"), last, i64::MAX).await.expect("it is deleted"), 1);
@@ -140,9 +145,11 @@ async fn what_is_late_for_a_sealed_week_meets_it() {
     store(&repository, (0..50).map(|minute| at(60 * minute)).collect()).await;
     repository.seal(MONDAY + WEEK).await.expect("it is sealed");
     let conflict = Measurement { battery_voltage: Some(1.0), ..at(120) };
-    let late = vec![at(60), conflict.clone(), at(61), at(61), at(50 * 60)];
-    let stored = repository.store(Batch { measurements: late, ..Batch::default() }).await.expect("it is stored");
-    assert_eq!((stored.stored, stored.duplicates, stored.conflicts), (2, 2, vec![conflict]));
+    let late = vec![at(60), conflict, at(61), at(61), at(50 * 60)];
+    let late = Batch { measurements: late, ..Batch::default() };
+    let outcomes = repository.store(late).await.expect("it is stored").outcomes;
+    let (stored, duplicate) = (Outcome::Stored, Outcome::Duplicate);
+    assert_eq!(outcomes, [duplicate, Outcome::Conflict, stored, duplicate, stored]);
     let mut expected: Vec<_> = (0..=50).map(|minute| at(60 * minute)).collect();
     expected.insert(2, at(61));
     assert_exact(&all_of(&repository, "Hut").await, &expected);
@@ -168,7 +175,7 @@ async fn read(repository: Arc<RedbRepository>, acknowledged: Arc<AtomicI64>, is_
         fields: vec![Field::BatteryVoltage],
         from: i64::MIN,
         to: i64::MAX,
-        points: 50,
+        buckets: Buckets::AtMost(50),
     };
     loop {
         let is_last = is_over.load(Ordering::SeqCst);
@@ -259,8 +266,12 @@ async fn readers_meet_everything_once_while_it_is_stored_sealed_and_deleted() {
         // 7 and 300 have no common divisor: every place is met once, anywhere in the weeks.
         let late = (0..20).map(|place| of_four_weeks(2 * ((20 * part + place) * 7 % LATE) + 1)).collect();
         let batch = Batch { measurements: late, ..Batch::default() };
-        let stored = if part % 5 == 4 { repository.import(batch).await } else { repository.store(batch).await };
-        assert_eq!(stored.expect("it is stored").stored, 20);
+        let stored = if part % 5 == 4 {
+            repository.import(batch).await.expect("it is imported").stored
+        } else {
+            repository.store(batch).await.expect("it is stored").stored()
+        };
+        assert_eq!(stored, 20);
         acknowledged.fetch_add(20, Ordering::SeqCst);
     }
     deleting.await.expect("deleting does not panic");

@@ -212,7 +212,7 @@ async fn a_failing_repository_recovers() {
         assert!(failing.store(batch()).await.is_err());
         assert_eq!(failing.failures_left(), left);
     }
-    assert_eq!(failing.store(batch()).await.expect("it has failed enough").stored, 1);
+    assert_eq!(failing.store(batch()).await.expect("it has failed enough").stored(), 1);
     assert_eq!(failing.nodes().await.expect("reading works").len(), 1);
 }
 

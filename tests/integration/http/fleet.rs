@@ -173,3 +173,27 @@ async fn nothing_goes_on_when_the_transport_is_dropped() {
     station.poll(&router.address()).await.expect("a log");
     station.assert_minutes("Dach", 0..3000).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_target_is_polled_at_once_when_that_is_asked_for() {
+    let router = Router::start(RANGES, &lines("Dach", 0..3)).await;
+    let config = HttpConfig {
+        targets: vec![target(&router.address())],
+        interval: Duration::from_hours(1),
+        ..HttpConfig::default()
+    };
+    let repository = Arc::new(RedbRepository::in_memory().expect("a repository in memory"));
+    let transport = HttpTransport::new(config).expect("a valid configuration");
+    let trigger = transport.trigger();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let collector = Collector::new(repository.clone()).transport(transport);
+    let running = tokio::spawn(collector.run(async { drop(stopped.await) }));
+    until("the first poll", async || minutes(&repository, "Dach").await.len() == 3).await;
+    for more in 4..7 {
+        router.append(&lines("Dach", more - 1..more));
+        assert_eq!(trigger.poll_now(), 1);
+        until("it is polled again", async || minutes(&repository, "Dach").await.len() == more as usize).await;
+    }
+    drop(stop);
+    running.await.expect("it stops");
+}

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 
 use super::{SAMPLE_TIME, all_of, fail, kept, known, node_id, sample_measurement, sample_reject, store};
 use crate::{
-    Bucket, Field, Measurement, MeasurementQuery, Order, Reject, RejectQuery, Repository, SeriesQuery, pages,
+    Bucket, Buckets, Field, Measurement, MeasurementQuery, Order, Reject, RejectQuery, Repository, SeriesQuery, pages,
     testing::rejects::store_rejects,
 };
 
@@ -127,7 +127,7 @@ pub async fn draws_series(repository: &dyn Repository) {
         fields: vec![Field::BatteryTemperature, Field::BatteryVoltage],
         from,
         to,
-        points,
+        buckets: Buckets::AtMost(points),
     };
     let series = async |query: &SeriesQuery| repository.series(query).await.unwrap_or_else(fail);
 
@@ -203,7 +203,7 @@ pub async fn deletes_ranges(repository: &dyn Repository) {
     assert_eq!(all_of(repository, "Barn").await, of("Barn", 0..20), "another node keeps everything");
     assert_eq!(kept(repository, "Barn").await, 20, "another node's record stays");
     let again = store(repository, of("Hut", 0..20)).await;
-    assert_eq!((again.stored, again.duplicates), (6, 14), "what is deleted can be stored again");
+    assert_eq!((again.stored(), again.duplicates()), (6, 14), "what is deleted can be stored again");
     assert_eq!(all_of(repository, "Hut").await, of("Hut", 0..20), "what is stored again is there");
     let unknown = repository.delete(&node_id("Attic"), i64::MIN, i64::MAX).await.unwrap_or_else(fail);
     assert_eq!(unknown, 0, "an unknown node has nothing to delete");
@@ -229,7 +229,7 @@ pub async fn forgets_a_node_of_which_nothing_is_left(repository: &dyn Repository
         "rejects stay when a node is forgotten"
     );
     let again = store(repository, both()).await;
-    assert_eq!((again.stored, again.duplicates), (1, 1), "a node that was forgotten can come again");
+    assert_eq!((again.stored(), again.duplicates()), (1, 1), "a node that was forgotten can come again");
     assert_eq!(known(repository, "Hut").await.measurements, 1, "a node that comes again counts anew");
     let (hut, barn) = (known(repository, "Hut").await, known(repository, "Barn").await);
     assert_ne!(hut.number, barn.number, "a node that comes again has a number of its own");

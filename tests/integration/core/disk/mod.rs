@@ -12,8 +12,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Field, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectQuery, RejectReason,
-    Repository, RepositoryError, SeriesQuery, chain, testing::sample_measurement,
+    Batch, Buckets, Field, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectQuery,
+    RejectReason, Repository, RepositoryError, SeriesQuery, chain, testing::sample_measurement,
 };
 use tokio::time::{self, Instant};
 
@@ -81,8 +81,13 @@ async fn everything(repository: &RedbRepository) -> (Vec<Node>, BTreeMap<String,
 /// Every way of reading answers what is expected of a node.
 async fn assert_read(repository: &RedbRepository, node: &str, expected: &[Measurement], rejects: usize) {
     assert_exact(&all_of(repository, node).await, expected);
-    let query =
-        SeriesQuery { node: node_id(node), fields: vec![Field::BatteryVoltage], from: 0, to: i64::MAX, points: 1 };
+    let query = SeriesQuery {
+        node: node_id(node),
+        fields: vec![Field::BatteryVoltage],
+        from: 0,
+        to: i64::MAX,
+        buckets: Buckets::AtMost(1),
+    };
     let series = repository.series(&query).await.expect("a series can be read");
     assert_eq!(series.fields[0].1.iter().map(|bucket| bucket.count).sum::<u64>(), expected.len() as u64);
     let known = repository.node(&node_id(node)).await.expect("it is in memory").expect("the node is known");
