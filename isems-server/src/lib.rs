@@ -24,6 +24,7 @@ pub mod serve;
 mod server;
 pub mod settings;
 pub mod signal;
+mod stream;
 mod time;
 pub mod tls;
 pub mod tokens;

@@ -1,8 +1,12 @@
 //! gzip for clients that accept it.
 
-use std::io::Write;
+use std::{
+    io::{self, Write},
+    mem,
+};
 
 use flate2::{Compression, write::GzEncoder};
+use futures_util::{TryStreamExt, stream};
 use poem::{
     Body, Endpoint, IntoResponse, Middleware, Request, Response, Result,
     http::{HeaderMap, HeaderValue, header},
@@ -11,6 +15,32 @@ use tokio::task;
 
 /// A body below this length is sent as it is.
 const SHORTEST: usize = 1024;
+
+/// Says of a response that its body is made while it is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Streamed {
+    /// It comes to an end, and can be compressed chunk by chunk.
+    File,
+    /// Its parts have to arrive when they are sent.
+    Events,
+}
+
+/// Compresses a body chunk by chunk, in memory that does not grow.
+fn as_stream(body: Body) -> Body {
+    let encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let state = Some((Box::pin(body.into_bytes_stream()), encoder));
+    Body::from_bytes_stream(stream::try_unfold(state, async |state| {
+        let Some((mut chunks, mut encoder)) = state else { return Ok::<_, io::Error>(None) };
+        while let Some(chunk) = chunks.try_next().await? {
+            encoder.write_all(&chunk)?;
+            let compressed = mem::take(encoder.get_mut());
+            if !compressed.is_empty() {
+                return Ok(Some((compressed, Some((chunks, encoder)))));
+            }
+        }
+        Ok(Some((encoder.finish()?, None)))
+    }))
+}
 
 /// Compresses what is worth it, for clients that accept gzip.
 pub(crate) struct Gzip;
@@ -34,6 +64,16 @@ impl<E: Endpoint> Endpoint for GzipEndpoint<E> {
         response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
         if !accepted || response.headers().contains_key(header::CONTENT_ENCODING) {
             return Ok(response);
+        }
+        match response.extensions().get::<Streamed>() {
+            Some(Streamed::File) => {
+                let body = as_stream(response.take_body());
+                response.set_body(body);
+                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                return Ok(response);
+            }
+            Some(Streamed::Events) => return Ok(response),
+            None => {}
         }
         let body = response.take_body().into_bytes().await?;
         if body.len() < SHORTEST {

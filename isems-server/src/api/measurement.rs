@@ -11,7 +11,6 @@ use crate::line;
 /// What a node measured at one moment. A value that the node did not report is null.
 #[derive(Debug, Object)]
 #[oai(rename = "Measurement", rename_all = "camelCase", example)]
-#[expect(dead_code, reason = "it is the schema of what `line` writes")]
 pub(crate) struct MeasurementSchema {
     /// The node's name, as its owner typed it.
     node_id: String,

@@ -1,8 +1,10 @@
 //! The HTTP service: the operations, the document that describes them, and what surrounds them.
 
 mod access;
+mod answer;
 mod compression;
 mod health;
+mod history;
 mod limits;
 mod measurement;
 mod named;
@@ -12,6 +14,7 @@ mod query;
 mod rejects;
 mod rendered;
 mod security_headers;
+mod series;
 mod time;
 
 use std::{fmt, sync::Arc};
@@ -31,15 +34,19 @@ pub use self::access::Access;
 use self::{
     compression::Gzip,
     health::{HealthApi, WriteProof},
+    history::HistoryApi,
     original::OriginalApi,
     problem::{ProblemOfPanic, problem_of},
     rejects::RejectsApi,
+    series::SeriesApi,
 };
 use crate::berlin::Berlin;
 
 /// Groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
+    /// What the nodes measured: pages, files and charts.
+    Measurements,
     /// What the nodes measured, as the original collector gave it: for programs that were written for it.
     Original,
     /// For those who run the server; needs a token.
@@ -102,9 +109,11 @@ impl Service {
             hide_inactive_after_days: self.hide_inactive_after_days,
             berlin: Berlin::new(),
         };
+        let history = HistoryApi { repository: self.repository.clone() };
+        let series = SeriesApi { repository: self.repository.clone() };
         let rejects = RejectsApi { repository: self.repository.clone() };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
-        OpenApiService::new((original, rejects, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
+        OpenApiService::new((history, series, original, rejects, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
                  an Independent Solar Energy Mesh System report them.\n\nEvery path below `/measurements` is served below \

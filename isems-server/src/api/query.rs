@@ -59,3 +59,21 @@ pub(super) async fn node(repository: &dyn Repository, name: &str) -> Result<Arc<
         Refusal::new(StatusCode::NOT_FOUND, detail)
     })
 }
+
+/// The nodes of a query in order of their ids, each once; all of them where it names none.
+pub(super) async fn nodes(repository: &dyn Repository, names: &[String]) -> Result<Vec<Arc<Node>>, Refusal> {
+    if names.is_empty() {
+        return Ok(repository.nodes().await?);
+    }
+    let mut nodes = Vec::with_capacity(names.len());
+    for name in names {
+        nodes.push(node(repository, name).await?);
+    }
+    nodes.sort_by(|a, b| a.id.cmp(&b.id));
+    nodes.dedup_by(|a, b| a.id == b.id);
+    Ok(nodes)
+}
+
+pub(super) fn example_node() -> String {
+    "Elektra-Dach".into()
+}

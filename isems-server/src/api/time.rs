@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, iter};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    tz::{self, TimeZone},
+};
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
@@ -10,7 +13,7 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::time::{EVER, Moment, Time};
+use crate::time::{EVER, Moment, Time, time_zone};
 
 /// A second, Unix seconds, UTC. In an answer it is RFC 3339 in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +120,52 @@ impl Type for Moment {
 impl ParseFromParameter for Moment {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {
         text.parse().map_err(ParseError::custom)
+    }
+}
+
+/// A time zone that a request names, out of the data that is built in.
+#[derive(Debug, Clone)]
+pub(crate) struct TimeZoneName(pub(crate) TimeZone);
+
+impl Type for TimeZoneName {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "TimeZone".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(Self::name().into_owned())
+    }
+
+    fn register(registry: &mut Registry) {
+        registry.create_schema::<Self, _>(Self::name().into_owned(), |_| {
+            let mut names: Vec<String> = tz::db().available().map(|name| name.to_string()).collect();
+            names.sort_unstable();
+            MetaSchema {
+                description: Some("A time zone of the IANA database."),
+                enum_items: names.into_iter().map(Value::String).collect(),
+                example: Some(json!("Europe/Berlin")),
+                ..MetaSchema::new("string")
+            }
+        });
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
+}
+
+impl ParseFromParameter for TimeZoneName {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        time_zone(text).map(Self).map_err(ParseError::custom)
     }
 }
 

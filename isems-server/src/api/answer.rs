@@ -1,0 +1,76 @@
+//! Answers whose document the framework's derive cannot write.
+
+use std::marker::PhantomData;
+
+use poem::{IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+    types::Type,
+};
+
+/// What the document says of an answer.
+pub(crate) trait Described: Send + Sync + 'static {
+    /// What is answered.
+    const DESCRIPTION: &'static str;
+    /// The headers of the answer, each with what it is.
+    const HEADERS: &'static [(&'static str, &'static str)] = &[];
+
+    /// The types of content.
+    fn content() -> Vec<MetaMediaType>;
+
+    /// Registers the schemas of the content.
+    fn register(registry: &mut Registry);
+}
+
+/// A success, as `D` describes it.
+pub(crate) struct Answer<D> {
+    response: Response,
+    described: PhantomData<D>,
+}
+
+impl<D> Answer<D> {
+    pub(crate) fn new(response: Response) -> Self {
+        Self { response, described: PhantomData }
+    }
+}
+
+impl<D: Described> IntoResponse for Answer<D> {
+    fn into_response(self) -> Response {
+        self.response
+    }
+}
+
+impl<D: Described> ApiResponse for Answer<D> {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: D::DESCRIPTION,
+                status: Some(200),
+                status_range: None,
+                content: D::content(),
+                headers: D::HEADERS.iter().map(|(name, description)| text_header(name, description)).collect(),
+            }],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        D::register(registry);
+    }
+}
+
+/// A header that is a text, and can be missing.
+pub(crate) fn text_header(name: &str, description: &str) -> MetaHeader {
+    MetaHeader {
+        name: name.into(),
+        description: Some(description.into()),
+        required: false,
+        deprecated: false,
+        schema: String::schema_ref(),
+    }
+}
+
+/// Content of a type and a schema.
+pub(crate) fn content(content_type: &'static str, schema: MetaSchemaRef) -> MetaMediaType {
+    MetaMediaType { content_type, schema }
+}

@@ -1,0 +1,271 @@
+//! Fields over time, in buckets, ready for a chart.
+
+use std::sync::Arc;
+
+use isems_core::{Bucket, Buckets, Field, Node, Repository, Series, SeriesQuery};
+use jiff::tz::TimeZone;
+use poem::Request;
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::Serialize;
+
+use super::{
+    Tag,
+    named::Named,
+    problem::{OfReadingNode, Refusal, Refused},
+    query,
+    rendered::Rendered,
+    time::{UtcTime, seconds},
+};
+use crate::time::Moment;
+
+/// How many buckets there are at most where the client does not say.
+const DEFAULT_POINTS: u32 = 500;
+
+/// The most nodes of a request.
+const MAX_NODES: usize = 100;
+
+/// The most buckets of all nodes and fields of an answer together.
+const MAX_BUCKETS: usize = 1_000_000;
+
+/// About how long a bucket of a field is in JSON.
+const BUCKET_BYTES: usize = 32;
+
+/// Fields of a node over time, in columns. All columns have the same length; the buckets follow one another without gaps.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename = "Series", rename_all = "camelCase", example)]
+struct NodeSeries {
+    /// The node's name.
+    node_id: String,
+    /// How wide a bucket is, seconds.
+    interval_seconds: i64,
+    /// When each bucket begins.
+    timestamps: Vec<UtcTime>,
+    /// The fields, in the order that was asked for.
+    fields: Vec<Column>,
+}
+
+/// A field's buckets. Where nothing was measured, count is 0 and the others are null.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "SeriesField")]
+struct Column {
+    /// The field.
+    field: Named<Field>,
+    /// The field's unit; empty for none.
+    unit: String,
+    /// The lowest value of each bucket.
+    min: Vec<Option<f64>>,
+    /// The average of the values of each bucket.
+    average: Vec<Option<f64>>,
+    /// The highest value of each bucket.
+    max: Vec<Option<f64>>,
+    /// How many values each bucket has.
+    count: Vec<u64>,
+}
+
+impl Example for NodeSeries {
+    fn example() -> Self {
+        Self {
+            node_id: "Elektra-Dach".into(),
+            interval_seconds: 3600,
+            timestamps: vec![UtcTime(1_530_361_200), UtcTime(1_530_364_800)],
+            fields: vec![Column {
+                field: Named(Field::BatteryVoltage),
+                unit: "V".into(),
+                min: vec![Some(14.02), None],
+                average: vec![Some(14.051), None],
+                max: vec![Some(14.073), None],
+                count: vec![60, 0],
+            }],
+        }
+    }
+}
+
+/// Several nodes over time. All have the same buckets.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+struct SeriesOfNodes {
+    /// A series for each node, in order of their names.
+    series: Vec<NodeSeries>,
+}
+
+impl Example for SeriesOfNodes {
+    fn example() -> Self {
+        Self { series: vec![NodeSeries::example()] }
+    }
+}
+
+impl NodeSeries {
+    fn new(node: &Node, series: Series) -> Self {
+        let count = series.fields.first().map_or(0, |(_, buckets)| buckets.len()) as i64;
+        let timestamp = |place| UtcTime(series.start + place * series.interval);
+        Self {
+            node_id: node.id.to_string(),
+            interval_seconds: series.interval,
+            timestamps: (0..count).map(timestamp).collect(),
+            fields: series.fields.into_iter().map(|(field, buckets)| Column::new(field, &buckets)).collect(),
+        }
+    }
+}
+
+impl Column {
+    fn new(field: Field, buckets: &[Bucket]) -> Self {
+        let known = |bucket: &Bucket, value: f64| (bucket.count > 0).then_some(value);
+        Self {
+            field: Named(field),
+            unit: field.unit().into(),
+            min: buckets.iter().map(|bucket| known(bucket, bucket.min)).collect(),
+            // Without the noise of adding up.
+            average: buckets.iter().map(|bucket| bucket.average().map(|value| (value * 1e6).round() / 1e6)).collect(),
+            max: buckets.iter().map(|bucket| known(bucket, bucket.max)).collect(),
+            count: buckets.iter().map(|bucket| bucket.count).collect(),
+        }
+    }
+}
+
+/// A node's series.
+#[derive(ApiResponse)]
+enum SeriesResponse {
+    /// The series.
+    #[oai(status = 200)]
+    Found(Rendered<NodeSeries>),
+}
+
+/// The series of nodes.
+#[derive(ApiResponse)]
+enum SeriesOfNodesResponse {
+    /// The series.
+    #[oai(status = 200)]
+    Found(Rendered<SeriesOfNodes>),
+}
+
+/// Series.
+pub(crate) struct SeriesApi {
+    pub(crate) repository: Arc<dyn Repository>,
+}
+
+#[OpenApi(tag = "Tag::Measurements")]
+impl SeriesApi {
+    /// A node over time, ready for a chart
+    ///
+    /// The range is divided into at most so many buckets as there are `points`, of a round width from a second to days. Buckets
+    /// cover what the range and the node's history have in common; a gap in the history is a gap here.
+    #[oai(path = "/api/v1/nodes/:nodeId/series", method = "get", operation_id = "seriesOfNode")]
+    async fn of_node(
+        &self,
+        request: &Request,
+        /// The node's name, percent-encoded. Case matters.
+        #[oai(name = "nodeId", example = "query::example_node")]
+        Path(node): Path<String>,
+        /// The fields, separated by commas.
+        #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
+        Query(fields): Query<Vec<Named<Field>>>,
+        /// Not before this measured time; from the beginning if it is not said.
+        Query(from): Query<Option<Moment>>,
+        /// Before this measured time; to the end if it is not said.
+        Query(to): Query<Option<Moment>>,
+        /// At most this many buckets, up to 5,000; 500 if it is not said.
+        #[oai(validator(minimum(value = "1"), maximum(value = "5000")))]
+        Query(points): Query<Option<u32>>,
+    ) -> Result<SeriesResponse, Refused<OfReadingNode>> {
+        query::only(request, &["fields", "from", "to", "points"])?;
+        let node = query::node(&*self.repository, &node).await?;
+        let mut series = self.series(&[node], &fields, from, to, points).await?;
+        let series = series.remove(0);
+        let capacity = 256 + series.timestamps.len() * (24 + series.fields.len() * BUCKET_BYTES);
+        Ok(SeriesResponse::Found(Rendered::new(&series, capacity)))
+    }
+
+    /// Several nodes over time, ready for one chart
+    ///
+    /// Of those that are named (`nodes=A&nodes=B`), or of all; at most 100. All have the same buckets, which cover what the
+    /// range and the history of all of them together have in common.
+    #[oai(path = "/api/v1/series", method = "get", operation_id = "series")]
+    async fn of_nodes(
+        &self,
+        request: &Request,
+        /// The nodes' names. It can be given several times; all nodes if it is not.
+        Query(nodes): Query<Vec<String>>,
+        /// The fields, separated by commas.
+        #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
+        Query(fields): Query<Vec<Named<Field>>>,
+        /// Not before this measured time; from the beginning if it is not said.
+        Query(from): Query<Option<Moment>>,
+        /// Before this measured time; to the end if it is not said.
+        Query(to): Query<Option<Moment>>,
+        /// At most this many buckets of each node, up to 5,000; 500 if it is not said.
+        #[oai(validator(minimum(value = "1"), maximum(value = "5000")))]
+        Query(points): Query<Option<u32>>,
+    ) -> Result<SeriesOfNodesResponse, Refused<OfReadingNode>> {
+        query::only_or_repeated(request, &["fields", "from", "to", "points"], &["nodes"])?;
+        let nodes = query::nodes(&*self.repository, &nodes).await?;
+        if nodes.len() > MAX_NODES {
+            let detail = format!("these are {} nodes; at most {MAX_NODES} come at once, so name some with nodes=", nodes.len());
+            return Err(query::invalid(detail).into());
+        }
+        let series = SeriesOfNodes { series: self.series(&nodes, &fields, from, to, points).await? };
+        let buckets = series.series.iter().map(|series| series.timestamps.len()).sum::<usize>();
+        let capacity = 256 + buckets * (24 + fields.len() * BUCKET_BYTES);
+        Ok(SeriesOfNodesResponse::Found(Rendered::new(&series, capacity)))
+    }
+}
+
+impl SeriesApi {
+    async fn series(
+        &self,
+        nodes: &[Arc<Node>],
+        fields: &[Named<Field>],
+        from: Option<Moment>,
+        to: Option<Moment>,
+        points: Option<u32>,
+    ) -> Result<Vec<NodeSeries>, Refusal> {
+        let mut wanted: Vec<Field> = Vec::new();
+        for Named(field) in fields {
+            if !wanted.contains(field) {
+                wanted.push(*field);
+            }
+        }
+        let seconds = seconds(from, to, &TimeZone::UTC).map_err(query::invalid)?;
+        let points = points.unwrap_or(DEFAULT_POINTS) as usize;
+        if points * wanted.len() * nodes.len() > MAX_BUCKETS {
+            let detail = format!(
+                "{points} points of {} fields of {} nodes are too many at once; at most {MAX_BUCKETS} come together",
+                wanted.len(),
+                nodes.len()
+            );
+            return Err(query::invalid(detail));
+        }
+        let first = nodes.iter().map(|node| node.first_timestamp).min().unwrap_or(0);
+        let last = nodes.iter().map(|node| node.latest.timestamp).max().unwrap_or(-1);
+        let (from, to) = (seconds.start.max(first), seconds.end.min(last + 1));
+        let mut all = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let buckets = Buckets::AtMost(points);
+            let query = SeriesQuery { node: node.id.clone(), fields: wanted.clone(), from, to, buckets };
+            let interval = query.interval(from, to);
+            let common = Series::empty(&query, first, last);
+            let found = self.repository.series(&SeriesQuery { buckets: Buckets::Wide(interval), ..query }).await?;
+            all.push(NodeSeries::new(node, within(common, found)));
+        }
+        Ok(all)
+    }
+}
+
+/// Puts a series into the place of its buckets in a longer one of the same width.
+fn within(mut common: Series, found: Series) -> Series {
+    let place = ((found.start - common.start) / common.interval).max(0) as usize;
+    for ((_, common), (_, found)) in common.fields.iter_mut().zip(found.fields) {
+        for (common, found) in common.iter_mut().skip(place).zip(found) {
+            *common = found;
+        }
+    }
+    common
+}
+
+fn default_fields() -> Vec<Named<Field>> {
+    [Field::BatteryVoltage, Field::BatteryChargeEstimate, Field::BatteryTemperature].map(Named).into()
+}
