@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use isems_core::{
-    Batch, ClockState, LastError, Monitor, RejectReason, Repository, SourceStatus, TransportState, TransportStatus,
-    chain,
-};
+use isems_core::{Batch, ClockState, Monitor, Repository, chain};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json, types::Example};
+use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
 use tracing::warn;
 
-use super::{Tag, named::Named, time::UtcTime};
+use super::{Tag, transports::Transport};
 
 /// How long it is believed that the database can be written, or cannot. Everybody may ask, and each proof is a write that
 /// an SD card feels.
@@ -50,25 +48,7 @@ impl Example for Readiness {
             ready: true,
             database: DatabaseState { writable: true, error: None },
             clock: Clock::Plausible,
-            transports: vec![Transport {
-                name: "http".into(),
-                state: State::Running,
-                received: 366_000,
-                stored: 365_990,
-                duplicates: 7,
-                rejected: vec![Rejected { reason: Named(RejectReason::NumberInvalid), count: 3 }],
-                last_success: Some(UtcTime(1_530_364_575)),
-                last_error: Some(Failure {
-                    at: UtcTime(1_530_360_975),
-                    message: "10.36.0.9: connection refused".into(),
-                }),
-                sources: vec![Source {
-                    name: "10.36.0.9".into(),
-                    up: false,
-                    since: UtcTime(1_530_360_975),
-                    error: Some("connection refused".into()),
-                }],
-            }],
+            transports: vec![Transport::example()],
         }
     }
 }
@@ -84,9 +64,10 @@ struct DatabaseState {
 }
 
 /// Whether the clock of the server's computer can be right. While it cannot, nodes' clocks are not judged by it.
-#[derive(Debug, Enum)]
+#[derive(Debug, Enum, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase", rename = "ClockState")]
-enum Clock {
+pub(super) enum Clock {
     /// Nothing speaks against it.
     Plausible,
     /// It is behind what is stored: it is behind now, or was ahead then.
@@ -95,103 +76,12 @@ enum Clock {
     Unset,
 }
 
-/// What a transport does.
-#[derive(Debug, Enum)]
-#[oai(rename_all = "lowercase", rename = "TransportState")]
-enum State {
-    /// It has not been started yet.
-    Starting,
-    /// It runs.
-    Running,
-    /// It failed and waits to be tried again.
-    Waiting,
-    /// Its source has ended.
-    Ended,
-}
-
-/// A way by which measurements come in.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase")]
-struct Transport {
-    /// Its name: `http` or `mqtt`.
-    name: String,
-    /// What it does.
-    state: State,
-    /// Lines and messages that arrived since the start: stored, duplicates and rejected.
-    received: u64,
-    /// Measurements that were new.
-    stored: u64,
-    /// Measurements that were stored before.
-    duplicates: u64,
-    /// Lines that were rejected, by reason.
-    rejected: Vec<Rejected>,
-    /// When something was last delivered.
-    #[oai(nullable)]
-    last_success: Option<UtcTime>,
-    /// What failed last.
-    #[oai(nullable)]
-    last_error: Option<Failure>,
-    /// The nodes that are polled, or the broker.
-    sources: Vec<Source>,
-}
-
-/// How many lines were rejected for a reason.
-#[derive(Debug, Object)]
-struct Rejected {
-    /// The reason.
-    reason: Named<RejectReason>,
-    /// How many.
-    count: u64,
-}
-
-/// Something that failed.
-#[derive(Debug, Object)]
-struct Failure {
-    /// When.
-    at: UtcTime,
-    /// What.
-    message: String,
-}
-
-/// A source of a transport: a node that is polled, a broker.
-#[derive(Debug, Object)]
-struct Source {
-    /// Its address, without credentials.
-    name: String,
-    /// Whether it answered when it was last spoken to.
-    up: bool,
-    /// Since when that is so.
-    since: UtcTime,
-    /// Why it is down.
-    #[oai(nullable)]
-    error: Option<String>,
-}
-
-impl From<LastError> for Failure {
-    fn from(LastError { at, message }: LastError) -> Self {
-        Self { at: UtcTime(at), message }
-    }
-}
-
-impl From<TransportStatus> for Transport {
-    fn from(status: TransportStatus) -> Self {
-        let rejected = status.rejected.iter().map(|(reason, count)| Rejected { reason: Named(reason), count });
-        let source = |(name, SourceStatus { up, since, error })| Source { name, up, since: UtcTime(since), error };
-        Self {
-            name: status.name,
-            state: match status.state {
-                TransportState::Starting => State::Starting,
-                TransportState::Running => State::Running,
-                TransportState::Waiting => State::Waiting,
-                TransportState::Ended => State::Ended,
-            },
-            received: status.received,
-            stored: status.stored,
-            duplicates: status.duplicates,
-            rejected: rejected.collect(),
-            last_success: status.last_success.map(UtcTime),
-            last_error: status.last_error.map(Into::into),
-            sources: status.sources.into_iter().map(source).collect(),
+impl From<ClockState> for Clock {
+    fn from(state: ClockState) -> Self {
+        match state {
+            ClockState::Plausible => Self::Plausible,
+            ClockState::Behind => Self::Behind,
+            ClockState::Unset => Self::Unset,
         }
     }
 }
@@ -270,11 +160,7 @@ impl HealthApi {
         let readiness = Json(Readiness {
             ready: error.is_none(),
             database: DatabaseState { writable: error.is_none(), error },
-            clock: match self.monitor.clock() {
-                ClockState::Plausible => Clock::Plausible,
-                ClockState::Behind => Clock::Behind,
-                ClockState::Unset => Clock::Unset,
-            },
+            clock: self.monitor.clock().into(),
             transports: self.monitor.transports().into_iter().map(Into::into).collect(),
         });
         if readiness.ready { ReadinessResponse::Ready(readiness) } else { ReadinessResponse::Unready(readiness) }

@@ -131,7 +131,8 @@ impl FormatName {
 enum Measurements {}
 
 impl Described for Measurements {
-    const DESCRIPTION: &'static str = "The measurements: a page of JSON, or all of them as CSV or as a JSON object a line.";
+    const DESCRIPTION: &'static str =
+        "The measurements: a page of JSON, or all of them as CSV or as a JSON object a line.";
     const HEADERS: &'static [(&'static str, &'static str)] = &[
         ("Link", "The next page: `<PATH>; rel=\"next\"`. Only with JSON, and where there is one."),
         ("Content-Disposition", "A name for the file. Only with CSV and JSON lines."),
@@ -333,7 +334,8 @@ impl HistoryApi {
         }
         let mut body = Vec::with_capacity(64 + measurements.len() * RECORD_BYTES);
         let page = WrittenPage { measurements: &measurements, next: next.as_deref() };
-        serde_json::to_writer(&mut body, &page).expect("writing to memory fails only for maps with keys that are no text");
+        serde_json::to_writer(&mut body, &page)
+            .expect("writing to memory fails only for maps with keys that are no text");
         Ok(Answer::new(response.body(body)))
     }
 }

@@ -1,6 +1,8 @@
 //! A measurement in answers.
 
-use isems_core::Measurement;
+use std::sync::Arc;
+
+use isems_core::{Measurement, TimeSource};
 use jiff::tz::TimeZone;
 use poem_openapi::{Enum, Object, types::Example};
 use serde::{Serialize, Serializer};
@@ -9,7 +11,8 @@ use super::time::UtcTime;
 use crate::line;
 
 /// What a node measured at one moment. A value that the node did not report is null.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[oai(rename = "Measurement", rename_all = "camelCase", example)]
 pub(crate) struct MeasurementSchema {
     /// The node's name, as its owner typed it.
@@ -24,6 +27,7 @@ pub(crate) struct MeasurementSchema {
     #[oai(nullable)]
     isems_revision: Option<String>,
     /// The firmware's name.
+    #[serde(rename = "openMPPTFirmwareVersion")]
     #[oai(rename = "openMPPTFirmwareVersion", nullable)]
     firmware_version: Option<String>,
     /// The watchdog's countdown to the next scheduled power cycle, nominally minutes. Not how long the battery lasts.
@@ -75,13 +79,46 @@ pub(crate) struct MeasurementSchema {
 }
 
 /// Whose clock a time is.
-#[derive(Debug, Enum)]
+#[derive(Debug, Enum, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase", rename = "TimeSource")]
 enum Source {
     /// The node's.
     Node,
     /// The collector's at arrival: the node sent no time, or its clock was not set.
     Arrival,
+}
+
+impl From<&Measurement> for MeasurementSchema {
+    fn from(measurement: &Measurement) -> Self {
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(Into::into);
+        Self {
+            node_id: measurement.node_id.to_string(),
+            timestamp: UtcTime(measurement.timestamp),
+            time_source: match measurement.time_source {
+                TimeSource::Node => Source::Node,
+                TimeSource::Arrival => Source::Arrival,
+            },
+            received_at: UtcTime(measurement.received_at),
+            isems_revision: text(&measurement.isems_revision),
+            firmware_version: text(&measurement.firmware_version),
+            time_to_shutdown: measurement.time_to_shutdown,
+            is_power_save_mode: measurement.power_save_level,
+            open_circuit_voltage: measurement.open_circuit_voltage,
+            mpp_voltage: measurement.mpp_voltage,
+            battery_voltage: measurement.battery_voltage,
+            battery_charge_estimate: measurement.battery_charge_estimate,
+            battery_health_estimate: measurement.battery_health_estimate,
+            battery_temperature: measurement.battery_temperature,
+            low_voltage_disconnect_voltage: measurement.low_voltage_disconnect_voltage,
+            temperature_corrected_voltage: measurement.temperature_corrected_voltage,
+            rate_battery_capacity: measurement.rated_battery_capacity,
+            rated_solar_module_capacity: measurement.rated_solar_module_capacity,
+            latitude: measurement.latitude,
+            longitude: measurement.longitude,
+            status: measurement.status.map(|status| status.to_string()),
+        }
+    }
 }
 
 impl Example for MeasurementSchema {

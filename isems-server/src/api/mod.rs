@@ -8,6 +8,8 @@ mod history;
 mod limits;
 mod measurement;
 mod named;
+mod network;
+mod nodes;
 mod original;
 mod problem;
 mod query;
@@ -15,7 +17,9 @@ mod rejects;
 mod rendered;
 mod security_headers;
 mod series;
+mod tagged;
 mod time;
+mod transports;
 
 use std::{fmt, sync::Arc};
 
@@ -30,21 +34,26 @@ use poem::{
 };
 use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject, Tags};
 
-pub use self::access::Access;
+pub use self::{access::Access, transports::Following};
 use self::{
     compression::Gzip,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
+    network::NetworkApi,
+    nodes::NodesApi,
     original::OriginalApi,
     problem::{ProblemOfPanic, problem_of},
     rejects::RejectsApi,
     series::SeriesApi,
+    transports::TransportsApi,
 };
-use crate::berlin::Berlin;
+use crate::{berlin::Berlin, states::NodeStates, traffic::Traffic};
 
 /// Groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
+    /// The nodes, each by itself and all in one look.
+    Nodes,
     /// What the nodes measured: pages, files and charts.
     Measurements,
     /// What the nodes measured, as the original collector gave it: for programs that were written for it.
@@ -88,12 +97,21 @@ pub struct Service {
     pub cors_origins: Vec<String>,
     /// Who may do what.
     pub access: Access,
+    /// Which nodes are heard of.
+    pub states: Arc<NodeStates>,
+    /// What came in lately.
+    pub traffic: Arc<Traffic>,
+    /// What the transports follow.
+    pub following: Arc<Following>,
 }
 
 impl Service {
     /// A service over a repository that everybody may read and nobody may change.
     pub fn new(repository: Arc<dyn Repository>, monitor: Monitor) -> Self {
         Self {
+            traffic: Arc::new(Traffic::new(monitor.clone())),
+            states: Arc::new(NodeStates::new(30)),
+            following: Arc::default(),
             repository,
             monitor,
             hide_inactive_after_days: 30,
@@ -109,11 +127,20 @@ impl Service {
             hide_inactive_after_days: self.hide_inactive_after_days,
             berlin: Berlin::new(),
         };
+        let nodes = NodesApi { repository: self.repository.clone(), states: self.states.clone() };
+        let network = NetworkApi {
+            repository: self.repository.clone(),
+            monitor: self.monitor.clone(),
+            states: self.states.clone(),
+            traffic: self.traffic.clone(),
+        };
+        let transports = TransportsApi { monitor: self.monitor.clone(), following: self.following.clone() };
         let history = HistoryApi { repository: self.repository.clone() };
         let series = SeriesApi { repository: self.repository.clone() };
         let rejects = RejectsApi { repository: self.repository.clone() };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
-        OpenApiService::new((history, series, original, rejects, health, RootApi), "ISEMS", env!("CARGO_PKG_VERSION"))
+        let operations = (nodes, network, history, series, transports, original, rejects, health, RootApi);
+        OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
                  an Independent Solar Energy Mesh System report them.\n\nEvery path below `/measurements` is served below \

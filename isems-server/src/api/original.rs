@@ -3,19 +3,19 @@
 use std::{collections::BTreeMap, iter, sync::Arc};
 
 use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, unix_now};
-use poem::http::StatusCode;
+use poem::Request;
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
     types::Example,
 };
 use serde::{Serialize, Serializer};
-use tracing::error;
 
 use super::{
     Tag,
-    problem::{Problem, ProblemJson},
+    problem::{FAILED, FORBIDDEN, Problems, Refused, UNAUTHORIZED},
     rendered::Rendered,
+    tagged::Tagged,
 };
 use crate::berlin::Berlin;
 
@@ -163,37 +163,33 @@ impl Record {
     }
 }
 
-/// Measurements, or why there are none.
+/// The measurements.
 #[derive(ApiResponse)]
 pub(crate) enum MeasurementsResponse {
     /// The measurements.
     #[oai(status = 200)]
     Found(Rendered<Measurements>),
-    /// The database cannot be read.
-    #[oai(status = 500)]
-    Failed(ProblemJson),
 }
 
-impl MeasurementsResponse {
-    /// Renders records one by one, as they are made.
-    fn new(records: impl ExactSizeIterator<Item = Record> + Clone) -> Self {
-        struct Records<I>(I);
+/// The problems of these endpoints.
+pub(crate) enum OfOriginal {}
 
-        impl<I: Iterator<Item = Record> + Clone> Serialize for Records<I> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_seq(self.0.clone())
-            }
+impl Problems for OfOriginal {
+    const STATUSES: &'static [(u16, &'static str)] = &[UNAUTHORIZED, FORBIDDEN, FAILED];
+}
+
+/// Renders records one by one, as they are made.
+fn rendered(records: impl ExactSizeIterator<Item = Record> + Clone) -> Rendered<Measurements> {
+    struct Records<I>(I);
+
+    impl<I: Iterator<Item = Record> + Clone> Serialize for Records<I> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(self.0.clone())
         }
-
-        let capacity = 32 + records.len() * RECORD_BYTES;
-        Self::Found(Rendered::new(&BTreeMap::from([("measurements", Records(records))]), capacity))
     }
 
-    fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
-        error!(error, "cannot answer a request");
-        let detail = "the database cannot be read; the log of isems-server says why";
-        Self::Failed(ProblemJson(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)))
-    }
+    let capacity = 32 + records.len() * RECORD_BYTES;
+    Rendered::new(&BTreeMap::from([("measurements", Records(records))]), capacity)
 }
 
 /// The endpoints of the original collector.
@@ -212,18 +208,17 @@ impl OriginalApi {
     #[oai(path = "/measurements/latest", method = "get", operation_id = "latestMeasurements")]
     async fn latest(
         &self,
+        request: &Request,
         /// `true` for nodes that have been silent for long as well. Any other value means no.
         #[oai(example = "example_of_all")]
         Query(all): Query<Option<String>>,
-    ) -> MeasurementsResponse {
-        let nodes = match self.repository.nodes().await {
-            Ok(nodes) => nodes,
-            Err(error) => return MeasurementsResponse::failed(&error),
-        };
+    ) -> Result<Tagged<Measurements>, Refused<OfOriginal>> {
+        let nodes = self.repository.nodes().await?;
         let all = all.as_deref() == Some("true");
         let oldest = unix_now() - i64::from(self.hide_inactive_after_days) * SECONDS_A_DAY;
         let shown: Vec<_> = nodes.iter().filter(|node| all || node.latest.timestamp > oldest).collect();
-        MeasurementsResponse::new(shown.iter().map(|node| Record::new(node.number, &node.latest, &self.berlin)))
+        let records = shown.iter().map(|node| Record::new(node.number, &node.latest, &self.berlin));
+        Ok(Tagged::new(request, rendered(records)))
     }
 
     /// The newest measurements of a node
@@ -235,15 +230,12 @@ impl OriginalApi {
         /// The node's name, percent-encoded. Case matters.
         #[oai(name = "nodeId", example = "example_node_name")]
         Path(node): Path<String>,
-    ) -> MeasurementsResponse {
-        match self.newest_of(&node).await {
-            Ok(None) => MeasurementsResponse::new(iter::empty()),
-            Ok(Some((node, measurements))) => {
-                let record = |measurement| Record::new(node.number, measurement, &self.berlin);
-                MeasurementsResponse::new(measurements.iter().map(record))
-            }
-            Err(error) => MeasurementsResponse::failed(&error),
-        }
+    ) -> Result<MeasurementsResponse, Refused<OfOriginal>> {
+        let Some((node, measurements)) = self.newest_of(&node).await? else {
+            return Ok(MeasurementsResponse::Found(rendered(iter::empty())));
+        };
+        let record = |measurement| Record::new(node.number, measurement, &self.berlin);
+        Ok(MeasurementsResponse::Found(rendered(measurements.iter().map(record))))
     }
 }
 

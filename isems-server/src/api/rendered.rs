@@ -26,6 +26,12 @@ impl<T> Rendered<T> {
     }
 }
 
+impl<T> Rendered<T> {
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 impl<T: Type> Payload for Rendered<T> {
     const CONTENT_TYPE: &'static str = "application/json";
 

@@ -1,0 +1,258 @@
+//! The network in one look.
+
+use std::{cmp::Reverse, sync::Arc, time::Duration};
+
+use isems_core::{Monitor, Node, RejectReason, Repository, Severity, Status, unix_now};
+use poem::Request;
+use poem_openapi::{Object, OpenApi, types::Example};
+use serde::Serialize;
+
+use super::{
+    Tag,
+    health::Clock,
+    named::Named,
+    nodes::{Flag, LEARNED_AT_ONCE, StateName, severity},
+    problem::{OfReading, Refused},
+    query,
+    rendered::Rendered,
+    tagged::Tagged,
+    time::UtcTime,
+    transports::{Rejected, State},
+};
+use crate::{
+    states::{NodeState, NodeStates},
+    traffic::Traffic,
+};
+
+/// How many nodes that need somebody are told at most.
+const MOST_TOLD: usize = 10;
+
+/// The network in one look.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase", example)]
+struct Network {
+    /// How many nodes there are.
+    nodes: NodeCounts,
+    /// How many measurements are kept.
+    measurements: u64,
+    /// The nodes that need somebody, the worst first, at most ten: those that are silent, and those with a flag of severity
+    /// `warning` or above.
+    worst_nodes: Vec<WorstNode>,
+    /// What came in, since the server was started at the earliest.
+    ingest: Ingest,
+    /// What was rejected during the last hour.
+    rejects: Rejects,
+    /// Whether the clock of the server's computer can be right.
+    clock: Clock,
+    /// The ways by which measurements come in; `/api/v1/transports` tells more.
+    transports: Vec<TransportSummary>,
+}
+
+/// How many nodes there are, by state.
+#[derive(Debug, Default, Object, Serialize)]
+struct NodeCounts {
+    /// All.
+    total: u64,
+    /// Those that are heard of.
+    active: u64,
+    /// Those from which nothing has arrived for three of their usual intervals.
+    silent: u64,
+    /// Those whose newest measurement is as old as `HIDE_INACTIVE_AFTER_DAYS`.
+    inactive: u64,
+}
+
+/// A node that needs somebody.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase")]
+struct WorstNode {
+    /// The node's name.
+    node_id: String,
+    /// Whether it is heard of.
+    state: StateName,
+    /// The highest severity of its flags.
+    severity: Named<Severity>,
+    /// The flags of its newest status that are set.
+    flags: Vec<Flag>,
+    /// Its newest battery voltage, V.
+    #[oai(nullable)]
+    battery_voltage: Option<f64>,
+    /// Its newest charge, percent.
+    #[oai(nullable)]
+    battery_charge_estimate: Option<f64>,
+    /// When something of it last arrived here.
+    last_received_at: UtcTime,
+}
+
+/// What came in.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase")]
+struct Ingest {
+    /// How many measurements were stored during the last minute.
+    last_minute: u64,
+    /// How many measurements were stored during the last hour.
+    last_hour: u64,
+    /// How many measurements a second were stored during the last minute.
+    per_second: f64,
+}
+
+/// What was rejected.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename = "RejectTotals", rename_all = "camelCase")]
+struct Rejects {
+    /// How many lines were rejected during the last hour, since the server was started at the earliest.
+    last_hour: u64,
+    /// Of these, how many for which reason.
+    by_reason: Vec<Rejected>,
+}
+
+/// A way by which measurements come in.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase")]
+struct TransportSummary {
+    /// Its name.
+    name: String,
+    /// What it does.
+    state: State,
+    /// How many of its sources answered when they were last spoken to.
+    sources_up: u64,
+    /// How many of its sources did not.
+    sources_down: u64,
+}
+
+impl Example for Network {
+    fn example() -> Self {
+        let flags = Status::from_bits(0x480).into_iter().flat_map(Status::flags);
+        Self {
+            nodes: NodeCounts { total: 12, active: 10, silent: 1, inactive: 1 },
+            measurements: 12_345_678,
+            worst_nodes: vec![WorstNode {
+                node_id: "Elektra-Dach".into(),
+                state: StateName::Active,
+                severity: Named(Severity::Warning),
+                flags: flags.map(Flag::new).collect(),
+                battery_voltage: Some(11.9),
+                battery_charge_estimate: Some(41.0),
+                last_received_at: UtcTime(1_530_364_580),
+            }],
+            ingest: Ingest { last_minute: 10, last_hour: 601, per_second: 0.167 },
+            rejects: Rejects {
+                last_hour: 3,
+                by_reason: vec![Rejected { reason: Named(RejectReason::NumberInvalid), count: 3 }],
+            },
+            clock: Clock::Plausible,
+            transports: vec![TransportSummary {
+                name: "http".into(),
+                state: State::Running,
+                sources_up: 11,
+                sources_down: 1,
+            }],
+        }
+    }
+}
+
+/// The network.
+pub(crate) struct NetworkApi {
+    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) monitor: Monitor,
+    pub(crate) states: Arc<NodeStates>,
+    pub(crate) traffic: Arc<Traffic>,
+}
+
+#[OpenApi(tag = "Tag::Nodes")]
+impl NetworkApi {
+    /// The network in one look
+    ///
+    /// What a status page needs: how many nodes are in which state, which of them need somebody, what comes in, and what is
+    /// rejected.
+    #[oai(path = "/api/v1/network", method = "get", operation_id = "network")]
+    async fn network(&self, request: &Request) -> Result<Tagged<Network>, Refused<OfReading>> {
+        query::only(request, &[])?;
+        let nodes = self.repository.nodes().await?;
+        self.states.learn(&*self.repository, &nodes, LEARNED_AT_ONCE).await?;
+        let now = unix_now();
+        let nodes: Vec<_> = nodes.iter().map(|node| (&**node, self.states.state(node, now))).collect();
+        let network = Network {
+            nodes: counts(&nodes),
+            measurements: nodes.iter().map(|(node, _)| node.measurements).sum(),
+            worst_nodes: worst(nodes),
+            ingest: self.ingest(),
+            rejects: self.rejects(),
+            clock: self.monitor.clock().into(),
+            transports: self.transports(),
+        };
+        Ok(Tagged::new(request, Rendered::new(&network, 4096)))
+    }
+}
+
+impl NetworkApi {
+    fn ingest(&self) -> Ingest {
+        let (minute, duration) = self.traffic.last(Duration::from_mins(1));
+        let (hour, _) = self.traffic.last(Duration::from_hours(1));
+        let per_second = minute.stored as f64 / duration.as_secs_f64().max(1.0);
+        Ingest {
+            last_minute: minute.stored,
+            last_hour: hour.stored,
+            per_second: (per_second * 1000.0).round() / 1000.0,
+        }
+    }
+
+    fn rejects(&self) -> Rejects {
+        let (hour, _) = self.traffic.last(Duration::from_hours(1));
+        let by_reason = hour.rejected.iter().map(|(reason, count)| Rejected { reason: Named(reason), count });
+        Rejects { last_hour: hour.rejected.total(), by_reason: by_reason.collect() }
+    }
+
+    fn transports(&self) -> Vec<TransportSummary> {
+        let summary = |status: isems_core::TransportStatus| {
+            let up = status.sources.values().filter(|source| source.up).count() as u64;
+            TransportSummary {
+                sources_down: status.sources.len() as u64 - up,
+                sources_up: up,
+                state: status.state.into(),
+                name: status.name,
+            }
+        };
+        self.monitor.transports().into_iter().map(summary).collect()
+    }
+}
+
+fn counts(nodes: &[(&Node, NodeState)]) -> NodeCounts {
+    let of = |wanted| nodes.iter().filter(|(_, state)| *state == wanted).count() as u64;
+    NodeCounts {
+        total: nodes.len() as u64,
+        active: of(NodeState::Active),
+        silent: of(NodeState::Silent),
+        inactive: of(NodeState::Inactive),
+    }
+}
+
+/// The nodes that need somebody: by severity, then the silent ones, then by charge.
+fn worst(nodes: Vec<(&Node, NodeState)>) -> Vec<WorstNode> {
+    let mut worst: Vec<_> = nodes
+        .into_iter()
+        .filter(|(_, state)| *state != NodeState::Inactive)
+        .map(|(node, state)| (severity(node.latest.status), state, node))
+        .filter(|(severity, state, _)| *severity > Severity::Info || *state == NodeState::Silent)
+        .collect();
+    let charge = |node: &Node| node.latest.battery_charge_estimate.unwrap_or(f64::INFINITY);
+    worst.sort_by(|(a_severity, a_state, a), (b_severity, b_state, b)| {
+        let rank = |severity: Severity, state| (Reverse(severity), state != NodeState::Silent);
+        rank(*a_severity, *a_state).cmp(&rank(*b_severity, *b_state)).then(charge(a).total_cmp(&charge(b)))
+    });
+    worst.truncate(MOST_TOLD);
+    let told = |(severity, state, node): (Severity, NodeState, &Node)| WorstNode {
+        node_id: node.id.to_string(),
+        state: state.into(),
+        severity: Named(severity),
+        flags: node.latest.status.into_iter().flat_map(Status::flags).map(Flag::new).collect(),
+        battery_voltage: node.latest.battery_voltage,
+        battery_charge_estimate: node.latest.battery_charge_estimate,
+        last_received_at: UtcTime(node.last_received_at),
+    };
+    worst.into_iter().map(told).collect()
+}

@@ -1,0 +1,303 @@
+//! Nodes, and how each of them is.
+
+use std::sync::Arc;
+
+use isems_core::{Node, Repository, Severity, Status, StatusFlag, unix_now};
+use poem::Request;
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Path, Query},
+    types::Example,
+};
+use serde::Serialize;
+
+use super::{
+    Tag,
+    measurement::MeasurementSchema,
+    named::Named,
+    problem::{OfReading, OfReadingNode, Refused},
+    query,
+    rendered::Rendered,
+    tagged::Tagged,
+    time::UtcTime,
+};
+use crate::states::{NodeState, NodeStates};
+
+/// How many nodes a page has where the client does not say.
+const DEFAULT_LIMIT: u32 = 1000;
+
+/// Of how many nodes a request may have to learn the intervals.
+pub(super) const LEARNED_AT_ONCE: usize = 200;
+
+/// About how long a node is in JSON.
+const RECORD_BYTES: usize = 1400;
+
+/// The shipped default of latitude and longitude, degrees: nodes that nobody has configured all claim to be there.
+const SHIPPED_POSITION: (f64, f64) = (52.52, 13.4);
+
+/// Nodes, and where to go on.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "NodePage", example)]
+struct Page {
+    /// The nodes, in order of the bytes of their names.
+    nodes: Vec<NodeDetails>,
+    /// Path and query of the next page; null where there is none.
+    #[oai(nullable)]
+    next: Option<String>,
+}
+
+impl Example for Page {
+    fn example() -> Self {
+        Self { nodes: vec![NodeDetails::example()], next: None }
+    }
+}
+
+/// A node and its newest measurement.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename = "Node", rename_all = "camelCase", example)]
+struct NodeDetails {
+    /// The node's name, as its owner typed it.
+    node_id: String,
+    /// Whether it is heard of.
+    state: StateName,
+    /// How many seconds usually lie between two arrivals of this node; null while too little is known, and 900 are assumed.
+    #[oai(nullable)]
+    usual_interval_seconds: Option<i64>,
+    /// When its oldest measurement that is kept was measured.
+    first_timestamp: UtcTime,
+    /// When its newest measurement was measured.
+    last_timestamp: UtcTime,
+    /// When something of it last arrived here.
+    last_received_at: UtcTime,
+    /// How many measurements of it are kept.
+    measurements: u64,
+    /// Where it is; null where it does not say so, see `positionState`.
+    #[oai(nullable)]
+    position: Option<Position>,
+    /// What is known of its position.
+    position_state: PositionState,
+    /// The firmware's name.
+    #[serde(rename = "openMPPTFirmwareVersion")]
+    #[oai(rename = "openMPPTFirmwareVersion", nullable)]
+    firmware_version: Option<String>,
+    /// Revision of the packet format.
+    #[oai(nullable)]
+    isems_revision: Option<String>,
+    /// Rated capacity of the battery as its owner typed it in, Ah.
+    #[oai(nullable)]
+    rate_battery_capacity: Option<f64>,
+    /// Rated power of the panel as its owner typed it in, W.
+    #[oai(nullable)]
+    rated_solar_module_capacity: Option<f64>,
+    /// Its newest status word; null where it reports none.
+    #[oai(nullable)]
+    status: Option<StatusDetails>,
+    /// Its newest measurement.
+    latest: MeasurementSchema,
+}
+
+impl Example for NodeDetails {
+    fn example() -> Self {
+        Self {
+            node_id: "Elektra-Dach".into(),
+            state: StateName::Active,
+            usual_interval_seconds: Some(65),
+            first_timestamp: UtcTime(1_522_935_107),
+            last_timestamp: UtcTime(1_530_364_575),
+            last_received_at: UtcTime(1_530_364_580),
+            measurements: 123_456,
+            position: Some(Position { latitude: 52.507_309, longitude: 13.458_635 }),
+            position_state: PositionState::Set,
+            firmware_version: Some("ATmega8_A_1".into()),
+            isems_revision: Some("1".into()),
+            rate_battery_capacity: Some(7.0),
+            rated_solar_module_capacity: Some(20.0),
+            status: Status::from_bits(0x300).map(StatusDetails::new),
+            latest: MeasurementSchema::example(),
+        }
+    }
+}
+
+impl NodeDetails {
+    fn new(node: &Node, states: &NodeStates, now: i64) -> Self {
+        let latest = &node.latest;
+        let (position, position_state) = position(latest.latitude, latest.longitude);
+        Self {
+            node_id: node.id.to_string(),
+            state: states.state(node, now).into(),
+            usual_interval_seconds: states.usual_interval(&node.id),
+            first_timestamp: UtcTime(node.first_timestamp),
+            last_timestamp: UtcTime(latest.timestamp),
+            last_received_at: UtcTime(node.last_received_at),
+            measurements: node.measurements,
+            position,
+            position_state,
+            firmware_version: latest.firmware_version.as_deref().map(Into::into),
+            isems_revision: latest.isems_revision.as_deref().map(Into::into),
+            rate_battery_capacity: latest.rated_battery_capacity,
+            rated_solar_module_capacity: latest.rated_solar_module_capacity,
+            status: latest.status.map(StatusDetails::new),
+            latest: latest.into(),
+        }
+    }
+}
+
+/// Whether a node is heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[oai(rename_all = "lowercase", rename = "NodeState")]
+pub(super) enum StateName {
+    /// It is.
+    Active,
+    /// Nothing has arrived from it for three of its own usual intervals.
+    Silent,
+    /// Its newest measurement is as old as `HIDE_INACTIVE_AFTER_DAYS`.
+    Inactive,
+}
+
+impl From<NodeState> for StateName {
+    fn from(state: NodeState) -> Self {
+        match state {
+            NodeState::Active => Self::Active,
+            NodeState::Silent => Self::Silent,
+            NodeState::Inactive => Self::Inactive,
+        }
+    }
+}
+
+/// A position on Earth.
+#[derive(Debug, Object, Serialize)]
+struct Position {
+    /// Degrees north.
+    latitude: f64,
+    /// Degrees east.
+    longitude: f64,
+}
+
+/// What is known of a position.
+#[derive(Debug, Enum, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase")]
+enum PositionState {
+    /// The owner has set it.
+    Set,
+    /// It is missing, or 0.
+    Unset,
+    /// It is what the firmware ships with, so the node can be anywhere.
+    ShippedDefault,
+}
+
+fn position(latitude: Option<f64>, longitude: Option<f64>) -> (Option<Position>, PositionState) {
+    match (latitude, longitude) {
+        (Some(latitude), Some(longitude)) if (latitude, longitude) == SHIPPED_POSITION => {
+            (None, PositionState::ShippedDefault)
+        }
+        (Some(latitude), Some(longitude)) if latitude != 0.0 && longitude != 0.0 => {
+            (Some(Position { latitude, longitude }), PositionState::Set)
+        }
+        _ => (None, PositionState::Unset),
+    }
+}
+
+/// A status word, decoded.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Status")]
+struct StatusDetails {
+    /// The twelve bits in hex.
+    #[oai(validator(pattern = "^0x[0-9a-f]{3}$"))]
+    word: String,
+    /// The flags that are set, first bit first.
+    flags: Vec<Flag>,
+    /// The highest severity of the flags; `info` where none is set.
+    severity: Named<Severity>,
+}
+
+impl StatusDetails {
+    fn new(status: Status) -> Self {
+        Self {
+            word: status.to_string(),
+            flags: status.flags().map(Flag::new).collect(),
+            severity: Named(severity(Some(status))),
+        }
+    }
+}
+
+/// The highest severity of a status.
+pub(super) fn severity(status: Option<Status>) -> Severity {
+    status.into_iter().flat_map(Status::flags).map(StatusFlag::severity).max().unwrap_or(Severity::Info)
+}
+
+/// A flag that is set, and how serious that is.
+#[derive(Debug, Object, Serialize)]
+pub(super) struct Flag {
+    /// The flag.
+    flag: Named<StatusFlag>,
+    /// How serious it is.
+    severity: Named<Severity>,
+}
+
+impl Flag {
+    pub(super) fn new(flag: StatusFlag) -> Self {
+        Self { flag: Named(flag), severity: Named(flag.severity()) }
+    }
+}
+
+/// Nodes.
+pub(crate) struct NodesApi {
+    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) states: Arc<NodeStates>,
+}
+
+#[OpenApi(tag = "Tag::Nodes")]
+impl NodesApi {
+    /// All nodes
+    ///
+    /// Each with its state, its newest measurement, and what its status means.
+    #[oai(path = "/api/v1/nodes", method = "get", operation_id = "nodes")]
+    async fn nodes(
+        &self,
+        request: &Request,
+        /// Only those in this state.
+        Query(state): Query<Option<StateName>>,
+        /// At most this many, up to 10,000; 1,000 if it is not said.
+        #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
+        Query(limit): Query<Option<u32>>,
+        /// Goes on where a page ended: what its `next` says.
+        Query(cursor): Query<Option<String>>,
+    ) -> Result<Tagged<Page>, Refused<OfReading>> {
+        query::only(request, &["state", "limit", "cursor"])?;
+        let nodes = self.repository.nodes().await?;
+        self.states.learn(&*self.repository, &nodes, LEARNED_AT_ONCE).await?;
+        let (now, limit) = (unix_now(), limit.unwrap_or(DEFAULT_LIMIT) as usize);
+        let is_wanted = |node: &&Arc<Node>| {
+            cursor.as_deref().is_none_or(|cursor| node.id.as_str() > cursor)
+                && state.is_none_or(|state| state == self.states.state(node, now).into())
+        };
+        let mut wanted = nodes.iter().filter(is_wanted);
+        let page: Vec<&Arc<Node>> = wanted.by_ref().take(limit).collect();
+        let last = page.last().filter(|_| wanted.next().is_some());
+        let next = last.map(|last| query::next_page(request, last.id.as_str()));
+        let nodes: Vec<_> = page.iter().map(|node| NodeDetails::new(node, &self.states, now)).collect();
+        let capacity = 64 + nodes.len() * RECORD_BYTES;
+        Ok(Tagged::new(request, Rendered::new(&Page { nodes, next }, capacity)))
+    }
+
+    /// A node
+    ///
+    /// Its state, its newest measurement, and what its status means.
+    #[oai(path = "/api/v1/nodes/:nodeId", method = "get", operation_id = "node")]
+    async fn node(
+        &self,
+        request: &Request,
+        /// The node's name, percent-encoded. Case matters.
+        #[oai(name = "nodeId", example = "query::example_node")]
+        Path(node): Path<String>,
+    ) -> Result<Tagged<NodeDetails>, Refused<OfReadingNode>> {
+        query::only(request, &[])?;
+        let node = query::node(&*self.repository, &node).await?;
+        self.states.learn(&*self.repository, std::slice::from_ref(&node), 1).await?;
+        let details = NodeDetails::new(&node, &self.states, unix_now());
+        Ok(Tagged::new(request, Rendered::new(&details, RECORD_BYTES)))
+    }
+}

@@ -1,0 +1,262 @@
+//! The ways by which measurements come in, and how they fare.
+
+use std::sync::Arc;
+
+use isems_core::{LastError, Monitor, RejectReason, SourceStatus, TransportState, TransportStatus};
+use isems_transport_http::PollTrigger;
+use poem::{Request, http::StatusCode};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, types::Example};
+use serde::Serialize;
+
+use super::{
+    Tag,
+    access::Authorized,
+    named::Named,
+    problem::{FORBIDDEN, INVALID, OfReading, Problems, Refusal, Refused, UNAUTHORIZED},
+    query,
+    rendered::Rendered,
+    time::UtcTime,
+};
+
+/// What a transport does.
+#[derive(Debug, Enum, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[oai(rename_all = "lowercase", rename = "TransportState")]
+pub(super) enum State {
+    /// It has not been started yet.
+    Starting,
+    /// It runs.
+    Running,
+    /// It failed and waits to be tried again.
+    Waiting,
+    /// Its source has ended.
+    Ended,
+}
+
+/// A way by which measurements come in.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase", example)]
+pub(super) struct Transport {
+    /// Its name: `http`, `mqtt` or `push`.
+    name: String,
+    /// What it does.
+    state: State,
+    /// Lines and messages that arrived since the start: stored, duplicates and rejected.
+    received: u64,
+    /// Measurements that were new.
+    stored: u64,
+    /// Measurements that were stored before.
+    duplicates: u64,
+    /// Lines that were rejected, by reason.
+    rejected: Vec<Rejected>,
+    /// When something was last delivered.
+    #[oai(nullable)]
+    last_success: Option<UtcTime>,
+    /// What failed last.
+    #[oai(nullable)]
+    last_error: Option<Failure>,
+    /// The nodes that are polled, or the broker.
+    sources: Vec<Source>,
+}
+
+/// How many lines were rejected for a reason.
+#[derive(Debug, Object, Serialize)]
+pub(super) struct Rejected {
+    /// The reason.
+    pub(super) reason: Named<RejectReason>,
+    /// How many.
+    pub(super) count: u64,
+}
+
+/// Something that failed.
+#[derive(Debug, Object, Serialize)]
+struct Failure {
+    /// When.
+    at: UtcTime,
+    /// What.
+    message: String,
+}
+
+/// A source of a transport: a node that is polled, a broker.
+#[derive(Debug, Object, Serialize)]
+struct Source {
+    /// Its address, without credentials.
+    name: String,
+    /// Whether it answered when it was last spoken to.
+    up: bool,
+    /// Since when that is so.
+    since: UtcTime,
+    /// Why it is down.
+    #[oai(nullable)]
+    error: Option<String>,
+}
+
+impl From<LastError> for Failure {
+    fn from(LastError { at, message }: LastError) -> Self {
+        Self { at: UtcTime(at), message }
+    }
+}
+
+impl From<TransportStatus> for Transport {
+    fn from(status: TransportStatus) -> Self {
+        let rejected = status.rejected.iter().map(|(reason, count)| Rejected { reason: Named(reason), count });
+        let source = |(name, SourceStatus { up, since, error })| Source { name, up, since: UtcTime(since), error };
+        Self {
+            name: status.name,
+            state: status.state.into(),
+            received: status.received,
+            stored: status.stored,
+            duplicates: status.duplicates,
+            rejected: rejected.collect(),
+            last_success: status.last_success.map(UtcTime),
+            last_error: status.last_error.map(Into::into),
+            sources: status.sources.into_iter().map(source).collect(),
+        }
+    }
+}
+
+impl From<TransportState> for State {
+    fn from(state: TransportState) -> Self {
+        match state {
+            TransportState::Starting => Self::Starting,
+            TransportState::Running => Self::Running,
+            TransportState::Waiting => Self::Waiting,
+            TransportState::Ended => Self::Ended,
+        }
+    }
+}
+
+impl Example for Transport {
+    fn example() -> Self {
+        Self {
+            name: "http".into(),
+            state: State::Running,
+            received: 366_000,
+            stored: 365_990,
+            duplicates: 7,
+            rejected: vec![Rejected { reason: Named(RejectReason::NumberInvalid), count: 3 }],
+            last_success: Some(UtcTime(1_530_364_575)),
+            last_error: Some(Failure { at: UtcTime(1_530_360_975), message: "10.36.0.9: connection refused".into() }),
+            sources: vec![Source {
+                name: "10.36.0.9".into(),
+                up: false,
+                since: UtcTime(1_530_360_975),
+                error: Some("connection refused".into()),
+            }],
+        }
+    }
+}
+
+/// The transports.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+struct Transports {
+    /// Each with its account since the start.
+    transports: Vec<FollowingTransport>,
+}
+
+/// A transport, and what it is set to follow.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "FollowingTransport")]
+struct FollowingTransport {
+    /// What it is set to follow: the nodes to poll, the topics that are subscribed to.
+    follows: Vec<String>,
+    /// How it fares.
+    #[serde(flatten)]
+    #[oai(flatten)]
+    transport: Transport,
+}
+
+impl Example for Transports {
+    fn example() -> Self {
+        let follows = vec!["http://10.36.0.9/ISEMS/ffopenmppt.log".into()];
+        Self { transports: vec![FollowingTransport { follows, transport: Transport::example() }] }
+    }
+}
+
+/// The transports.
+#[derive(ApiResponse)]
+enum TransportsResponse {
+    /// The transports.
+    #[oai(status = 200)]
+    Found(Rendered<Transports>),
+}
+
+/// How many nodes are polled.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+struct Polling {
+    /// How many nodes are polled now.
+    targets: u64,
+}
+
+impl Example for Polling {
+    fn example() -> Self {
+        Self { targets: 12 }
+    }
+}
+
+/// Polling has begun.
+#[derive(ApiResponse)]
+enum PollResponse {
+    /// Polling has begun. `/api/v1/transports` tells what becomes of it.
+    #[oai(status = 202)]
+    Begun(Rendered<Polling>),
+}
+
+/// The problems of polling.
+enum OfPolling {}
+
+impl Problems for OfPolling {
+    const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, (409, "No nodes are polled.")];
+}
+
+/// What transports are set to follow.
+#[derive(Debug, Clone, Default)]
+pub struct Following {
+    /// Of each transport's name, what it follows, without credentials.
+    pub sources: Vec<(String, Vec<String>)>,
+    /// What makes the nodes be polled at once.
+    pub poll: Option<PollTrigger>,
+}
+
+/// Transports.
+pub(crate) struct TransportsApi {
+    pub(crate) monitor: Monitor,
+    pub(crate) following: Arc<Following>,
+}
+
+#[OpenApi(tag = "Tag::Operation")]
+impl TransportsApi {
+    /// The ways by which measurements come in
+    ///
+    /// What each follows, what it has brought since the start, and how its nodes or its broker fare.
+    #[oai(path = "/api/v1/transports", method = "get", operation_id = "transports")]
+    #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
+    async fn transports(&self, request: &Request) -> Result<TransportsResponse, Refused<OfReading>> {
+        query::only(request, &[])?;
+        let following = |status: TransportStatus| {
+            let sources = self.following.sources.iter().find(|(name, _)| *name == status.name);
+            let follows = sources.map(|(_, sources)| sources.clone()).unwrap_or_default();
+            FollowingTransport { follows, transport: status.into() }
+        };
+        let transports = Transports { transports: self.monitor.transports().into_iter().map(following).collect() };
+        Ok(TransportsResponse::Found(Rendered::new(&transports, 4096)))
+    }
+
+    /// Poll all nodes now
+    ///
+    /// Without waiting for the interval. A node that is being polled is polled once more after that. Needs a token.
+    #[oai(path = "/api/v1/transports/http/poll", method = "post", operation_id = "pollNow")]
+    #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
+    async fn poll(&self, _authorized: Authorized, request: &Request) -> Result<PollResponse, Refused<OfPolling>> {
+        query::only(request, &[])?;
+        let Some(trigger) = &self.following.poll else {
+            let detail = "no nodes are polled: set ISEMS_ROUTER_IPS (--router-ips, router_ips)";
+            return Err(Refusal::new(StatusCode::CONFLICT, detail).into());
+        };
+        let targets = trigger.poll_now() as u64;
+        Ok(PollResponse::Begun(Rendered::new(&Polling { targets }, 32)))
+    }
+}

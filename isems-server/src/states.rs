@@ -1,0 +1,182 @@
+//! Which nodes are heard of, as each of them usually is.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, RepositoryError};
+
+/// Of how many gaps between arrivals the usual one is the median.
+const GAPS: usize = 15;
+
+/// From how many gaps on there is a usual one.
+const GAPS_NEEDED: usize = 3;
+
+/// The interval that counts until a node's own is known, seconds: that of polling, unless it is set otherwise.
+const ASSUMED_INTERVAL: i64 = 900;
+
+/// After how many of its usual intervals a node is silent.
+const INTERVALS_OF_SILENCE: i64 = 3;
+
+/// How many of a node's newest measurements its interval is learned from.
+const LEARNED_FROM: usize = 500;
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// Whether a node is heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeState {
+    /// It is.
+    Active,
+    /// Nothing has arrived from it for three of its own usual intervals.
+    Silent,
+    /// Its newest measurement is so old that it is left out of `/measurements/latest`.
+    Inactive,
+}
+
+/// A node whose state has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateChange {
+    /// The node.
+    pub node: NodeId,
+    /// Its state before.
+    pub previous: NodeState,
+    /// Its state now.
+    pub state: NodeState,
+    /// When it was found out, Unix seconds, UTC.
+    pub at: i64,
+}
+
+/// Knows the usual interval of every node's arrivals, and so which nodes are silent. A node that is polled brings many
+/// measurements in one arrival.
+#[derive(Debug)]
+pub struct NodeStates {
+    inactive_after: i64,
+    arrivals: Mutex<HashMap<NodeId, Arrivals>>,
+}
+
+/// When something of a node arrived.
+#[derive(Debug, Default)]
+struct Arrivals {
+    last: Option<i64>,
+    gaps: VecDeque<i64>,
+    /// Whether what is stored has been looked at.
+    is_learned: bool,
+    /// The state that was told last.
+    told: Option<NodeState>,
+}
+
+impl Arrivals {
+    fn hear(&mut self, at: i64) {
+        match self.last {
+            Some(last) if at > last => {
+                if self.gaps.len() == GAPS {
+                    self.gaps.pop_front();
+                }
+                self.gaps.push_back(at - last);
+                self.last = Some(at);
+            }
+            Some(_) => {}
+            None => self.last = Some(at),
+        }
+    }
+
+    fn usual_interval(&self) -> Option<i64> {
+        let mut gaps: Vec<i64> = self.gaps.iter().copied().collect();
+        gaps.sort_unstable();
+        (gaps.len() >= GAPS_NEEDED).then(|| gaps[gaps.len() / 2])
+    }
+}
+
+impl NodeStates {
+    /// Knows of no arrivals yet. A node is inactive when its newest measurement is as old as this many days.
+    pub fn new(inactive_after_days: u32) -> Self {
+        Self { inactive_after: i64::from(inactive_after_days) * SECONDS_A_DAY, arrivals: Mutex::default() }
+    }
+
+    /// Hears of measurements that have just arrived.
+    pub fn hear(&self, measurements: &[Measurement]) {
+        let mut all = self.lock();
+        for measurement in measurements {
+            match all.get_mut(&measurement.node_id) {
+                Some(arrivals) => arrivals.hear(measurement.received_at),
+                None => all.entry(measurement.node_id.clone()).or_default().hear(measurement.received_at),
+            }
+        }
+    }
+
+    /// Learns the intervals of nodes from what is stored of them, as far as that has not been done; of at most this many. Whether
+    /// that were all.
+    pub async fn learn(
+        &self,
+        repository: &dyn Repository,
+        nodes: &[Arc<Node>],
+        most: usize,
+    ) -> Result<bool, RepositoryError> {
+        let new: Vec<&Arc<Node>> = {
+            let all = self.lock();
+            let is_new = |node: &&Arc<Node>| all.get(&node.id).is_none_or(|arrivals| !arrivals.is_learned);
+            nodes.iter().filter(is_new).take(most + 1).collect()
+        };
+        for node in new.iter().take(most) {
+            let query = MeasurementQuery { limit: LEARNED_FROM, ..MeasurementQuery::newest_first(node.id.clone()) };
+            let mut stored: Vec<i64> =
+                repository.measurements(&query).await?.iter().map(|measurement| measurement.received_at).collect();
+            stored.sort_unstable();
+            let mut all = self.lock();
+            let arrivals = all.entry(node.id.clone()).or_default();
+            let mut learned = Arrivals { is_learned: true, told: arrivals.told, ..Arrivals::default() };
+            stored.into_iter().for_each(|at| learned.hear(at));
+            // What has been heard meanwhile may not be stored as the newest.
+            arrivals.last.into_iter().for_each(|at| learned.hear(at));
+            *arrivals = learned;
+        }
+        Ok(new.len() <= most)
+    }
+
+    /// How many seconds usually lie between two arrivals of a node. `None` while too little is known.
+    pub fn usual_interval(&self, node: &NodeId) -> Option<i64> {
+        self.lock().get(node).and_then(Arrivals::usual_interval)
+    }
+
+    /// The state of a node at a time, Unix seconds, UTC.
+    pub fn state(&self, node: &Node, now: i64) -> NodeState {
+        self.state_by(self.usual_interval(&node.id), node, now)
+    }
+
+    fn state_by(&self, interval: Option<i64>, node: &Node, now: i64) -> NodeState {
+        let silence = interval.unwrap_or(ASSUMED_INTERVAL).saturating_mul(INTERVALS_OF_SILENCE);
+        if node.latest.timestamp <= now.saturating_sub(self.inactive_after) {
+            NodeState::Inactive
+        } else if now.saturating_sub(node.last_received_at) > silence {
+            NodeState::Silent
+        } else {
+            NodeState::Active
+        }
+    }
+
+    /// The nodes whose state is another one than at the last call. A node that is new changes nothing. What is known of other nodes
+    /// than these is forgotten.
+    pub fn changes(&self, nodes: &[Arc<Node>], now: i64) -> Vec<StateChange> {
+        let mut all = self.lock();
+        if all.len() > nodes.len() {
+            all.retain(|id, _| nodes.binary_search_by(|node| node.id.cmp(id)).is_ok());
+        }
+        let mut changes = Vec::new();
+        for node in nodes {
+            let Some(arrivals) = all.get_mut(&node.id) else { continue };
+            let state = self.state_by(arrivals.usual_interval(), node, now);
+            if let Some(previous) = arrivals.told.replace(state)
+                && previous != state
+            {
+                changes.push(StateChange { node: node.id.clone(), previous, state, at: now });
+            }
+        }
+        changes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Arrivals>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
