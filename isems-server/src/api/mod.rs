@@ -1,17 +1,20 @@
 //! The HTTP service: the operations, the document that describes them, and what surrounds them.
 
 mod access;
+mod administration;
 mod answer;
 mod compression;
 mod health;
 mod history;
 mod limits;
+pub(crate) mod live;
 mod measurement;
 mod named;
 mod network;
 mod nodes;
 mod original;
 mod problem;
+mod push;
 mod query;
 mod rejects;
 mod rendered;
@@ -21,10 +24,15 @@ mod tagged;
 mod time;
 mod transports;
 
-use std::{fmt, sync::Arc};
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use isems_core::{Monitor, Repository};
+use isems_core::{Measurement, Monitor, RedbRepository, Repository, RepositoryError, unix_now};
 use poem::{
     Endpoint, EndpointExt, Response, Route,
     endpoint::make_sync,
@@ -33,21 +41,29 @@ use poem::{
     middleware::{CatchPanic, Cors, SetHeader},
 };
 use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject, Tags};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::debug;
 
 pub use self::{access::Access, transports::Following};
 use self::{
+    administration::AdministrationApi,
     compression::Gzip,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
+    live::LiveApi,
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
     problem::{ProblemOfPanic, problem_of},
+    push::PushApi,
     rejects::RejectsApi,
     series::SeriesApi,
     transports::TransportsApi,
 };
-use crate::{berlin::Berlin, states::NodeStates, traffic::Traffic};
+use crate::{berlin::Berlin, live::Live, push::Push, states::NodeStates, traffic::Traffic};
+
+/// How often it is looked whether the states of nodes have changed.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Groups of operations in the document.
 #[derive(Tags)]
@@ -56,6 +72,10 @@ enum Tag {
     Nodes,
     /// What the nodes measured: pages, files and charts.
     Measurements,
+    /// What happens, as it happens.
+    Live,
+    /// For nodes and scripts that send measurements; needs a token.
+    Push,
     /// What the nodes measured, as the original collector gave it: for programs that were written for it.
     Original,
     /// For those who run the server; needs a token.
@@ -103,6 +123,14 @@ pub struct Service {
     pub traffic: Arc<Traffic>,
     /// What the transports follow.
     pub following: Arc<Following>,
+    /// Who watches.
+    pub live: Arc<Live>,
+    /// Where clients' measurements go, if they are taken.
+    pub push: Option<Push>,
+    /// The file, if there is one, to be saved.
+    pub database: Option<Arc<RedbRepository>>,
+    /// Whether it is being saved.
+    pub is_saving: Arc<AtomicBool>,
 }
 
 impl Service {
@@ -112,6 +140,10 @@ impl Service {
             traffic: Arc::new(Traffic::new(monitor.clone())),
             states: Arc::new(NodeStates::new(30)),
             following: Arc::default(),
+            live: Arc::new(Live::new(256, Duration::from_secs(15))),
+            push: None,
+            database: None,
+            is_saving: Arc::default(),
             repository,
             monitor,
             hide_inactive_after_days: 30,
@@ -135,11 +167,31 @@ impl Service {
             traffic: self.traffic.clone(),
         };
         let transports = TransportsApi { monitor: self.monitor.clone(), following: self.following.clone() };
+        let live = LiveApi { live: self.live.clone() };
+        let push = PushApi { push: self.push.clone(), access: Arc::new(self.access.clone()) };
+        let administration = AdministrationApi {
+            repository: self.repository.clone(),
+            database: self.database.clone(),
+            is_saving: self.is_saving.clone(),
+        };
         let history = HistoryApi { repository: self.repository.clone() };
         let series = SeriesApi { repository: self.repository.clone() };
         let rejects = RejectsApi { repository: self.repository.clone() };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
-        let operations = (nodes, network, history, series, transports, original, rejects, health, RootApi);
+        let operations = (
+            nodes,
+            network,
+            history,
+            series,
+            live,
+            push,
+            transports,
+            rejects,
+            administration,
+            original,
+            health,
+            RootApi,
+        );
         OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
@@ -148,6 +200,34 @@ impl Service {
             )
             .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
             .server(ServerObject::new("/").description("This server"))
+    }
+
+    /// Hears what is new: to be called by the collector, see [`Collector::observe`](isems_core::Collector::observe). Without that
+    /// nothing is live, and the intervals of nodes are learned but once.
+    pub fn hear(&self, new: &[Measurement]) {
+        self.states.hear(new);
+        self.live.stored(new, live::measurement);
+    }
+
+    /// Watches for nodes that change their state, and for what comes in, as long as it is polled. Without that `/api/v1/live` tells
+    /// no changes, and `/api/v1/network` knows no last hour.
+    pub async fn follow(&self) -> Infallible {
+        let mut interval = interval(FOLLOW_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            self.traffic.sample();
+            if let Err(error) = self.find_changes().await {
+                debug!(%error, "cannot look at the states of nodes");
+            }
+        }
+    }
+
+    async fn find_changes(&self) -> Result<(), RepositoryError> {
+        let nodes = self.repository.nodes().await?;
+        self.states.learn(&*self.repository, &nodes, usize::MAX).await?;
+        self.live.changed(&self.states.changes(&nodes, unix_now()), live::state_change);
+        Ok(())
     }
 
     /// The OpenAPI document, as JSON.
@@ -166,6 +246,7 @@ impl Service {
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
             .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
             .nest("/api", self.operations(&proof))
+            .at("/api/:realm/:network/:gateway/:node/data", self.operations(&proof))
             .nest_no_strip("/api/v1", self.operations(&proof))
             .nest("/", operations)
             .data(access.clone());
