@@ -9,6 +9,7 @@ mod history;
 mod limits;
 pub(crate) mod live;
 mod measurement;
+mod metrics;
 mod named;
 mod network;
 mod nodes;
@@ -44,13 +45,14 @@ use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerOb
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
-pub use self::{access::Access, transports::Following};
+pub use self::{access::Access, metrics::HttpMetrics, transports::Following};
 use self::{
     administration::AdministrationApi,
     compression::Gzip,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
     live::LiveApi,
+    metrics::MetricsApi,
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
@@ -131,6 +133,8 @@ pub struct Service {
     pub database: Option<Arc<RedbRepository>>,
     /// Whether it is being saved.
     pub is_saving: Arc<AtomicBool>,
+    /// What was asked of the service.
+    pub http: HttpMetrics,
 }
 
 impl Service {
@@ -144,6 +148,7 @@ impl Service {
             push: None,
             database: None,
             is_saving: Arc::default(),
+            http: HttpMetrics::new(),
             repository,
             monitor,
             hide_inactive_after_days: 30,
@@ -177,6 +182,14 @@ impl Service {
         let history = HistoryApi { repository: self.repository.clone() };
         let series = SeriesApi { repository: self.repository.clone() };
         let rejects = RejectsApi { repository: self.repository.clone() };
+        let metrics = MetricsApi {
+            repository: self.repository.clone(),
+            database: self.database.clone(),
+            monitor: self.monitor.clone(),
+            states: self.states.clone(),
+            live: self.live.clone(),
+            http: self.http.clone(),
+        };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
         let operations = (
             nodes,
@@ -190,6 +203,7 @@ impl Service {
             administration,
             original,
             health,
+            metrics,
             RootApi,
         );
         OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))
@@ -251,6 +265,7 @@ impl Service {
             .nest("/", operations)
             .data(access.clone());
         routes
+            .with(self.http.clone())
             .before(move |request| std::future::ready(access.check_reading(request)))
             .with(CatchPanic::new().with_handler(ProblemOfPanic))
             .catch_all_error(problem_of)
