@@ -9,14 +9,23 @@ use crate::{
     SeriesQuery, Stored,
 };
 
-/// What becomes of a batch on its way to a repository.
+/// What becomes of a batch on its way to a repository, and of a query for measurements.
 #[async_trait]
 pub trait StoreHook: Send + Sync {
     /// Stores the batch in the repository, changed or later or not at all.
     async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError>;
+
+    /// Answers a query for measurements; from the repository, unless it is said otherwise.
+    async fn measurements(
+        &self,
+        repository: &dyn Repository,
+        query: &MeasurementQuery,
+    ) -> Result<Vec<Measurement>, RepositoryError> {
+        repository.measurements(query).await
+    }
 }
 
-/// A [`Repository`] over another one, whose stores are left to a hook. Everything else works all the time.
+/// A [`Repository`] over another one, whose stores and queries for measurements are left to a hook. Everything else works all the time.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -67,7 +76,7 @@ impl<H: StoreHook> Repository for HookedRepository<H> {
     }
 
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
-        self.repository.measurements(query).await
+        self.hook.measurements(&*self.repository, query).await
     }
 
     async fn series(&self, query: &SeriesQuery) -> Result<Series, RepositoryError> {

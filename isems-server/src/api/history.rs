@@ -19,10 +19,13 @@ use serde::{Serialize, Serializer};
 
 use super::{
     Tag,
+    access::{Authorized, PushCredentials},
     answer::{Answer, Described, content},
     compression::Streamed,
+    deleting::{DeletedResponse, delete},
     measurement::{MeasurementSchema, Written},
-    problem::{FAILED, FORBIDDEN, INVALID, NODE_UNKNOWN, Problems, Refusal, Refused, UNAUTHORIZED},
+    problem::{FAILED, FORBIDDEN, INVALID, NODE_UNKNOWN, OfReadingNode, Problems, Refusal, Refused, UNAUTHORIZED},
+    push::{Body as PushBody, OfPushing, PushResponse, Pushing},
     query,
     time::{TimeZoneName, seconds},
 };
@@ -164,6 +167,7 @@ const NOT_ACCEPTABLE: (u16, &str) = (406, "`Accept` names nothing that this can 
 /// Measurements of v1.
 pub(crate) struct HistoryApi {
     pub(crate) repository: Arc<dyn Repository>,
+    pub(super) pushing: Pushing,
 }
 
 /// What a request asks for beside the nodes.
@@ -175,13 +179,18 @@ struct Wanted {
     zone: TimeZone,
 }
 
-#[OpenApi(tag = "Tag::Measurements")]
+#[OpenApi]
 impl HistoryApi {
     /// Measurements of a node
     ///
     /// JSON comes in pages: `next` leads from one to the next. CSV and JSON lines (`Accept`, or `format`) come whole,
     /// however much it is, unless a `limit` is named; should they break off, the connection does, too.
-    #[oai(path = "/api/v1/nodes/:nodeId/measurements", method = "get", operation_id = "measurementsOfNode")]
+    #[oai(
+        path = "/api/v1/nodes/:nodeId/measurements",
+        method = "get",
+        operation_id = "measurementsOfNode",
+        tag = "Tag::Measurements"
+    )]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn of_node(
         &self,
@@ -219,7 +228,7 @@ impl HistoryApi {
     ///
     /// Of those that are named (`nodes=A&nodes=B`), or of all: node after node in order of their names, each in the order of
     /// time that is asked for. Pages, CSV and JSON lines as for one node.
-    #[oai(path = "/api/v1/measurements", method = "get", operation_id = "measurements")]
+    #[oai(path = "/api/v1/measurements", method = "get", operation_id = "measurements", tag = "Tag::Measurements")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn of_nodes(
         &self,
@@ -258,6 +267,60 @@ impl HistoryApi {
         let nodes = nodes.iter().filter_map(selected).collect();
         let cursor = |last: &Measurement| format!("{},{}", last.timestamp, last.node_id);
         self.answer(request, wanted, nodes, "measurements", cursor).await
+    }
+
+    /// Send measurements of a node
+    ///
+    /// Nodes and scripts can send csvlog lines, or a node's JSON object. Lines that are stored already are duplicates, which do no
+    /// harm; a line that is bad costs itself only. Needs a token, of `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
+    #[oai(
+        path = "/api/v1/nodes/:nodeId/measurements",
+        method = "post",
+        operation_id = "pushMeasurements",
+        tag = "Tag::Push"
+    )]
+    async fn push(
+        &self,
+        credentials: PushCredentials,
+        request: &Request,
+        /// The node's name, percent-encoded. Case matters. Every line has to name this node.
+        #[oai(name = "nodeId", example = "query::example_node")]
+        Path(node): Path<String>,
+        body: PushBody,
+    ) -> Result<PushResponse, Refused<OfPushing>> {
+        query::only(request, &[])?;
+        let PushBody { format, bytes } = body;
+        self.pushing.take(&credentials, request, &node, format, bytes).await
+    }
+
+    /// Delete measurements of a node
+    ///
+    /// Those that were measured from one time on and before another one; at least one of them has to be named. Needs a token.
+    #[oai(
+        path = "/api/v1/nodes/:nodeId/measurements",
+        method = "delete",
+        operation_id = "deleteMeasurements",
+        tag = "Tag::Operation"
+    )]
+    async fn delete(
+        &self,
+        _authorized: Authorized,
+        request: &Request,
+        /// The node's name, percent-encoded. Case matters.
+        #[oai(name = "nodeId", example = "query::example_node")]
+        Path(node): Path<String>,
+        /// Not before this measured time; from the beginning if it is not said.
+        Query(from): Query<Option<Moment>>,
+        /// Before this measured time; to the end if it is not said.
+        Query(to): Query<Option<Moment>>,
+    ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
+        query::only(request, &["from", "to"])?;
+        if from.is_none() && to.is_none() {
+            let detail = "name from or to, or both; DELETE /api/v1/nodes/NODE deletes all of a node";
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, detail).into());
+        }
+        let seconds = seconds(from, to, &TimeZone::UTC).map_err(query::invalid)?;
+        delete(&*self.repository, &node, seconds).await
     }
 }
 

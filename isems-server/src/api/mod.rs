@@ -1,9 +1,10 @@
 //! The HTTP service: the operations, the document that describes them, and what surrounds them.
 
 mod access;
-mod administration;
 mod answer;
+mod backup;
 mod compression;
+mod deleting;
 mod health;
 mod history;
 mod limits;
@@ -47,7 +48,7 @@ use tracing::debug;
 
 pub use self::{access::Access, metrics::HttpMetrics, transports::Following};
 use self::{
-    administration::AdministrationApi,
+    backup::BackupApi,
     compression::Gzip,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
@@ -57,7 +58,7 @@ use self::{
     nodes::NodesApi,
     original::OriginalApi,
     problem::{ProblemOfPanic, problem_of},
-    push::PushApi,
+    push::{PushApi, Pushing},
     rejects::RejectsApi,
     series::SeriesApi,
     transports::TransportsApi,
@@ -173,13 +174,10 @@ impl Service {
         };
         let transports = TransportsApi { monitor: self.monitor.clone(), following: self.following.clone() };
         let live = LiveApi { live: self.live.clone() };
-        let push = PushApi { push: self.push.clone(), access: Arc::new(self.access.clone()) };
-        let administration = AdministrationApi {
-            repository: self.repository.clone(),
-            database: self.database.clone(),
-            is_saving: self.is_saving.clone(),
-        };
-        let history = HistoryApi { repository: self.repository.clone() };
+        let pushing = Pushing { push: self.push.clone(), access: Arc::new(self.access.clone()) };
+        let push = PushApi { pushing: pushing.clone() };
+        let backup = BackupApi { database: self.database.clone(), is_saving: self.is_saving.clone() };
+        let history = HistoryApi { repository: self.repository.clone(), pushing };
         let series = SeriesApi { repository: self.repository.clone() };
         let rejects = RejectsApi { repository: self.repository.clone() };
         let metrics = MetricsApi {
@@ -192,18 +190,7 @@ impl Service {
         };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
         let operations = (
-            nodes,
-            network,
-            history,
-            series,
-            live,
-            push,
-            transports,
-            rejects,
-            administration,
-            original,
-            health,
-            metrics,
+            nodes, network, history, series, live, push, transports, rejects, backup, original, health, metrics,
             RootApi,
         );
         OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))

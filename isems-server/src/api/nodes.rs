@@ -13,6 +13,8 @@ use serde::Serialize;
 
 use super::{
     Tag,
+    access::Authorized,
+    deleting::{DeletedResponse, delete},
     measurement::MeasurementSchema,
     named::Named,
     problem::{OfReading, OfReadingNode, Refused},
@@ -21,7 +23,10 @@ use super::{
     tagged::Tagged,
     time::UtcTime,
 };
-use crate::states::{NodeState, NodeStates};
+use crate::{
+    states::{NodeState, NodeStates},
+    time::EVER,
+};
 
 /// How many nodes a page has where the client does not say.
 const DEFAULT_LIMIT: u32 = 1000;
@@ -249,12 +254,12 @@ pub(crate) struct NodesApi {
     pub(crate) states: Arc<NodeStates>,
 }
 
-#[OpenApi(tag = "Tag::Nodes")]
+#[OpenApi]
 impl NodesApi {
     /// All nodes
     ///
     /// Each with its state, its newest measurement, and what its status means.
-    #[oai(path = "/api/v1/nodes", method = "get", operation_id = "nodes")]
+    #[oai(path = "/api/v1/nodes", method = "get", operation_id = "nodes", tag = "Tag::Nodes")]
     async fn nodes(
         &self,
         request: &Request,
@@ -286,7 +291,7 @@ impl NodesApi {
     /// A node
     ///
     /// Its state, its newest measurement, and what its status means.
-    #[oai(path = "/api/v1/nodes/:nodeId", method = "get", operation_id = "node")]
+    #[oai(path = "/api/v1/nodes/:nodeId", method = "get", operation_id = "node", tag = "Tag::Nodes")]
     async fn node(
         &self,
         request: &Request,
@@ -299,5 +304,21 @@ impl NodesApi {
         self.states.learn(&*self.repository, std::slice::from_ref(&node), 1).await?;
         let details = NodeDetails::new(&node, &self.states, unix_now());
         Ok(Tagged::new(request, Rendered::new(&details, RECORD_BYTES)))
+    }
+
+    /// Delete a node with all its measurements
+    ///
+    /// It comes back when it sends something again. Needs a token.
+    #[oai(path = "/api/v1/nodes/:nodeId", method = "delete", operation_id = "deleteNode", tag = "Tag::Operation")]
+    async fn delete_node(
+        &self,
+        _authorized: Authorized,
+        request: &Request,
+        /// The node's name, percent-encoded. Case matters.
+        #[oai(name = "nodeId", example = "query::example_node")]
+        Path(node): Path<String>,
+    ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
+        query::only(request, &[])?;
+        delete(&*self.repository, &node, EVER).await
     }
 }

@@ -41,7 +41,7 @@ const RETRY_AFTER: &str = "60";
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Receipt", rename_all = "camelCase", example)]
-struct ReceiptDetails {
+pub(super) struct ReceiptDetails {
     /// How many lines, or objects, arrived. Blank lines are none.
     received: u64,
     /// How many of them are new.
@@ -57,7 +57,7 @@ struct ReceiptDetails {
 /// A line that was rejected.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "RejectedLine")]
-struct RejectDetails {
+pub(super) struct RejectDetails {
     /// Its number, from 1 on.
     line: u32,
     /// Why it was rejected.
@@ -111,7 +111,7 @@ impl Example for ReceiptDetails {
 /// Why nothing of what was sent is stored, with its receipt.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
-struct ReceiptProblem {
+pub(super) struct ReceiptProblem {
     /// The kind of problem; `about:blank` says that the status tells it.
     #[serde(rename = "type")]
     #[oai(rename = "type")]
@@ -144,7 +144,7 @@ const ALL_REJECTED: &str = "nothing of this is stored; `receipt.rejects` says of
 const REFUSED_FOR_NOW: &str = "this is more than the limits allow for now; send it again later";
 
 /// A [`ReceiptProblem`] with its content type.
-struct ReceiptProblemJson(ReceiptProblem);
+pub(super) struct ReceiptProblemJson(ReceiptProblem);
 
 impl Payload for ReceiptProblemJson {
     const CONTENT_TYPE: &'static str = ProblemJson::CONTENT_TYPE;
@@ -167,7 +167,7 @@ impl IntoResponse for ReceiptProblemJson {
 
 /// What becomes of what was sent.
 #[derive(ApiResponse)]
-enum PushResponse {
+pub(super) enum PushResponse {
     /// It is on the disk, as far as the receipt says.
     #[oai(status = 200)]
     Taken(Rendered<ReceiptDetails>),
@@ -197,7 +197,7 @@ impl PushResponse {
 }
 
 /// The problems of pushing.
-enum OfPushing {}
+pub(super) enum OfPushing {}
 
 impl Problems for OfPushing {
     const STATUSES: &'static [(u16, &'static str)] = &[
@@ -214,9 +214,9 @@ impl Problems for OfPushing {
 }
 
 /// A body of measurements.
-struct Body {
-    format: Format,
-    bytes: Vec<u8>,
+pub(super) struct Body {
+    pub(super) format: Format,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// The object that nodes send.
@@ -341,33 +341,43 @@ impl<'a> ApiExtractor<'a> for JsonBody {
     }
 }
 
+/// Takes what is pushed from those who may.
+#[derive(Clone)]
+pub(super) struct Pushing {
+    pub(super) push: Option<Push>,
+    pub(super) access: Arc<Access>,
+}
+
+impl Pushing {
+    pub(super) async fn take(
+        &self,
+        credentials: &PushCredentials,
+        request: &Request,
+        node: &str,
+        format: Format,
+        bytes: Vec<u8>,
+    ) -> Result<PushResponse, Refused<OfPushing>> {
+        let node = NodeId::new(node).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
+        let who = self.access.authorize_push(credentials, &node)?;
+        let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "nothing is collected here, or not any more");
+        let push = self.push.as_ref().ok_or_else(stopped)?;
+        let address = request.remote_addr().as_socket_addr().map(|address| address.ip().to_string());
+        let source = format!("{} ({who})", address.unwrap_or_default());
+        match push.deliver(node, format, bytes, source).await {
+            Ok(receipt) => Ok(PushResponse::new(receipt)),
+            Err(PushError::Stopped) => Err(stopped().into()),
+            Err(PushError::Repository(error)) => Err(error.into()),
+        }
+    }
+}
+
 /// Pushing.
 pub(crate) struct PushApi {
-    pub(crate) push: Option<Push>,
-    pub(crate) access: Arc<Access>,
+    pub(super) pushing: Pushing,
 }
 
 #[OpenApi(tag = "Tag::Push")]
 impl PushApi {
-    /// Send measurements of a node
-    ///
-    /// Nodes and scripts can send csvlog lines, or a node's JSON object. Lines that are stored already are duplicates, which do no
-    /// harm; a line that is bad costs itself only. Needs a token, of `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
-    #[oai(path = "/api/v1/nodes/:nodeId/measurements", method = "post", operation_id = "pushMeasurements")]
-    async fn measurements(
-        &self,
-        credentials: PushCredentials,
-        request: &Request,
-        /// The node's name, percent-encoded. Case matters. Every line has to name this node.
-        #[oai(name = "nodeId", example = "query::example_node")]
-        Path(node): Path<String>,
-        body: Body,
-    ) -> Result<PushResponse, Refused<OfPushing>> {
-        query::only(request, &[])?;
-        let Body { format, bytes } = body;
-        self.push(&credentials, request, &node, format, bytes).await
-    }
-
     /// Send measurements, as the firmware does
     ///
     /// The path under which the firmware of ESP32 nodes sends its JSON object, so that a node needs nothing but another host
@@ -393,30 +403,7 @@ impl PushApi {
         body: JsonBody,
     ) -> Result<PushResponse, Refused<OfPushing>> {
         let _ = (realm, network, gateway);
-        self.push(&credentials, request, &node, Format::Json, body.0).await
-    }
-}
-
-impl PushApi {
-    async fn push(
-        &self,
-        credentials: &PushCredentials,
-        request: &Request,
-        node: &str,
-        format: Format,
-        bytes: Vec<u8>,
-    ) -> Result<PushResponse, Refused<OfPushing>> {
-        let node = NodeId::new(node).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
-        let who = self.access.authorize_push(credentials, &node)?;
-        let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "nothing is collected here, or not any more");
-        let push = self.push.as_ref().ok_or_else(stopped)?;
-        let address = request.remote_addr().as_socket_addr().map(|address| address.ip().to_string());
-        let source = format!("{} ({who})", address.unwrap_or_default());
-        match push.deliver(node, format, bytes, source).await {
-            Ok(receipt) => Ok(PushResponse::new(receipt)),
-            Err(PushError::Stopped) => Err(stopped().into()),
-            Err(PushError::Repository(error)) => Err(error.into()),
-        }
+        self.pushing.take(&credentials, request, &node, Format::Json, body.0).await
     }
 }
 

@@ -1,13 +1,20 @@
 //! The HTTP service over real sockets.
 
+mod administration;
 mod document;
 mod headers;
+mod history;
 mod limits;
+mod live;
 mod log;
 mod measurements;
+mod metrics;
 mod middleware;
+mod nodes;
+mod push;
 mod readiness;
 mod rejects;
+mod series;
 mod tls;
 mod tokens;
 
@@ -15,10 +22,12 @@ use std::{future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
 use isems_core::{Collector, Inbox, Payload, Receipt, RedbRepository, Repository, Transport};
 use isems_server::{
-    api::Service,
+    api::{Access, Service},
+    push::PushTransport,
     serve::{ConnectionLimits, serve},
+    tokens::Tokens,
 };
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use rustls::RootCertStore;
 use serde_json::Value;
 use tokio::{
@@ -34,6 +43,7 @@ pub(crate) struct TestService {
     client: Client,
     address: SocketAddr,
     base: String,
+    service: Service,
     task: JoinHandle<()>,
 }
 
@@ -58,16 +68,43 @@ impl TestService {
     ) -> Self {
         let collector = Collector::new(repository.clone());
         let collector = transport.into_iter().fold(collector, Collector::transport);
-        let service = configure(Service::new(repository.clone(), collector.monitor()));
+        let (transport, push) = PushTransport::new();
+        let collector = collector.transport(transport);
+        let service = Service { push: Some(push), ..Service::new(repository.clone(), collector.monitor()) };
+        let service = configure(service);
+        let observer = service.clone();
+        let collector = collector.observe(move |new| observer.hear(new));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = serve(listener, None, service.endpoint(), limits, pending());
+        let following = service.clone();
         let task = tokio::spawn(async move {
-            let (result, ()) = tokio::join!(server, collector.run(pending()));
+            let follow = async { match following.follow().await {} };
+            let (result, (), ()) = tokio::join!(server, collector.run(pending()), follow);
             result.unwrap();
         });
         let inbox = Inbox::new("test", repository);
-        Self { inbox, client: client(), address, base: format!("http://{address}"), task }
+        Self { inbox, client: client(), address, base: format!("http://{address}"), service, task }
+    }
+
+    /// A service that knows the token [`ADMIN`], and push tokens.
+    async fn guarded(repository: Arc<dyn Repository>, push_tokens: &[&str]) -> Self {
+        let access = access(push_tokens);
+        Self::with(repository, |service| Service { access, ..service }, None).await
+    }
+
+    /// Sends a request with the token [`ADMIN`]: its status, and its answer as JSON.
+    async fn send(&self, method: Method, path: &str) -> (StatusCode, Value) {
+        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(ADMIN);
+        answer(request.send().await.unwrap()).await
+    }
+
+    /// The status and the detail of a problem.
+    async fn problem(&self, path: &str) -> (StatusCode, String) {
+        let response = self.get(path).await;
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        let (status, problem) = answer(response).await;
+        (status, problem["detail"].as_str().unwrap().into())
     }
 
     async fn deliver(&self, lines: &str) -> Receipt {
@@ -96,6 +133,23 @@ impl Drop for TestService {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// The token of those who may do everything.
+const ADMIN: &str = "0123456789abcdef";
+
+/// The token [`ADMIN`], and push tokens.
+fn access(push_tokens: &[&str]) -> Access {
+    Access {
+        tokens: Tokens::parse([&*format!("admin:{ADMIN}")]).unwrap(),
+        push_tokens: Tokens::parse_of_nodes(push_tokens.iter().copied()).unwrap(),
+        protect_reading: false,
+    }
+}
+
+async fn answer(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
 }
 
 /// An HTTP client that follows no redirect.

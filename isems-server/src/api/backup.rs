@@ -1,4 +1,4 @@
-//! Deleting and saving what is stored.
+//! Saving what is stored.
 
 use std::{
     io,
@@ -9,19 +9,16 @@ use std::{
 };
 
 use futures_util::{TryStreamExt, stream};
-use isems_core::{RedbRepository, Repository, unix_now};
+use isems_core::{RedbRepository, unix_now};
 use jiff::tz::TimeZone;
 use poem::{
     Body, Request, Response,
     http::{StatusCode, header},
 };
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
-    param::{Path, Query},
+    OpenApi,
     registry::{MetaMediaType, MetaSchema, MetaSchemaRef, Registry},
-    types::Example,
 };
-use serde::Serialize;
 use tokio::{fs::File, io::AsyncReadExt};
 
 use super::{
@@ -29,37 +26,10 @@ use super::{
     access::Authorized,
     answer::{Answer, Described, content},
     compression::Streamed,
-    problem::{FAILED, FORBIDDEN, INVALID, OfReadingNode, Problems, Refusal, Refused, UNAUTHORIZED},
+    problem::{FAILED, FORBIDDEN, INVALID, Problems, Refusal, Refused, UNAUTHORIZED},
     query,
-    rendered::Rendered,
-    time::seconds,
 };
-use crate::{
-    stream::CHUNK,
-    time::{EVER, Moment, Time},
-};
-
-/// How much was deleted.
-#[derive(Debug, Object, Serialize)]
-#[oai(example)]
-struct Deleted {
-    /// How many measurements.
-    deleted: u64,
-}
-
-impl Example for Deleted {
-    fn example() -> Self {
-        Self { deleted: 1906 }
-    }
-}
-
-/// How much was deleted.
-#[derive(ApiResponse)]
-enum DeletedResponse {
-    /// They are gone, also after a failure of power.
-    #[oai(status = 200)]
-    Done(Rendered<Deleted>),
-}
+use crate::{stream::CHUNK, time::Time};
 
 /// What the document says of a backup.
 enum Backup {}
@@ -97,56 +67,14 @@ impl Problems for OfSaving {
     ];
 }
 
-/// Deleting and saving.
-pub(crate) struct AdministrationApi {
-    pub(crate) repository: Arc<dyn Repository>,
+/// Saving.
+pub(crate) struct BackupApi {
     pub(crate) database: Option<Arc<RedbRepository>>,
     pub(crate) is_saving: Arc<AtomicBool>,
 }
 
 #[OpenApi(tag = "Tag::Operation")]
-impl AdministrationApi {
-    /// Delete a node with all its measurements
-    ///
-    /// It comes back when it sends something again. Needs a token.
-    #[oai(path = "/api/v1/nodes/:nodeId", method = "delete", operation_id = "deleteNode")]
-    async fn delete_node(
-        &self,
-        _authorized: Authorized,
-        request: &Request,
-        /// The node's name, percent-encoded. Case matters.
-        #[oai(name = "nodeId", example = "query::example_node")]
-        Path(node): Path<String>,
-    ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
-        query::only(request, &[])?;
-        self.delete(&node, EVER).await
-    }
-
-    /// Delete measurements of a node
-    ///
-    /// Those that were measured from one time on and before another one; at least one of them has to be named. Needs a token.
-    #[oai(path = "/api/v1/nodes/:nodeId/measurements", method = "delete", operation_id = "deleteMeasurements")]
-    async fn delete_measurements(
-        &self,
-        _authorized: Authorized,
-        request: &Request,
-        /// The node's name, percent-encoded. Case matters.
-        #[oai(name = "nodeId", example = "query::example_node")]
-        Path(node): Path<String>,
-        /// Not before this measured time; from the beginning if it is not said.
-        Query(from): Query<Option<Moment>>,
-        /// Before this measured time; to the end if it is not said.
-        Query(to): Query<Option<Moment>>,
-    ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
-        query::only(request, &["from", "to"])?;
-        if from.is_none() && to.is_none() {
-            let detail = "name from or to, or both; DELETE /api/v1/nodes/NODE deletes all of a node";
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, detail).into());
-        }
-        let seconds = seconds(from, to, &TimeZone::UTC).map_err(query::invalid)?;
-        self.delete(&node, seconds).await
-    }
-
+impl BackupApi {
     /// Save the database
     ///
     /// A consistent copy of what is stored at this moment, as small as it can be, read back before it is sent. Storing goes on
@@ -177,18 +105,6 @@ impl AdministrationApi {
             .header(DAMAGES, copied.damages.len().to_string())
             .extension(Streamed::File);
         Ok(Answer::new(response.body(Body::from_bytes_stream(body.map_err(io::Error::other)))))
-    }
-}
-
-impl AdministrationApi {
-    async fn delete(
-        &self,
-        node: &str,
-        seconds: std::ops::Range<i64>,
-    ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
-        let node = query::node(&*self.repository, node).await?;
-        let deleted = self.repository.delete(&node.id, seconds.start, seconds.end.max(seconds.start)).await?;
-        Ok(DeletedResponse::Done(Rendered::new(&Deleted { deleted }, 32)))
     }
 }
 

@@ -1,0 +1,98 @@
+//! Deleting, saving, and polling now.
+
+use std::{future::pending, sync::Arc};
+
+use isems_core::{Collector, MeasurementQuery, RedbRepository, Repository};
+use isems_server::api::{Following, Service};
+use isems_transport_http::{HttpConfig, HttpTransport};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use super::{ADMIN, TestService, access, in_time, line};
+
+/// 2018-06-30T13:00:00Z.
+const START: i64 = 1_530_363_600;
+
+#[tokio::test]
+async fn a_node_or_a_part_of_it_is_deleted() {
+    let service = TestService::guarded(Arc::new(RedbRepository::in_memory().unwrap()), &[]).await;
+    for node in ["Hut", "Barn"] {
+        service.deliver(&(0..60).map(|minute| line(node, START + 60 * minute)).collect::<String>()).await;
+    }
+    let delete = async |path: &str| service.send(Method::DELETE, path).await;
+    let part = "/api/v1/nodes/Hut/measurements?from=2018-06-30T13:10:00Z&to=2018-06-30T13:20:00Z";
+    assert_eq!(delete(part).await, (StatusCode::OK, json!({"deleted": 10})));
+    assert_eq!(delete(part).await.1, json!({"deleted": 0}));
+    let (status, problem) = delete("/api/v1/nodes/Hut/measurements").await;
+    assert!(
+        status == StatusCode::BAD_REQUEST && problem["detail"].as_str().unwrap().contains("from or to"),
+        "{problem}"
+    );
+    assert_eq!(service.json("/api/v1/nodes/Hut").await["measurements"], 50);
+    assert_eq!(delete("/api/v1/nodes/Hut").await, (StatusCode::OK, json!({"deleted": 50})));
+    assert_eq!(delete("/api/v1/nodes/Hut").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(service.json("/api/v1/nodes/Barn").await["measurements"], 60);
+    let unauthorized = service.client.delete(format!("{}/api/v1/nodes/Barn", service.base)).send().await.unwrap();
+    assert_eq!(unauthorized.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_backup_is_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Arc::new(RedbRepository::open(folder.path().join("isems.redb")).unwrap());
+    let configure = |service| Service { database: Some(database.clone()), access: access(&[]), ..service };
+    let service = TestService::with(database.clone(), configure, None).await;
+    let lines: String = (0..3000).map(|minute| line("Hut", START + 60 * minute)).collect();
+    service.deliver(&lines).await;
+    let request = service.client.post(format!("{}/api/v1/backup", service.base)).bearer_auth(ADMIN);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["isems-damages"], "0");
+    let disposition = response.headers()["content-disposition"].to_str().unwrap();
+    assert!(disposition.starts_with("attachment; filename=\"isems-2"), "{disposition}");
+    let path = folder.path().join("copy.redb");
+    std::fs::write(&path, response.bytes().await.unwrap()).unwrap();
+    let copy = RedbRepository::open(&path).unwrap();
+    assert_eq!(copy.check().await.unwrap().damages, []);
+    let all = MeasurementQuery::oldest_first("Hut".parse().unwrap());
+    let (copied, kept) = (copy.measurements(&all).await.unwrap(), database.measurements(&all).await.unwrap());
+    assert!(copied == kept && kept.len() == 3000);
+    let mut names: Vec<_> =
+        folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["copy.redb", "isems.redb"], "nothing is left behind");
+}
+
+#[tokio::test]
+async fn where_there_is_no_file_nothing_is_saved() {
+    let service = TestService::guarded(Arc::new(RedbRepository::in_memory().unwrap()), &[]).await;
+    assert_eq!(service.send(Method::POST, "/api/v1/backup").await.0, StatusCode::CONFLICT);
+    assert_eq!(service.send(Method::POST, "/api/v1/transports/http/poll").await.0, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn nodes_are_polled_now() {
+    // Nobody listens there: that it was polled shows in what failed.
+    let target = "http://127.0.0.1:9/csv.log";
+    let targets = vec![target.parse().unwrap()];
+    let transport = HttpTransport::new(HttpConfig { targets, ..HttpConfig::default() }).unwrap();
+    let following = Following { sources: vec![("http".into(), vec![target.into()])], poll: Some(transport.trigger()) };
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let configure = |service| Service { following: Arc::new(following), access: access(&[]), ..service };
+    let service = TestService::with(repository.clone(), configure, None).await;
+    let collector = Collector::new(repository).transport(transport);
+    let monitor = collector.monitor();
+    let running = tokio::spawn(collector.run(pending()));
+    let failures = || monitor.transports()[0].sources.len();
+    in_time(async {
+        while failures() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let (status, answer) = service.send(Method::POST, "/api/v1/transports/http/poll").await;
+    assert_eq!((status, answer), (StatusCode::ACCEPTED, json!({"targets": 1})));
+    running.abort();
+    let (status, _) = service.send(Method::POST, "/api/v1/transports/mqtt/poll").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
