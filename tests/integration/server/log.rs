@@ -2,11 +2,14 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use isems_server::log::for_people;
-use tracing::{error, info, subscriber::DefaultGuard};
+use tracing::{
+    Dispatch, error, info,
+    subscriber::{DefaultGuard, NoSubscriber},
+};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     fmt::MakeWriter,
@@ -21,6 +24,10 @@ pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     pub(super) fn start() -> (Self, DefaultGuard) {
+        // While there is but one subscriber, tracing lets the thread that comes first decide for all whether an event is
+        // wanted, and that thread can be another test's.
+        static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
+        ANOTHER.get_or_init(|| Dispatch::new(NoSubscriber::new()));
         let log = Self::default();
         let guard = registry()
             .with(Targets::new().with_target("isems", LevelFilter::INFO).with_target("integration", LevelFilter::INFO))
