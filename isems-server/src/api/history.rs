@@ -370,8 +370,11 @@ impl HistoryApi {
         };
         let selection = Selection { nodes, order, limit: limit.unwrap_or(usize::MAX) };
         let body = Body::from_bytes_stream(selection.text(self.repository.clone(), format, zone));
+        // Programs that do not know the second form (RFC 6266) take the first one.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._ ".contains(c);
+        let plain: String = file.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
         let name = utf8_percent_encode(file, NON_ALPHANUMERIC);
-        let disposition = format!("attachment; filename*=UTF-8''{name}.{ending}");
+        let disposition = format!("attachment; filename=\"{plain}.{ending}\"; filename*=UTF-8''{name}.{ending}");
         let response = Response::builder().content_type(content_type).header(header::CONTENT_DISPOSITION, disposition);
         Ok(Answer::new(response.extension(Streamed::File).body(body)))
     }

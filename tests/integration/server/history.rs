@@ -144,7 +144,7 @@ async fn a_measurement_is_what_it_says_in_every_format() {
     let response = service.get(&format!("{node}?format=csv&order=asc&tz=Europe/Berlin&limit=1")).await;
     assert_eq!(response.headers()["content-type"], "text/csv; charset=utf-8");
     let disposition = response.headers()["content-disposition"].to_str().unwrap();
-    assert_eq!(disposition, "attachment; filename*=UTF-8''Elektra%2FDach%2C%20S%C3%BCd.csv");
+    assert_eq!(disposition, "attachment; filename=\"Elektra_Dach_ S_d.csv\"; filename*=UTF-8''Elektra%2FDach%2C%20S%C3%BCd.csv");
     let csv = response.text().await.unwrap();
     let mut lines = csv.split("\r\n");
     assert!(lines.next().unwrap().starts_with("nodeId,timestamp,timeSource,receivedAt,"), "{csv}");
