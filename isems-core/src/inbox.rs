@@ -278,12 +278,11 @@ impl Inbox {
         if !verdicts.is_empty() {
             let lines = mem::take(&mut delivery.measurements).into_iter().zip(mem::take(&mut delivery.lines));
             for (measurement, line) in lines {
-                match verdicts.get(&measurement.node_id) {
-                    Some(reason) => delivery.rejects.push(refused(&measurement, line, *reason)),
-                    None => {
-                        delivery.measurements.push(measurement);
-                        delivery.lines.push(line);
-                    }
+                if let Some(reason) = verdicts.get(&measurement.node_id) {
+                    delivery.rejects.push(refused(&measurement, line, *reason));
+                } else {
+                    delivery.measurements.push(measurement);
+                    delivery.lines.push(line);
                 }
             }
             delivery.rejects.sort_by_key(|reject| reject.line);
