@@ -360,7 +360,7 @@ async fn observers_are_told_what_is_new_when_it_is_durable() {
     let collector = Collector::new(repository.clone()).transport(source);
     let collector = collector.observe(move |new| observer.lock().expect("it is sound").push(new.to_vec()));
     collector.run(future::pending()).await;
-    let told = told.lock().expect("it is sound");
+    let told = std::mem::take(&mut *told.lock().expect("it is sound"));
     let names: Vec<Vec<&str>> =
         told.iter().map(|new| new.iter().map(|measurement| measurement.node_id.as_str()).collect()).collect();
     assert_eq!(names, [vec!["Hut", "Elektra-Dach"], vec!["Barn"]]);
