@@ -10,6 +10,7 @@ mod history;
 mod limits;
 pub(crate) mod live;
 mod measurement;
+mod methods;
 mod metrics;
 mod named;
 mod network;
@@ -53,6 +54,7 @@ use self::{
     health::{HealthApi, WriteProof},
     history::HistoryApi,
     live::LiveApi,
+    methods::Methods,
     metrics::MetricsApi,
     network::NetworkApi,
     nodes::NodesApi,
@@ -241,6 +243,7 @@ impl Service {
         let proof = Arc::new(WriteProof::new(self.repository.clone()));
         let operations = self.operations(&proof);
         let document = Bytes::from(operations.spec());
+        let methods = Arc::new(Methods::of(&document));
         let swagger_ui = Page::new(operations.swagger_ui_html());
         let access = Arc::new(self.access.clone());
         let routes = Route::new()
@@ -256,6 +259,7 @@ impl Service {
             .before(move |request| std::future::ready(access.check_reading(request)))
             .with(CatchPanic::new().with_handler(ProblemOfPanic))
             .catch_all_error(problem_of)
+            .around(move |routes, request| methods.clone().tell(routes, request))
             .with(self.cors())
             .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
             .before(limits::check)
