@@ -16,6 +16,7 @@ mod named;
 mod network;
 mod nodes;
 mod original;
+mod paths;
 mod problem;
 mod push;
 mod query;
@@ -59,6 +60,7 @@ use self::{
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
+    paths::Merged,
     problem::{ProblemOfPanic, problem_of},
     push::{PushApi, Pushing},
     rejects::RejectsApi,
@@ -195,7 +197,7 @@ impl Service {
             nodes, network, history, series, live, push, transports, rejects, backup, original, health, metrics,
             RootApi,
         );
-        OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))
+        OpenApiService::new(Merged(operations), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
                  an Independent Solar Energy Mesh System report them.\n\nEvery path below `/measurements` is served below \
