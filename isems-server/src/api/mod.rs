@@ -15,6 +15,7 @@ mod metrics;
 mod named;
 mod network;
 mod nodes;
+mod nullable;
 mod original;
 mod paths;
 mod problem;
