@@ -247,7 +247,9 @@ impl Service {
         let operations = self.operations(&proof);
         let document = Bytes::from(operations.spec());
         let methods = Arc::new(Methods::of(&document));
-        let swagger_ui = Page::new(operations.swagger_ui_html());
+        // Without an icon a browser asks for one at a path that there is not.
+        let icon = "<head><link rel=\"icon\" href=\"data:,\">";
+        let swagger_ui = Page::new(operations.swagger_ui_html().replacen("<head>", icon, 1));
         let access = Arc::new(self.access.clone());
         let routes = Route::new()
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
