@@ -234,6 +234,7 @@ impl HistoryApi {
         &self,
         request: &Request,
         /// The nodes' names. It can be given several times; all nodes if it is not.
+        #[oai(default)]
         Query(nodes): Query<Vec<String>>,
         /// Not before this measured time; from the beginning if it is not said.
         Query(from): Query<Option<Moment>>,

@@ -10,11 +10,14 @@ mod history;
 mod limits;
 pub(crate) mod live;
 mod measurement;
+mod methods;
 mod metrics;
 mod named;
 mod network;
 mod nodes;
+mod nullable;
 mod original;
+mod paths;
 mod problem;
 mod push;
 mod query;
@@ -53,10 +56,12 @@ use self::{
     health::{HealthApi, WriteProof},
     history::HistoryApi,
     live::LiveApi,
+    methods::Methods,
     metrics::MetricsApi,
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
+    paths::Merged,
     problem::{ProblemOfPanic, problem_of},
     push::{PushApi, Pushing},
     rejects::RejectsApi,
@@ -193,7 +198,7 @@ impl Service {
             nodes, network, history, series, live, push, transports, rejects, backup, original, health, metrics,
             RootApi,
         );
-        OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))
+        OpenApiService::new(Merged(operations), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
                  an Independent Solar Energy Mesh System report them.\n\nEvery path below `/measurements` is served below \
@@ -241,7 +246,10 @@ impl Service {
         let proof = Arc::new(WriteProof::new(self.repository.clone()));
         let operations = self.operations(&proof);
         let document = Bytes::from(operations.spec());
-        let swagger_ui = Page::new(operations.swagger_ui_html());
+        let methods = Arc::new(Methods::of(&document));
+        // Without an icon a browser asks for one at a path that there is not.
+        let icon = "<head><link rel=\"icon\" href=\"data:,\">";
+        let swagger_ui = Page::new(operations.swagger_ui_html().replacen("<head>", icon, 1));
         let access = Arc::new(self.access.clone());
         let routes = Route::new()
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
@@ -256,6 +264,7 @@ impl Service {
             .before(move |request| std::future::ready(access.check_reading(request)))
             .with(CatchPanic::new().with_handler(ProblemOfPanic))
             .catch_all_error(problem_of)
+            .around(move |routes, request| methods.clone().tell(routes, request))
             .with(self.cors())
             .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
             .before(limits::check)

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{
     Tag,
     named::Named,
+    nullable::Nullable,
     problem::{OfReadingNode, Refusal, Refused},
     query,
     rendered::Rendered,
@@ -58,11 +59,11 @@ struct Column {
     /// The field's unit; empty for none.
     unit: String,
     /// The lowest value of each bucket.
-    min: Vec<Option<f64>>,
+    min: Vec<Nullable<f64>>,
     /// The average of the values of each bucket.
-    average: Vec<Option<f64>>,
+    average: Vec<Nullable<f64>>,
     /// The highest value of each bucket.
-    max: Vec<Option<f64>>,
+    max: Vec<Nullable<f64>>,
     /// How many values each bucket has.
     count: Vec<u64>,
 }
@@ -76,9 +77,9 @@ impl Example for NodeSeries {
             fields: vec![Column {
                 field: Named(Field::BatteryVoltage),
                 unit: "V".into(),
-                min: vec![Some(14.02), None],
-                average: vec![Some(14.051), None],
-                max: vec![Some(14.073), None],
+                min: vec![Nullable(Some(14.02)), Nullable(None)],
+                average: vec![Nullable(Some(14.051)), Nullable(None)],
+                max: vec![Nullable(Some(14.073)), Nullable(None)],
                 count: vec![60, 0],
             }],
         }
@@ -114,13 +115,14 @@ impl NodeSeries {
 
 impl Column {
     fn new(field: Field, buckets: &[Bucket]) -> Self {
-        let known = |bucket: &Bucket, value: f64| (bucket.count > 0).then_some(value);
+        let known = |bucket: &Bucket, value: f64| Nullable((bucket.count > 0).then_some(value));
+        // Without the noise of adding up.
+        let round = |value: f64| (value * 1e6).round() / 1e6;
         Self {
             field: Named(field),
             unit: field.unit().into(),
             min: buckets.iter().map(|bucket| known(bucket, bucket.min)).collect(),
-            // Without the noise of adding up.
-            average: buckets.iter().map(|bucket| bucket.average().map(|value| (value * 1e6).round() / 1e6)).collect(),
+            average: buckets.iter().map(|bucket| Nullable(bucket.average().map(round))).collect(),
             max: buckets.iter().map(|bucket| known(bucket, bucket.max)).collect(),
             count: buckets.iter().map(|bucket| bucket.count).collect(),
         }
@@ -189,6 +191,7 @@ impl SeriesApi {
         &self,
         request: &Request,
         /// The nodes' names. It can be given several times; all nodes if it is not.
+        #[oai(default)]
         Query(nodes): Query<Vec<String>>,
         /// The fields, separated by commas.
         #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]

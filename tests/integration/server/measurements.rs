@@ -176,7 +176,15 @@ async fn an_unknown_path_and_a_wrong_method_are_problems() {
     let problem: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     assert_eq!(problem["status"], 404);
     assert!(problem["detail"].as_str().unwrap().contains("/docs"));
-    let response = service.client.post(format!("{}/measurements/latest", service.base)).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    for (path, allowed) in [
+        ("/measurements/latest", "GET, HEAD"),
+        ("/api/measurements/Elektra-Dach/latest", "GET, HEAD"),
+        ("/api/v1/transports/http/poll", "POST"),
+        ("/docs", "GET, HEAD"),
+    ] {
+        let response = service.client.patch(format!("{}{path}", service.base)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        assert_eq!(response.headers()["allow"], allowed, "{path}");
+    }
 }
