@@ -131,6 +131,10 @@ impl NodeStates {
             stored.sort_unstable();
             let mut all = self.lock();
             let arrivals = all.entry(node.id.clone()).or_default();
+            if arrivals.is_learned {
+                // Somebody else has asked meanwhile, and more may have been heard since.
+                continue;
+            }
             let mut learned = Arrivals { is_learned: true, told: arrivals.told, ..Arrivals::default() };
             // What has been heard meanwhile need not be among the newest by measured time.
             stored.into_iter().chain(arrivals.last).for_each(|at| learned.hear(at));
