@@ -73,6 +73,9 @@ use crate::{berlin::Berlin, live::Live, push::Push, states::NodeStates, traffic:
 /// How often it is looked whether the states of nodes have changed.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(5);
 
+/// After how many days a node is inactive, unless it is set otherwise.
+const INACTIVE_AFTER_DAYS: u32 = 30;
+
 /// Groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
@@ -119,13 +122,11 @@ pub struct Service {
     pub repository: Arc<dyn Repository>,
     /// How the transports fare.
     pub monitor: Monitor,
-    /// A node whose newest measurement is older is left out of `/measurements/latest`.
-    pub hide_inactive_after_days: u32,
     /// Origins whose web pages may read the service; `*` is any.
     pub cors_origins: Vec<String>,
     /// Who may do what.
     pub access: Access,
-    /// Which nodes are heard of.
+    /// Which nodes are heard of, and which are left out of `/measurements/latest`.
     pub states: Arc<NodeStates>,
     /// What came in lately.
     pub traffic: Arc<Traffic>,
@@ -148,7 +149,7 @@ impl Service {
     pub fn new(repository: Arc<dyn Repository>, monitor: Monitor) -> Self {
         Self {
             traffic: Arc::new(Traffic::new(monitor.clone())),
-            states: Arc::new(NodeStates::new(30)),
+            states: Arc::new(NodeStates::new(INACTIVE_AFTER_DAYS)),
             following: Arc::default(),
             live: Arc::new(Live::new(256, Duration::from_secs(15))),
             push: None,
@@ -157,7 +158,6 @@ impl Service {
             http: HttpMetrics::new(),
             repository,
             monitor,
-            hide_inactive_after_days: 30,
             cors_origins: vec!["*".into()],
             access: Access::default(),
         }
@@ -165,11 +165,8 @@ impl Service {
 
     /// The operations with their document.
     fn operations(&self, proof: &Arc<WriteProof>) -> OpenApiService<impl OpenApi + use<>, ()> {
-        let original = OriginalApi {
-            repository: self.repository.clone(),
-            hide_inactive_after_days: self.hide_inactive_after_days,
-            berlin: Berlin::new(),
-        };
+        let original =
+            OriginalApi { repository: self.repository.clone(), states: self.states.clone(), berlin: Berlin::new() };
         let nodes = NodesApi { repository: self.repository.clone(), states: self.states.clone() };
         let network = NetworkApi {
             repository: self.repository.clone(),
@@ -231,7 +228,7 @@ impl Service {
 
     async fn find_changes(&self) -> Result<(), RepositoryError> {
         let nodes = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &nodes, usize::MAX).await?;
+        self.states.learn(&*self.repository, &nodes, usize::MAX).await;
         self.live.changed(&self.states.changes(&nodes, unix_now()), live::state_change);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use isems_core::unix_now;
+use isems_server::{api::Service, states::NodeStates};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -86,7 +87,7 @@ async fn a_measurement_has_exactly_the_original_names() {
 async fn hides_nodes_that_have_been_silent_for_long() {
     let service = TestService::with(
         std::sync::Arc::new(isems_core::RedbRepository::in_memory().unwrap()),
-        |service| isems_server::api::Service { hide_inactive_after_days: 2, ..service },
+        |service| Service { states: std::sync::Arc::new(NodeStates::new(2)), ..service },
         None,
     )
     .await;
