@@ -17,7 +17,7 @@ pub(crate) const CHUNK: usize = 64 << 10;
 /// How many chunks wait for a client that reads slowly.
 const CHUNKS: usize = 2;
 
-/// How many measurements are read at a time. A stream holds two pages at most, about half a megabyte, however slowly it is read.
+/// How many measurements are read at a time. A stream holds two pages at most, well below a megabyte, however slowly it is read.
 const PAGE: usize = 1000;
 
 /// How measurements are written.
