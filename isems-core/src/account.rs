@@ -28,7 +28,7 @@ pub struct TransportStatus {
     pub duplicates: u64,
     /// Lines that were rejected, by reason.
     pub rejected: RejectCounts,
-    /// How long deliveries took, from decoding until everything was durable.
+    /// How long deliveries took, from when the transport handed them in until everything was durable.
     pub deliveries: DurationHistogram,
     /// When something was last delivered, Unix seconds, UTC.
     pub last_success: Option<i64>,

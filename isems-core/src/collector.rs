@@ -86,9 +86,11 @@ impl Collector {
     }
 
     /// Tells an observer every measurement that was new, when it is durable and before its receipt is given out; never none.
+    /// There may be several, and whether transports are added before or after them does not matter.
     ///
     /// It is called by the tasks of the transports, by several at a time, so it has to be quick and must not block. What it is
-    /// told at once comes from one delivery.
+    /// told at once comes from one delivery. Of a delivery that is stopped while it is stored, as when the collector stops, it
+    /// is told nothing, though the measurements may be stored.
     #[must_use]
     pub fn observe(self, observer: impl Fn(&[Measurement]) + Send + Sync + 'static) -> Self {
         self.observers.add(observer);
@@ -140,9 +142,9 @@ async fn supervise(mut transport: Box<dyn Transport>, inbox: Inbox, mut backoff:
             }
             Ok(Err(error)) => chain(&*error),
             Err(panic) => {
-                let error = format!("panicked: {}", panic_message(&*panic));
-                error!(transport = name, error, "transport panicked");
-                error
+                let panic = panic_message(&*panic);
+                error!(transport = name, panic, "transport panicked");
+                format!("panicked: {panic}")
             }
         };
         account.set_state(TransportState::Waiting);

@@ -67,6 +67,8 @@ struct Delivery<'a> {
     /// The number of each measurement's line.
     lines: Vec<u32>,
     rejects: Vec<RejectedLine>,
+    /// When the transport handed it in.
+    started: Instant,
 }
 
 impl Inbox {
@@ -114,20 +116,22 @@ impl Inbox {
     /// reject log. So are lines beyond the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of
     /// the payload is known to be stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
+        let started = Instant::now();
         let clock = self.clock.observe(payload.received_at, &*self.repository).await?;
         let Decoded { measurements, lines, rejects, incomplete_bytes } = decode_by(&payload, clock);
         let Payload { source, received_at, ref node, .. } = payload;
-        let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects };
+        let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, started };
         self.store(delivery, incomplete_bytes).await
     }
 
-    /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those that are not [valid](Measurement::validate), or whose time is
-    /// more than ten minutes later than their arrival, are rejected.
+    /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those that are not
+    /// [valid](Measurement::validate), or whose time is more than ten minutes later than their arrival, are rejected.
     pub async fn deliver_measurements(
         &self,
         source: &str,
         mut measurements: Vec<Measurement>,
     ) -> Result<Receipt, RepositoryError> {
+        let started = Instant::now();
         let (mut lines, mut rejects) = (Vec::new(), Vec::new());
         let mut line = 0;
         let Some(received_at) = measurements.iter().map(|measurement| measurement.received_at).max() else {
@@ -144,7 +148,7 @@ impl Inbox {
             rejects.push(RejectedLine { reason: fault.reason, field: Some(fault.field), line, text });
             false
         });
-        self.store(Delivery { source, node: None, received_at, measurements, lines, rejects }, 0).await
+        self.store(Delivery { source, node: None, received_at, measurements, lines, rejects, started }, 0).await
     }
 
     /// Rejects a payload as a whole, unread: it is counted and kept in the reject log as one line.
@@ -152,7 +156,9 @@ impl Inbox {
         let Payload { source, received_at, ref node, bytes, .. } = *payload;
         let rejects = vec![RejectedLine { reason, field: None, line: 1, text: Reject::text_of(bytes) }];
         let (measurements, lines) = (Vec::new(), Vec::new());
-        self.store(Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects }, 0).await
+        let started = Instant::now();
+        let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, started };
+        self.store(delivery, 0).await
     }
 
     /// Keeps a value for the transport across restarts, such as how far a log was read.
@@ -186,7 +192,6 @@ impl Inbox {
     }
 
     async fn store(&self, mut delivery: Delivery<'_>, incomplete_bytes: usize) -> Result<Receipt, RepositoryError> {
-        let started = Instant::now();
         let by_node = delivery.measurements.iter().filter(|measurement| measurement.time_source == TimeSource::Node);
         if let Some(newest) = by_node.map(|measurement| measurement.timestamp).max() {
             self.clock.hear(delivery.received_at, newest);
@@ -202,27 +207,23 @@ impl Inbox {
             taken.spend(outcome.stored());
             receipt.stored = outcome.stored();
             receipt.duplicates = outcome.duplicates();
-            self.reject_conflicts(&delivery, &outcome, &mut receipt).await?;
+            let conflicts = self.reject_conflicts(&delivery, &outcome, &mut receipt);
+            // First: what follows can fail, and what is stored is not new when it is delivered again.
             self.tell_observers(delivery.measurements, &outcome);
+            if !conflicts.is_empty() {
+                self.repository.store(Batch { rejects: conflicts, ..Batch::default() }).await?;
+            }
         }
-        self.account.add(&receipt, started.elapsed());
+        self.account.add(&receipt, delivery.started.elapsed());
         Ok(receipt)
     }
 
-    async fn reject_conflicts(
-        &self,
-        delivery: &Delivery<'_>,
-        outcome: &Stored,
-        receipt: &mut Receipt,
-    ) -> Result<(), RepositoryError> {
+    /// Counts and tells conflicts in the receipt, and returns those that are to be kept in the reject log.
+    fn reject_conflicts(&self, delivery: &Delivery<'_>, outcome: &Stored, receipt: &mut Receipt) -> Vec<Reject> {
         let lines = delivery.measurements.iter().zip(&delivery.lines).zip(&outcome.outcomes);
         let conflicts = lines.filter(|(_, outcome)| **outcome == Outcome::Conflict);
         let conflicts = conflicts.map(|((measurement, line), _)| refused(measurement, *line, RejectReason::Conflict));
-        let rejects = self.reject_lines(delivery, conflicts.collect(), receipt);
-        if !rejects.is_empty() {
-            self.repository.store(Batch { rejects, ..Batch::default() }).await?;
-        }
-        Ok(())
+        self.reject_lines(delivery, conflicts.collect(), receipt)
     }
 
     fn tell_observers(&self, mut measurements: Vec<Measurement>, outcome: &Stored) {
@@ -277,12 +278,11 @@ impl Inbox {
         if !verdicts.is_empty() {
             let lines = mem::take(&mut delivery.measurements).into_iter().zip(mem::take(&mut delivery.lines));
             for (measurement, line) in lines {
-                match verdicts.get(&measurement.node_id) {
-                    Some(reason) => delivery.rejects.push(refused(&measurement, line, *reason)),
-                    None => {
-                        delivery.measurements.push(measurement);
-                        delivery.lines.push(line);
-                    }
+                if let Some(reason) = verdicts.get(&measurement.node_id) {
+                    delivery.rejects.push(refused(&measurement, line, *reason));
+                } else {
+                    delivery.measurements.push(measurement);
+                    delivery.lines.push(line);
                 }
             }
             delivery.rejects.sort_by_key(|reject| reject.line);

@@ -74,15 +74,18 @@ pub struct SeriesQuery {
 pub enum Buckets {
     /// At most this many, at least 1, of an interval that [`SeriesQuery::interval`] chooses.
     AtMost(usize),
-    /// Of this interval, seconds, at least 1. There are as many as cover the range and the node's measurements; the caller sees to
-    /// it that these are not too many.
+    /// Of this interval, seconds, at least 1. There are as many as cover the range and the node's measurements; the caller
+    /// sees to it that these are not too many: each takes 32 bytes a field, and ten years have 315 million seconds.
     Wide(i64),
 }
 
 impl SeriesQuery {
     /// How wide the buckets are that cover a range, seconds: the shortest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 and 30 seconds or
-    /// minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which as many are enough as there may be; or the one that the query names. Of the range
-    /// counts what a measurement can have as its time.
+    /// minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which as many are enough as there may be; or the one
+    /// that the query names. Of the range counts what a measurement can have as its time.
+    ///
+    /// For several nodes in one chart: choose the interval for the range of all of them, and ask for [`Buckets::Wide`] of it.
+    /// Buckets begin at multiples of it since the epoch, so those of all nodes fit.
     pub fn interval(&self, from: i64, to: i64) -> i64 {
         let points = match self.buckets {
             Buckets::AtMost(points) => i64::try_from(points.max(1)).unwrap_or(i64::MAX),

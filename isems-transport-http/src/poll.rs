@@ -166,11 +166,13 @@ fn validators(answer: &Answer) -> Validators {
     Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
 }
 
-/// Adds what became of a further payload.
+/// Adds what became of a further payload. Each line has its number in the payload that it came with.
 pub(crate) fn add(total: &mut Receipt, receipt: &Receipt) {
     total.received += receipt.received;
     total.stored += receipt.stored;
     total.duplicates += receipt.duplicates;
     total.rejected.merge(&receipt.rejected);
+    let room = Receipt::REJECTS_TOLD - total.rejects.len();
+    total.rejects.extend(receipt.rejects.iter().take(room).cloned());
     total.incomplete_bytes = receipt.incomplete_bytes;
 }

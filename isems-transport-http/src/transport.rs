@@ -44,7 +44,8 @@ pub struct PollTrigger {
 
 impl PollTrigger {
     /// Lets every target be polled now, and returns how many there are. A target that is being polled is polled once more after
-    /// that; one that waits to be tried again is tried. Their intervals begin anew.
+    /// that, however often this is called meanwhile; one that waits to be tried again is tried, and counts as tried. Their
+    /// intervals begin anew. A transport that does not run polls nothing; it polls everything when it starts.
     pub fn poll_now(&self) -> usize {
         self.requests.send_replace(());
         self.targets

@@ -69,12 +69,11 @@ fn settle_unset_clocks(decoded: &mut Decoded, mut unset: Vec<(usize, RejectedLin
     let mut unset = unset.into_iter().peekable();
     let measurements = mem::take(&mut decoded.measurements).into_iter().zip(mem::take(&mut decoded.lines));
     for (index, (measurement, line)) in measurements.enumerate() {
-        match unset.next_if(|(at, _)| *at == index) {
-            Some((_, rejected)) => decoded.rejects.push(rejected),
-            None => {
-                decoded.measurements.push(measurement);
-                decoded.lines.push(line);
-            }
+        if let Some((_, rejected)) = unset.next_if(|(at, _)| *at == index) {
+            decoded.rejects.push(rejected);
+        } else {
+            decoded.measurements.push(measurement);
+            decoded.lines.push(line);
         }
     }
     decoded.rejects.sort_by_key(|reject| reject.line);

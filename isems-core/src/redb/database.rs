@@ -141,6 +141,11 @@ impl OpenDatabase {
         Ok(this)
     }
 
+    /// Whether it is gone when it is closed.
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.opener.is_none()
+    }
+
     pub(super) fn begin_read(&self) -> Result<ReadTransaction, Failure> {
         let mut state = self.state();
         while !state.is_usable() && state.is_writing {

@@ -162,7 +162,8 @@ impl RedbRepository {
         self.blocking("copy", move |database| backup::backup(database, &path)).await
     }
 
-    /// How long it took to make what was written durable, since the file was opened.
+    /// How long the commits of all that was written took, each with its flush to the disk, since this was opened. Those that
+    /// failed are not among them.
     pub fn commits(&self) -> DurationHistogram {
         *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,8 +173,11 @@ impl RedbRepository {
         &self.path
     }
 
-    /// How large the file is. `None` where there is none, or it cannot be told.
+    /// How large the file is. `None` in memory, or where it cannot be told. Cost: asking the file system, which blocks.
     pub fn file_bytes(&self) -> Option<u64> {
+        if self.database.is_in_memory() {
+            return None;
+        }
         fs::metadata(&self.path).ok().map(|metadata| metadata.len())
     }
 

@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use isems_core::{
-    Backoff, BoxError, Collector, Inbox, Monitor, Payload, RedbRepository, RejectReason, Repository, RepositoryError,
-    Transport, TransportState, TransportStatus, async_trait,
-    testing::{FailingRepository, SAMPLE_LINE_19, drive, drive_into},
+    Backoff, Batch, BoxError, Collector, Inbox, Monitor, Payload, RedbRepository, RejectReason, Repository,
+    RepositoryError, Stored, Transport, TransportState, TransportStatus, async_trait,
+    testing::{FailingRepository, HookedRepository, SAMPLE_LINE_19, StoreHook, drive, drive_into},
 };
 use tokio::{sync::oneshot, time};
 
@@ -359,9 +360,50 @@ async fn observers_are_told_what_is_new_when_it_is_durable() {
     let collector = Collector::new(repository.clone()).transport(source);
     let collector = collector.observe(move |new| observer.lock().expect("it is sound").push(new.to_vec()));
     collector.run(future::pending()).await;
-    let told = told.lock().expect("it is sound");
+    let told = std::mem::take(&mut *told.lock().expect("it is sound"));
     let names: Vec<Vec<&str>> =
         told.iter().map(|new| new.iter().map(|measurement| measurement.node_id.as_str()).collect()).collect();
     assert_eq!(names, [vec!["Hut", "Elektra-Dach"], vec!["Barn"]]);
     assert_eq!(repository.nodes().await.expect("it can be read").len(), 3);
+}
+
+/// Stores measurements, and has no room for rejects alone.
+struct NoRoomForRejects;
+
+#[async_trait]
+impl StoreHook for NoRoomForRejects {
+    async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
+        if batch.measurements.is_empty() {
+            return Err(RepositoryError::Storage { action: "write", source: "a failure for the test".into() });
+        }
+        repository.store(batch).await
+    }
+}
+
+#[tokio::test]
+async fn every_observer_is_told_what_is_stored_though_its_conflicts_cannot_be_logged() {
+    let repository = repository();
+    let hooked = Arc::new(HookedRepository::over(repository.clone(), NoRoomForRejects));
+    let lines = format!("{SAMPLE_LINE_19}\n{}\n", line_with(9, "3"));
+    let source = acting("source", move |_, inbox| {
+        let lines = lines.clone();
+        async move {
+            assert!(deliver(&inbox, &lines).await.is_err(), "the conflict cannot be logged");
+            Ok(())
+        }
+    });
+    let told = Arc::new(AtomicUsize::new(0));
+    let observer = || {
+        let (repository, told) = (repository.clone(), told.clone());
+        move |new: &[_]| {
+            let stored = repository.nodes().now_or_never().expect("they are in memory");
+            assert_eq!(stored.expect("they can be read").len(), 1, "it is stored before it is told");
+            told.fetch_add(new.len(), Ordering::SeqCst);
+        }
+    };
+    let collector = Collector::new(hooked).observe(observer()).transport(source).observe(observer());
+    let monitor = collector.monitor();
+    collector.run(future::pending()).await;
+    assert_eq!(statuses(&monitor), [("source".into(), TransportState::Ended)]);
+    assert_eq!(told.load(Ordering::SeqCst), 2);
 }

@@ -60,7 +60,7 @@ enum Step {
         node: usize,
         from: i64,
         to: i64,
-        points: usize,
+        buckets: Buckets,
     },
 }
 
@@ -92,6 +92,9 @@ fn run() -> impl Strategy<Value = Run> {
 fn step() -> impl Strategy<Value = Step> {
     let limit = prop_oneof![0..5_usize, Just(1000), Just(usize::MAX)];
     let order = select(&[Order::OldestFirst, Order::NewestFirst][..]);
+    // Also intervals that divide neither a day nor a week.
+    let interval = prop_oneof![select(&[3600, 86_400, WEEK, i64::MAX][..]), 601..2 * WEEK];
+    let buckets = prop_oneof![(1..50_usize).prop_map(Buckets::AtMost), interval.prop_map(Buckets::Wide)];
     prop_oneof![
         4 => vec(run(), 1..4).prop_map(Step::Store),
         2 => vec(run(), 1..4).prop_map(Step::Import),
@@ -101,8 +104,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..NODES.len(), range(), order, limit).prop_map(|(node, (from, to), order, limit)| Step::Ask {
             node, from, to, order, limit
         }),
-        2 => (0..NODES.len(), range(), 1..50_usize).prop_map(|(node, (from, to), points)| Step::Chart {
-            node, from, to, points
+        2 => (0..NODES.len(), range(), buckets).prop_map(|(node, (from, to), buckets)| Step::Chart {
+            node, from, to, buckets
         }),
     ]
 }
@@ -308,17 +311,20 @@ impl Subject {
                 let found: Vec<_> = pages(&self.repository, query).try_collect().await.expect("it can be read");
                 assert_exact(&found.concat(), &expected);
             }
-            Step::Chart { node, from, to, points } => {
-                let fields = Field::ALL.into_iter().skip(points % 3).collect();
-                let query = SeriesQuery {
-                    node: node_id(NODES[*node]),
-                    fields,
-                    from: *from,
-                    to: *to,
-                    buckets: Buckets::AtMost(*points),
+            Step::Chart { node, from, to, buckets } => {
+                let (skipped, most) = match buckets {
+                    Buckets::AtMost(points) => (points % 3, *points),
+                    Buckets::Wide(interval) => ((interval % 3) as usize, usize::MAX),
                 };
+                let fields = Field::ALL.into_iter().skip(skipped).collect();
+                let query =
+                    SeriesQuery { node: node_id(NODES[*node]), fields, from: *from, to: *to, buckets: *buckets };
                 let found = self.repository.series(&query).await.expect("it can be read");
-                assert!(found.fields.iter().all(|(_, buckets)| buckets.len() <= *points));
+                assert!(found.fields.iter().all(|(_, buckets)| buckets.len() <= most));
+                assert_eq!(found.start % found.interval, 0, "buckets begin at multiples of the interval");
+                if let Buckets::Wide(interval) = buckets {
+                    assert_eq!(found.interval, *interval);
+                }
                 assert_same_series(&found, &self.model.series(&query, *node));
             }
         }

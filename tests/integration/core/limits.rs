@@ -106,6 +106,10 @@ async fn of_a_payload_only_the_lines_of_the_node_beyond_the_limit_are_refused() 
     let limited: Vec<_> = rejects.iter().filter(|reject| reject.reason == RejectReason::RateLimited).collect();
     assert_eq!(limited.len(), 3);
     assert!(limited.iter().all(|reject| reject.node.as_deref() == Some("Wild") && reject.text.starts_with("Wild;")));
+    assert_eq!(limited.iter().map(|reject| reject.line).collect::<Vec<_>>(), [3, 2, 1]);
+    let told: Vec<_> = receipt.rejects.iter().map(|reject| (reject.line, reject.reason)).collect();
+    let limited = RejectReason::RateLimited;
+    assert_eq!(told, [(1, limited), (2, limited), (3, limited), (4, RejectReason::FieldCount)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +130,10 @@ async fn a_stranger_who_makes_up_nodes_runs_into_a_limit_and_known_nodes_go_on()
     assert_eq!(deliver(&inbox, &barn).await.stored, 1, "a refused node is taken when it comes again");
     let everyone: String = (0..10).map(|number| lines(&format!("Late {number}"), [0])).collect();
     advance(Duration::from_hours(100)).await;
-    assert_eq!(deliver(&inbox, &everyone).await.stored, 1, "there are as many nodes as there may be");
+    let receipt = deliver(&inbox, &everyone).await;
+    assert_eq!(receipt.stored, 1, "there are as many nodes as there may be");
+    let told = receipt.rejects.iter().map(|reject| (reject.line, reject.reason));
+    assert!(told.eq((2..=10).map(|line| (line, RejectReason::TooManyNodes))), "{:?}", receipt.rejects);
     advance(Duration::from_hours(100)).await;
     assert_eq!(deliver(&inbox, &everyone).await.duplicates, 1);
     assert_eq!(known(&*repository).await.len(), 5);

@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use isems_core::{
-    Batch, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectQuery, RejectReason,
-    Repository, RepositoryError,
+    Batch, DurationHistogram, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectQuery,
+    RejectReason, Repository, RepositoryError,
     simulation::Fleet,
     testing::{SAMPLE_TIME, sample_measurement},
 };
 use redb::{Database, TableDefinition};
+use tempfile::TempDir;
 
 use super::{all_of, node_id};
 
@@ -283,4 +284,40 @@ async fn an_import_adds_a_little_to_many_weeks() {
     assert_eq!(all_of(&repository, "Hut").await, weeks(0..4_001).measurements);
     let checked = repository.check().await.expect("it can be read");
     assert_eq!((checked.measurements, checked.damages.len()), (120_030, 0));
+}
+
+#[tokio::test]
+async fn commits_and_the_size_of_the_file_are_told() {
+    let folder = TempDir::new().expect("a folder");
+    let in_file = RedbRepository::open(folder.path().join("isems.redb")).expect("the file can be opened");
+    let in_memory = RedbRepository::in_memory().expect("memory suffices");
+    for repository in [&in_file, &in_memory] {
+        assert_eq!(repository.commits().count(), 0);
+        for minute in 0..3 {
+            let measurement = sample_measurement("Hut", SAMPLE_TIME + 60 * minute);
+            repository.store(batch(vec![measurement])).await.expect("it is stored");
+        }
+        repository.delete(&node_id("Hut"), SAMPLE_TIME, SAMPLE_TIME + 1).await.expect("it is deleted");
+        let commits = repository.commits();
+        assert_eq!(commits.count(), 4, "whatever is written is a commit");
+        assert_eq!(commits.counts().len(), DurationHistogram::BOUNDS.len() + 1);
+        assert!(commits.sum() > 0.0);
+    }
+    let length = std::fs::metadata(folder.path().join("isems.redb")).expect("there is a file").len();
+    assert_eq!(in_file.file_bytes(), Some(length));
+    assert_eq!(in_memory.file_bytes(), None);
+}
+
+#[test]
+fn durations_are_counted_in_the_first_bucket_that_holds_them() {
+    let mut histogram = DurationHistogram::default();
+    for millis in [0, 1, 2, 1000, 60_000, 60_001] {
+        histogram.add(Duration::from_millis(millis));
+    }
+    let bounds = DurationHistogram::BOUNDS.into_iter().chain([f64::INFINITY]);
+    let found: Vec<_> = bounds.zip(histogram.counts().iter().copied()).filter(|(_, count)| *count > 0).collect();
+    assert_eq!(found, [(0.001, 2), (0.0025, 1), (1.0, 1), (60.0, 1), (f64::INFINITY, 1)]);
+    assert_eq!(histogram.count(), 6);
+    assert!((histogram.sum() - 121.004).abs() < 1e-9);
+    assert!(DurationHistogram::BOUNDS.is_sorted());
 }

@@ -235,6 +235,7 @@ async fn a_flood_of_nonsense_is_counted_and_a_part_of_it_kept() {
     let receipt = result.expect("a log of a kind");
     assert_eq!((receipt.received, receipt.stored), (5001, 1));
     assert_eq!(receipt.rejected.of(RejectReason::FieldCount), 5000);
+    assert!(receipt.rejects.iter().map(|reject| reject.line).eq(1..=100), "the receipt tells the first ones");
     let rejects = station
         .repository
         .rejects(&RejectQuery::newest(usize::MAX))

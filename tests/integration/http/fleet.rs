@@ -4,8 +4,9 @@ use std::{
     future,
     path::Path,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+        mpsc,
     },
     time::Duration,
 };
@@ -195,5 +196,45 @@ async fn every_target_is_polled_at_once_when_that_is_asked_for() {
         until("it is polled again", async || minutes(&repository, "Dach").await.len() == more as usize).await;
     }
     drop(stop);
+    running.await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_target_that_is_being_polled_is_polled_once_more_afterwards() {
+    let (arrived, under_way) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
+    let (answer, may_answer) = mpsc::channel::<()>();
+    let may_answer = Mutex::new(may_answer);
+    let (counter, busy) = (arrived.clone(), under_way.clone());
+    let server = WebServer::start(move |_| {
+        let number = counter.fetch_add(1, Relaxed) + 1;
+        let others = busy.fetch_add(1, Relaxed);
+        // In the end the test has gone, and nobody waits for an answer.
+        let _ = may_answer.lock().expect("no test has panicked here").recv();
+        busy.fetch_sub(1, Relaxed);
+        // A poll beside another one has no log to give, so its lines would be missed.
+        let log = if others == 0 { lines("Dach", 0..number) } else { String::new() };
+        Reply::http("200 OK", &[], log)
+    })
+    .await;
+    let targets = targets_of(std::slice::from_ref(&server)).collect();
+    let config = HttpConfig { targets, interval: Duration::from_hours(1), ..HttpConfig::default() };
+    let repository = Arc::new(RedbRepository::in_memory().expect("a repository in memory"));
+    let transport = HttpTransport::new(config).expect("a valid configuration");
+    let trigger = transport.trigger();
+    assert_eq!(trigger.poll_now(), 1, "it does not run yet");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let collector = Collector::new(repository.clone()).transport(transport);
+    let running = tokio::spawn(collector.run(async { drop(stopped.await) }));
+    for number in 1..4 {
+        until("it is polled", async || arrived.load(Relaxed) == number).await;
+        for _ in 0..3 {
+            trigger.clone().poll_now();
+        }
+        assert_eq!(under_way.load(Relaxed), 1);
+        answer.send(()).expect("the server waits");
+        until("its answer is stored", async || minutes(&repository, "Dach").await.len() == number as usize).await;
+    }
+    drop(stop);
+    drop(answer);
     running.await.expect("it stops");
 }
