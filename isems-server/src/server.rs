@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::{
     api::{Access, Service},
     fleet::{Fleet, RunningFleet},
+    live::{Live, LiveOptions},
     maintenance::Control,
     serve::{ConnectionLimits, serve},
     settings::{PollArguments, ServeArguments, ServiceArguments},
@@ -76,7 +77,13 @@ impl Server {
         } else {
             collector = with_transports(collector, collect, service)?;
         }
+        // Listening must not take the places of those who ask.
+        let subscribers = (limits.connections / 2).max(1);
+        let live = Arc::new(Live::new(LiveOptions { subscribers, ..LiveOptions::default() }));
+        let telling = live.clone();
+        let collector = collector.observe(move |measurements| telling.stored(measurements));
         let service = Service {
+            live,
             hide_inactive_after_days: service.hide_inactive_after_days,
             cors_origins: service.cors_origins.clone(),
             access,
@@ -106,6 +113,7 @@ impl Server {
         let address = listener.local_addr()?;
         info!("serving on {scheme}://{address}/ (documentation: {scheme}://{address}/docs)");
         warn_of_exposure(address, &service.access, certificate.is_some());
+        let live = service.live.clone();
         let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let http = serve(listener, acceptor, service.endpoint(), limits, when_stopped());
         let http = async {
@@ -127,6 +135,7 @@ impl Server {
             stop.await;
             info!("stopping");
             stopping.send_replace(true);
+            live.close();
         };
         let (http, fleet, (), (), ()) =
             tokio::join!(http, fleet, collector.run(when_stopped()), control.run(when_stopped()), stop);

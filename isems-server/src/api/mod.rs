@@ -6,6 +6,7 @@ mod compression;
 mod health;
 mod history;
 mod limits;
+mod live;
 mod measurement;
 mod named;
 mod network;
@@ -39,6 +40,7 @@ use self::{
     compression::Gzip,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
+    live::LiveApi,
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
@@ -47,7 +49,7 @@ use self::{
     series::SeriesApi,
     transports::TransportsApi,
 };
-use crate::{berlin::Berlin, states::NodeStates, traffic::Traffic};
+use crate::{berlin::Berlin, live::Live, states::NodeStates, traffic::Traffic};
 
 /// Groups of operations in the document.
 #[derive(Tags)]
@@ -56,6 +58,8 @@ enum Tag {
     Nodes,
     /// What the nodes measured: pages, files and charts.
     Measurements,
+    /// What comes in, as it comes.
+    Live,
     /// What the nodes measured, as the original collector gave it: for programs that were written for it.
     Original,
     /// For those who run the server; needs a token.
@@ -103,6 +107,8 @@ pub struct Service {
     pub traffic: Arc<Traffic>,
     /// What the transports follow.
     pub following: Arc<Following>,
+    /// What subscribers are told.
+    pub live: Arc<Live>,
 }
 
 impl Service {
@@ -112,6 +118,7 @@ impl Service {
             traffic: Arc::new(Traffic::new(monitor.clone())),
             states: Arc::new(NodeStates::new(30)),
             following: Arc::default(),
+            live: Arc::default(),
             repository,
             monitor,
             hide_inactive_after_days: 30,
@@ -137,9 +144,10 @@ impl Service {
         let transports = TransportsApi { monitor: self.monitor.clone(), following: self.following.clone() };
         let history = HistoryApi { repository: self.repository.clone() };
         let series = SeriesApi { repository: self.repository.clone() };
+        let live = LiveApi { live: self.live.clone() };
         let rejects = RejectsApi { repository: self.repository.clone() };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
-        let operations = (nodes, network, history, series, transports, original, rejects, health, RootApi);
+        let operations = (nodes, network, history, series, live, transports, original, rejects, health, RootApi);
         OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \

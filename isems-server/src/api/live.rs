@@ -1,0 +1,123 @@
+//! What has just been stored, as it comes.
+
+use std::sync::Arc;
+
+use poem::{
+    Body, Request, Response,
+    http::{StatusCode, header},
+};
+use poem_openapi::{
+    OpenApi,
+    param::{Header, Query},
+    registry::{MetaMediaType, MetaSchema, MetaSchemaRef, Registry},
+};
+
+use super::{
+    Tag,
+    answer::{Answer, Described, content},
+    problem::{FORBIDDEN, INVALID, Problems, Refusal, Refused, UNAUTHORIZED},
+    query,
+};
+use crate::live::Live;
+
+/// Events as they are sent.
+const EXAMPLE: &str = r#"retry: 5000
+id: 5f1d7a84c0ffee42-16
+
+id: 5f1d7a84c0ffee42-17
+event: measurement
+data: {"nodeId":"Elektra-Dach","timestamp":"2018-06-30T13:16:15Z","timeSource":"node","receivedAt":"2018-06-30T13:16:20Z","isemsRevision":"1","openMPPTFirmwareVersion":"ATmega8_A_1","timeToShutdown":711.0,"isPowerSaveMode":0,"openCircuitVoltage":18.614,"mppVoltage":18.614,"batteryVoltage":14.073,"batteryChargeEstimate":100.0,"batteryHealthEstimate":100.0,"batteryTemperature":28.0,"lowVoltageDisconnectVoltage":11.67,"temperatureCorrectedVoltage":14.086,"rateBatteryCapacity":7.0,"ratedSolarModuleCapacity":20.0,"latitude":52.507309,"longitude":13.458635,"status":"0x300"}
+
+id: 5f1d7a84c0ffee42-18
+event: state
+data: {"nodeId":"Elektra-Dach","state":"silent","previous":"active","at":"2018-06-30T14:01:21Z"}
+
+: heartbeat
+id: 5f1d7a84c0ffee42-18
+
+"#;
+
+/// What the document says of the events.
+enum Events {}
+
+impl Described for Events {
+    const DESCRIPTION: &'static str = "The events, as they come. The answer does not end by itself.";
+    const HEADERS: &'static [(&'static str, &'static str)] = &[
+        ("Cache-Control", "`no-store`: nobody keeps it."),
+        ("X-Accel-Buffering", "`no`: tells a proxy like nginx to pass each event on at once."),
+    ];
+
+    fn content() -> Vec<MetaMediaType> {
+        let schema = MetaSchema {
+            description: Some("Server-Sent Events. The data of `measurement` is a Measurement."),
+            example: Some(EXAMPLE.into()),
+            ..MetaSchema::new("string")
+        };
+        vec![content("text/event-stream", MetaSchemaRef::Inline(Box::new(schema)))]
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// The problems of listening.
+enum OfListening {}
+
+impl Problems for OfListening {
+    const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, FULL];
+}
+
+const FULL: (u16, &str) = (503, "As many clients listen as may; `Retry-After` says when to try again.");
+
+/// Live events.
+pub(crate) struct LiveApi {
+    pub(crate) live: Arc<Live>,
+}
+
+#[OpenApi(tag = "Tag::Live")]
+impl LiveApi {
+    /// What is stored, as it comes
+    ///
+    /// Server-Sent Events that go on until one side ends them; *Try it out* may wait for ever, so use
+    /// `curl -N http://HOST/api/v1/live`, or `new EventSource(...)` in a web page. Events of a moment come together, about five
+    /// times a second.
+    ///
+    /// * `measurement`: one that is new and stored; its data is a Measurement. A node that is polled brings many at once, and
+    ///   what comes late comes late here, too.
+    /// * `state`: a node has become `active`, `silent` or `inactive`; its data has `nodeId`, `state`, `previous` and `at`.
+    /// * `gap`: events are missing here; its data has a `reason` (`otherRun`: the server has been started anew, `tooOld`: there
+    ///   were more than are kept) and a `detail`. All that is kept follows, the newest 8192 events at most. Fetch the rest from
+    ///   `/api/v1/measurements?from=TIME`.
+    ///
+    /// A comment comes when there is nothing for 15 seconds. Whoever was cut off goes on after the last event with
+    /// `Last-Event-ID`, as an `EventSource` does by itself. A client that reads too slowly is cut off.
+    ///
+    /// Where reading needs a token, it goes into the header `Authorization`, which an `EventSource` cannot send: use a client
+    /// over `fetch` there.
+    #[oai(path = "/api/v1/live", method = "get", operation_id = "live")]
+    #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
+    async fn live(
+        &self,
+        request: &Request,
+        /// Only events of these nodes, which need not exist yet. It can be given several times; all nodes if it is not.
+        Query(nodes): Query<Vec<String>>,
+        /// Goes on after the event with this id, for clients that cannot send the header.
+        #[oai(name = "lastEventId")]
+        Query(last_event_id): Query<Option<String>>,
+        /// Goes on after the event with this id. Goes before `lastEventId`.
+        #[oai(name = "Last-Event-ID")]
+        Header(last_event_id_header): Header<Option<String>>,
+    ) -> Result<Answer<Events>, Refused<OfListening>> {
+        query::only_or_repeated(request, &["lastEventId"], &["nodes"])?;
+        let id = last_event_id_header.or(last_event_id).filter(|id| !id.is_empty());
+        let events = self.live.subscribe(nodes, id.as_deref()).ok_or_else(|| {
+            let detail = "as many clients listen as may; try again later, or ask /api/v1/measurements now and then";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        })?;
+        let response = Response::builder()
+            .content_type("text/event-stream")
+            .header(header::CACHE_CONTROL, "no-store")
+            .header("X-Accel-Buffering", "no")
+            .body(Body::from_bytes_stream(events));
+        Ok(Answer::new(response))
+    }
+}
