@@ -51,12 +51,7 @@ pub struct LiveOptions {
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self {
-            kept: 8192,
-            subscribers: 256,
-            pause: Duration::from_millis(200),
-            heartbeat: Duration::from_secs(15),
-        }
+        Self { kept: 8192, subscribers: 256, pause: Duration::from_millis(200), heartbeat: Duration::from_secs(15) }
     }
 }
 
@@ -225,7 +220,10 @@ impl Live {
             let event = Event { number: ring.newest, what, text: OnceLock::new() };
             ring.events.push_back(Arc::new(event));
         }
-        self.newest.send_modify(|newest| newest.number = ring.newest);
+        let number = ring.newest;
+        drop(ring);
+        // Others may have added more meanwhile.
+        self.newest.send_modify(|newest| newest.number = newest.number.max(number));
     }
 
     /// Ends all subscriptions, now and from now on.
@@ -233,7 +231,7 @@ impl Live {
         self.newest.send_modify(|newest| newest.is_closed = true);
     }
 
-    /// How many subscribers have been dropped so far because they read too slowly.
+    /// How many subscribers have ended so far with events unsent that were not kept any more: they read too slowly.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -326,10 +324,8 @@ impl Subscriber {
             return Ok(Some(vec![opening]));
         }
         // What was lost before this call was lost because it came late; what is lost while it waits is not the reader's fault.
-        if self.cursor < self.live.lock().horizon() {
-            self.live.dropped.fetch_add(1, Ordering::Relaxed);
-            debug!("a subscriber of live events reads too slowly, and is dropped");
-            return Err(io::Error::other("read too slowly for live events"));
+        if self.is_late() {
+            return Err(io::Error::other("live events are read too slowly"));
         }
         loop {
             if !self.has_more {
@@ -353,6 +349,11 @@ impl Subscriber {
                 return Ok(Some(chunks));
             }
         }
+    }
+
+    /// Whether its next event is not kept any more.
+    fn is_late(&self) -> bool {
+        self.cursor < self.live.lock().horizon()
     }
 
     /// What is new for this subscriber, as far as it is sent at once.
@@ -380,5 +381,15 @@ impl Subscriber {
         }
         chunks.extend(events.iter().map(|event| event.text(&self.live.run)));
         chunks
+    }
+}
+
+impl Drop for Subscriber {
+    /// One that reads nothing at all is not asked again: its connection is given up.
+    fn drop(&mut self) {
+        if self.is_late() {
+            self.live.dropped.fetch_add(1, Ordering::Relaxed);
+            debug!("a subscriber of live events read too slowly, and is dropped");
+        }
     }
 }
