@@ -84,7 +84,7 @@ impl Ring {
 #[derive(Clone, Copy, Default)]
 struct Newest {
     number: u64,
-    is_closed: bool,
+    has_ended: bool,
 }
 
 struct Event {
@@ -202,9 +202,9 @@ impl Live {
         self.add(measurements.iter().map(|measurement| What::Measurement(measurement.clone())));
     }
 
-    /// Tells of a node whose state has changed. It waits for no subscriber.
-    pub fn state_changed(&self, change: &StateChange) {
-        self.add([What::State(change.clone())].into_iter());
+    /// Tells of nodes whose states have changed. It waits for no subscriber.
+    pub fn changed(&self, changes: &[StateChange]) {
+        self.add(changes.iter().map(|change| What::State(change.clone())));
     }
 
     fn add(&self, events: impl ExactSizeIterator<Item = What>) {
@@ -227,8 +227,13 @@ impl Live {
     }
 
     /// Ends all subscriptions, now and from now on.
-    pub fn close(&self) {
-        self.newest.send_modify(|newest| newest.is_closed = true);
+    pub fn end(&self) {
+        self.newest.send_modify(|newest| newest.has_ended = true);
+    }
+
+    /// How many listen.
+    pub fn subscribers(&self) -> usize {
+        self.options.subscribers - self.seats.available_permits()
     }
 
     /// How many subscribers have ended so far with events unsent that were not kept any more: they read too slowly.
@@ -239,7 +244,7 @@ impl Live {
     /// The events of some nodes, or of all where none is named, from now on or after the one with an id. `None` when there are
     /// as many subscribers as may be.
     ///
-    /// The stream ends when [`Live::close`] is called, and with an error when it is read so slowly that its next event is not
+    /// The stream ends when [`Live::end`] is called, and with an error when it is read so slowly that its next event is not
     /// kept any more.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
@@ -333,9 +338,9 @@ impl Subscriber {
             }
             let due = self.written + self.live.options.heartbeat;
             let cursor = self.cursor;
-            let news = self.newest.wait_for(|newest| newest.is_closed || newest.number > cursor);
+            let news = self.newest.wait_for(|newest| newest.has_ended || newest.number > cursor);
             if let Ok(newest) = time::timeout_at(due, news).await
-                && newest.map_or(true, |newest| newest.is_closed)
+                && newest.map_or(true, |newest| newest.has_ended)
             {
                 return Ok(None);
             }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, Retention, unix_now};
+use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, Retention, Transport, unix_now};
 use isems_transport_http::{HttpConfig, HttpTransport, Target};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use tempfile::TempDir;
@@ -10,12 +10,14 @@ use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 
 use crate::{
-    api::{Access, Service},
+    api::{Access, Following, Service},
     fleet::{Fleet, RunningFleet},
     live::{Live, LiveOptions},
     maintenance::Control,
+    push::PushTransport,
     serve::{ConnectionLimits, serve},
     settings::{PollArguments, ServeArguments, ServiceArguments},
+    states::NodeStates,
     tls::Certificate,
 };
 
@@ -68,27 +70,37 @@ impl Server {
         info!(path = %path.display(), nodes = repository.nodes().await?.len(), "database is open");
         let control = Control::listen(&path, repository.clone());
         let mut collector = Collector::new(repository.clone()).limits(&collect.limits.limits());
+        let mut following = Following::default();
         let mut fleet = None;
         if let Some(nodes) = demo {
             let running = simulated_fleet(*nodes).await?;
             let targets = running.targets().iter().map(|target| target.parse()).collect::<Result<_, _>>()?;
-            collector = collector.transport(http(targets, DEMO_INTERVAL)?);
+            collector = collector.transport(http(targets, DEMO_INTERVAL, &mut following)?);
             fleet = Some(running);
         } else {
-            collector = with_transports(collector, collect, service)?;
+            collector = with_transports(collector, collect, service, &mut following)?;
         }
-        // Listening must not take the places of those who ask.
+        let mut push = None;
+        if access.may_push() {
+            let (transport, handle) = PushTransport::new();
+            collector = collector.transport(transport);
+            push = Some(handle);
+        }
+        // Those who listen must not take all connections.
         let subscribers = (limits.connections / 2).max(1);
-        let live = Arc::new(Live::new(LiveOptions { subscribers, ..LiveOptions::default() }));
-        let telling = live.clone();
-        let collector = collector.observe(move |measurements| telling.stored(measurements));
         let service = Service {
-            live,
             hide_inactive_after_days: service.hide_inactive_after_days,
             cors_origins: service.cors_origins.clone(),
             access,
+            states: Arc::new(NodeStates::new(service.hide_inactive_after_days)),
+            following: Arc::new(following),
+            live: Arc::new(Live::new(LiveOptions { subscribers, ..LiveOptions::default() })),
+            push,
+            database: Some(repository.clone()),
             ..Service::new(repository, collector.monitor())
         };
+        let observer = service.clone();
+        let collector = collector.observe(move |new| observer.hear(new));
         Ok(Self { service, collector, listener, limits, certificate, fleet, control, _temporary: temporary })
     }
 
@@ -113,7 +125,6 @@ impl Server {
         let address = listener.local_addr()?;
         info!("serving on {scheme}://{address}/ (documentation: {scheme}://{address}/docs)");
         warn_of_exposure(address, &service.access, certificate.is_some());
-        let live = service.live.clone();
         let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let http = serve(listener, acceptor, service.endpoint(), limits, when_stopped());
         let http = async {
@@ -134,11 +145,17 @@ impl Server {
         let stop = async {
             stop.await;
             info!("stopping");
+            service.live.end();
             stopping.send_replace(true);
-            live.close();
         };
-        let (http, fleet, (), (), ()) =
-            tokio::join!(http, fleet, collector.run(when_stopped()), control.run(when_stopped()), stop);
+        let follow = async {
+            tokio::select! {
+                never = service.follow() => match never {},
+                () = when_stopped() => {}
+            }
+        };
+        let (http, fleet, (), (), (), ()) =
+            tokio::join!(http, fleet, collector.run(when_stopped()), control.run(when_stopped()), follow, stop);
         http?;
         fleet?;
         info!("stopped");
@@ -182,8 +199,12 @@ async fn simulated_fleet(nodes: u32) -> Result<RunningFleet, BoxError> {
     Ok(fleet)
 }
 
-fn http(targets: Vec<Target>, interval: Duration) -> Result<HttpTransport, BoxError> {
-    Ok(HttpTransport::new(HttpConfig { targets, interval, ..HttpConfig::default() })?)
+fn http(targets: Vec<Target>, interval: Duration, following: &mut Following) -> Result<HttpTransport, BoxError> {
+    let transport = HttpTransport::new(HttpConfig { targets, interval, ..HttpConfig::default() })?;
+    let targets = transport.targets().iter().map(|target| target.as_str().to_owned()).collect();
+    following.sources.push((HttpTransport::NAME.into(), targets));
+    following.poll = Some(transport.trigger());
+    Ok(transport)
 }
 
 /// The transports that the settings ask for.
@@ -191,15 +212,18 @@ fn with_transports(
     mut collector: Collector,
     collect: &PollArguments,
     service: &ServiceArguments,
+    following: &mut Following,
 ) -> Result<Collector, BoxError> {
     let targets = collect.targets()?;
     let broker = service.broker()?;
-    if targets.is_empty() && broker.is_none() {
-        warn!("there is nothing to collect from: set ISEMS_ROUTER_IPS or MQTT_SERVER, or try --demo");
+    if targets.is_empty() && broker.is_none() && service.push_tokens.is_empty() {
+        warn!(
+            "there is nothing to collect from: set ISEMS_ROUTER_IPS, MQTT_SERVER or ISEMS_PUSH_TOKENS, or try --demo"
+        );
     }
     if !targets.is_empty() {
         info!(nodes = targets.len(), interval_s = service.poll_interval.as_secs(), "polling nodes");
-        collector = collector.transport(http(targets, service.poll_interval)?);
+        collector = collector.transport(http(targets, service.poll_interval, following)?);
     }
     if let Some(broker) = broker {
         let config = MqttConfig {
@@ -211,7 +235,9 @@ fn with_transports(
             key_file: service.mqtt_key_file.clone(),
             ..MqttConfig::default()
         };
-        collector = collector.transport(MqttTransport::new(config)?);
+        let transport = MqttTransport::new(config)?;
+        following.sources.push((transport.name().into(), service.mqtt_topics.clone()));
+        collector = collector.transport(transport);
     }
     Ok(collector)
 }

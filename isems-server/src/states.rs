@@ -106,20 +106,19 @@ impl NodeStates {
         }
     }
 
-    /// Learns the intervals of nodes from what is stored of them, as far as that has not been done; of at most this many. Whether
-    /// that were all.
+    /// Learns the intervals of nodes from what is stored of them, as far as that has not been done; of at most this many.
     pub async fn learn(
         &self,
         repository: &dyn Repository,
         nodes: &[Arc<Node>],
         most: usize,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<(), RepositoryError> {
         let new: Vec<&Arc<Node>> = {
             let all = self.lock();
             let is_new = |node: &&Arc<Node>| all.get(&node.id).is_none_or(|arrivals| !arrivals.is_learned);
-            nodes.iter().filter(is_new).take(most + 1).collect()
+            nodes.iter().filter(is_new).take(most).collect()
         };
-        for node in new.iter().take(most) {
+        for node in new {
             let query = MeasurementQuery { limit: LEARNED_FROM, ..MeasurementQuery::newest_first(node.id.clone()) };
             let mut stored: Vec<i64> =
                 repository.measurements(&query).await?.iter().map(|measurement| measurement.received_at).collect();
@@ -132,7 +131,7 @@ impl NodeStates {
             arrivals.last.into_iter().for_each(|at| learned.hear(at));
             *arrivals = learned;
         }
-        Ok(new.len() <= most)
+        Ok(())
     }
 
     /// How many seconds usually lie between two arrivals of a node. `None` while too little is known.

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use isems_core::NodeId;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::ConstantTimeEq;
 
@@ -28,11 +29,24 @@ impl Tokens {
     /// least 16 characters, and consist of what stands in an `Authorization` header as it is: letters, digits and
     /// `-._~+/=`. An error says which pair is wrong and why, but never shows a token.
     pub fn parse<'a>(pairs: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidToken> {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        Self::read(pairs, |name| !name.is_empty() && name.bytes().all(is_name))
+    }
+
+    /// Reads `node:token` pairs like [`parse`](Self::parse). The name is that of a node, or `*` for every node; what follows the
+    /// last colon is the token.
+    pub fn parse_of_nodes<'a>(pairs: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidToken> {
+        Self::read(pairs, |name| NodeId::new(name).is_ok())
+    }
+
+    fn read<'a>(
+        pairs: impl IntoIterator<Item = &'a str>,
+        is_name: impl Fn(&str) -> bool,
+    ) -> Result<Self, InvalidToken> {
         let mut tokens: Vec<Token> = Vec::new();
         for (position, pair) in (1..).zip(pairs) {
-            let (name, token) = pair.split_once(':').ok_or(InvalidToken::NoPair { position })?;
-            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-            if name.is_empty() || !name.bytes().all(is_name) {
+            let (name, token) = pair.rsplit_once(':').ok_or(InvalidToken::NoPair { position })?;
+            if !is_name(name) {
                 return Err(InvalidToken::Name { position });
             }
             let name: Arc<str> = name.into();

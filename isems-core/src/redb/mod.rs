@@ -167,6 +167,11 @@ impl RedbRepository {
         *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The file; `:memory:` where there is none.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// How large the file is. `None` where there is none, or it cannot be told.
     pub fn file_bytes(&self) -> Option<u64> {
         fs::metadata(&self.path).ok().map(|metadata| metadata.len())

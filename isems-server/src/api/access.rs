@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use isems_core::NodeId;
 use poem::{
     Request, RequestBody, Result,
-    http::{StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -22,8 +24,10 @@ const OPEN_PATHS: [&str; 5] = ["/", "/docs", "/openapi.json", "/healthz", "/read
 /// Who may do what.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// The tokens that are known.
+    /// The tokens of those who may do everything.
     pub tokens: Tokens,
+    /// The tokens of those who may send measurements of a node, whose name is the token's, or of every node (`*`).
+    pub push_tokens: Tokens,
     /// Whether reading needs a token as well. Health and documentation stay open.
     pub protect_reading: bool,
 }
@@ -46,9 +50,39 @@ impl Access {
         self.tokens.name_of(token).ok_or_else(|| refuse("this token is not known, or not any more"))
     }
 
+    /// Whether there is anybody who may send measurements.
+    pub(crate) fn may_push(&self) -> bool {
+        !self.tokens.is_empty() || !self.push_tokens.is_empty()
+    }
+
+    /// The name of the token that lets somebody send measurements of a node.
+    pub(super) fn authorize_push(&self, credentials: &PushCredentials, node: &NodeId) -> Result<Arc<str>, Refusal> {
+        if !self.may_push() {
+            let detail = "this needs a token, and this server knows none; its operator can set some with ISEMS_PUSH_TOKENS \
+                          (--push-tokens, push_tokens)";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
+        }
+        let unauthorized = |detail| Refusal::new(StatusCode::UNAUTHORIZED, detail);
+        let token = credentials.0.as_deref().ok_or_else(|| {
+            unauthorized("this needs a token: send Authorization: Bearer TOKEN, or put it into the URL as http://NODE:TOKEN@HOST")
+        })?;
+        if let Some(name) = self.tokens.name_of(token) {
+            return Ok(name);
+        }
+        let owner = self.push_tokens.name_of(token);
+        let owner = owner.ok_or_else(|| unauthorized("this token is not known, or not any more"))?;
+        if *owner == *"*" || *owner == *node.as_str() {
+            return Ok(owner);
+        }
+        let detail = format!("this token is for measurements of {owner:?}, not of {:?}", node.as_str());
+        Err(Refusal::new(StatusCode::FORBIDDEN, detail))
+    }
+
     /// Lets a request pass that may read. It is asked about every request, so that no operation can be forgotten.
     pub(super) fn check_reading(&self, request: Request) -> Result<Request> {
-        if self.protect_reading && !OPEN_PATHS.contains(&request.original_uri().path()) {
+        // Who may do what else is a matter of the operation.
+        let is_reading = [Method::GET, Method::HEAD].contains(request.method());
+        if self.protect_reading && is_reading && !OPEN_PATHS.contains(&request.original_uri().path()) {
             let name = self.authorize(&request)?;
             debug!(token = %name, path = request.original_uri().path(), "reading");
         }
@@ -94,5 +128,61 @@ impl<'a> ApiExtractor<'a> for Authorized {
         let name = access.authorize(request)?;
         info!(token = %name, method = %request.method(), path = request.original_uri().path(), "used a token");
         Ok(Self)
+    }
+}
+
+/// The token that a request brings for pushing, whether it is known or not: the firmware of a node can do little, so it may
+/// stand in the URL as well, which is HTTP Basic.
+#[derive(Debug)]
+pub(super) struct PushCredentials(Option<String>);
+
+impl PushCredentials {
+    const SCHEME: &'static str = "pushToken";
+
+    fn of(headers: &HeaderMap) -> Option<String> {
+        let (scheme, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        let credentials = credentials.trim();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Some(credentials.into());
+        }
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let pair = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
+        // The token is the password, or stands alone where the user does.
+        let (user, password) = pair.rsplit_once(':').unwrap_or((&pair, ""));
+        Some(if password.is_empty() { user.into() } else { password.into() })
+    }
+}
+
+impl<'a> ApiExtractor<'a> for PushCredentials {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Authorized::register(registry);
+        let scheme = MetaSecurityScheme {
+            ty: "http",
+            description: Some(
+                "A token of ISEMS_PUSH_TOKENS or ISEMS_API_TOKENS as the password; the user does not matter.",
+            ),
+            name: None,
+            key_in: None,
+            scheme: Some("basic"),
+            bearer_format: None,
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(Self::SCHEME, scheme);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![Authorized::SCHEME, Self::SCHEME]
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Ok(Self(Self::of(request.headers())))
     }
 }

@@ -18,7 +18,12 @@ const SHORTEST: usize = 1024;
 
 /// Says of a response that its body is made while it is sent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Streamed;
+pub(crate) enum Streamed {
+    /// It comes to an end, and can be compressed chunk by chunk.
+    File,
+    /// Its parts have to arrive when they are sent.
+    Events,
+}
 
 /// Compresses a body chunk by chunk, in memory that does not grow.
 fn as_stream(body: Body) -> Body {
@@ -57,14 +62,18 @@ impl<E: Endpoint> Endpoint for GzipEndpoint<E> {
         let accepted = accepts_gzip(request.headers());
         let mut response = self.0.call(request).await?.into_response();
         response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-        if !accepted || response.headers().contains_key(header::CONTENT_ENCODING) || is_event_stream(&response) {
+        if !accepted || response.headers().contains_key(header::CONTENT_ENCODING) {
             return Ok(response);
         }
-        if response.extensions().get::<Streamed>().is_some() {
-            let body = as_stream(response.take_body());
-            response.set_body(body);
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            return Ok(response);
+        match response.extensions().get::<Streamed>() {
+            Some(Streamed::File) => {
+                let body = as_stream(response.take_body());
+                response.set_body(body);
+                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                return Ok(response);
+            }
+            Some(Streamed::Events) => return Ok(response),
+            None => {}
         }
         let body = response.take_body().into_bytes().await?;
         if body.len() < SHORTEST {
@@ -81,11 +90,6 @@ impl<E: Endpoint> Endpoint for GzipEndpoint<E> {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         Ok(response)
     }
-}
-
-/// Whether a body never ends, and its parts have to arrive when they are sent.
-fn is_event_stream(response: &Response) -> bool {
-    response.content_type().is_some_and(|content_type| content_type.starts_with("text/event-stream"))
 }
 
 /// Whether gzip, or anything, is named with a weight above zero (RFC 9110, section 12.5.3).

@@ -310,7 +310,7 @@ impl HistoryApi {
         let name = utf8_percent_encode(file, NON_ALPHANUMERIC);
         let disposition = format!("attachment; filename*=UTF-8''{name}.{ending}");
         let response = Response::builder().content_type(content_type).header(header::CONTENT_DISPOSITION, disposition);
-        Ok(Answer::new(response.extension(Streamed).body(body)))
+        Ok(Answer::new(response.extension(Streamed::File).body(body)))
     }
 
     async fn page(

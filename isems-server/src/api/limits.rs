@@ -16,8 +16,8 @@ const MAX_HEADERS: usize = 64;
 /// The longest header fields, names and values of all together, in bytes.
 const MAX_HEADER_BYTES: usize = 16 << 10;
 
-/// The longest body, in bytes. No operation reads one.
-const MAX_BODY_BYTES: u64 = 64 << 10;
+/// The longest body, in bytes.
+pub(super) const MAX_BODY_BYTES: u64 = 1 << 20;
 
 /// Refuses requests that are too large, before anything is done with them.
 pub(super) async fn check(request: Request) -> Result<Request> {

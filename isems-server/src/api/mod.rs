@@ -1,6 +1,7 @@
 //! The HTTP service: the operations, the document that describes them, and what surrounds them.
 
 mod access;
+mod administration;
 mod answer;
 mod compression;
 mod health;
@@ -8,11 +9,13 @@ mod history;
 mod limits;
 mod live;
 mod measurement;
+mod metrics;
 mod named;
 mod network;
 mod nodes;
 mod original;
 mod problem;
+mod push;
 mod query;
 mod rejects;
 mod rendered;
@@ -22,10 +25,15 @@ mod tagged;
 mod time;
 mod transports;
 
-use std::{fmt, sync::Arc};
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use isems_core::{Monitor, Repository};
+use isems_core::{Measurement, Monitor, RedbRepository, Repository, RepositoryError, unix_now};
 use poem::{
     Endpoint, EndpointExt, Response, Route,
     endpoint::make_sync,
@@ -34,22 +42,30 @@ use poem::{
     middleware::{CatchPanic, Cors, SetHeader},
 };
 use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject, Tags};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::debug;
 
-pub use self::{access::Access, transports::Following};
+pub use self::{access::Access, metrics::HttpMetrics, transports::Following};
 use self::{
+    administration::AdministrationApi,
     compression::Gzip,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
     live::LiveApi,
+    metrics::MetricsApi,
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
     problem::{ProblemOfPanic, problem_of},
+    push::PushApi,
     rejects::RejectsApi,
     series::SeriesApi,
     transports::TransportsApi,
 };
-use crate::{berlin::Berlin, live::Live, states::NodeStates, traffic::Traffic};
+use crate::{berlin::Berlin, live::Live, push::Push, states::NodeStates, traffic::Traffic};
+
+/// How often it is looked whether the states of nodes have changed.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Groups of operations in the document.
 #[derive(Tags)]
@@ -58,8 +74,10 @@ enum Tag {
     Nodes,
     /// What the nodes measured: pages, files and charts.
     Measurements,
-    /// What comes in, as it comes.
+    /// What happens, as it happens.
     Live,
+    /// For nodes and scripts that send measurements; needs a token.
+    Push,
     /// What the nodes measured, as the original collector gave it: for programs that were written for it.
     Original,
     /// For those who run the server; needs a token.
@@ -107,8 +125,16 @@ pub struct Service {
     pub traffic: Arc<Traffic>,
     /// What the transports follow.
     pub following: Arc<Following>,
-    /// What subscribers are told.
+    /// Who watches.
     pub live: Arc<Live>,
+    /// Where clients' measurements go, if they are taken.
+    pub push: Option<Push>,
+    /// The file, if there is one, to be saved.
+    pub database: Option<Arc<RedbRepository>>,
+    /// Whether it is being saved.
+    pub is_saving: Arc<AtomicBool>,
+    /// What was asked of the service.
+    pub http: HttpMetrics,
 }
 
 impl Service {
@@ -119,6 +145,10 @@ impl Service {
             states: Arc::new(NodeStates::new(30)),
             following: Arc::default(),
             live: Arc::default(),
+            push: None,
+            database: None,
+            is_saving: Arc::default(),
+            http: HttpMetrics::new(),
             repository,
             monitor,
             hide_inactive_after_days: 30,
@@ -142,12 +172,40 @@ impl Service {
             traffic: self.traffic.clone(),
         };
         let transports = TransportsApi { monitor: self.monitor.clone(), following: self.following.clone() };
+        let live = LiveApi { live: self.live.clone() };
+        let push = PushApi { push: self.push.clone(), access: Arc::new(self.access.clone()) };
+        let administration = AdministrationApi {
+            repository: self.repository.clone(),
+            database: self.database.clone(),
+            is_saving: self.is_saving.clone(),
+        };
         let history = HistoryApi { repository: self.repository.clone() };
         let series = SeriesApi { repository: self.repository.clone() };
-        let live = LiveApi { live: self.live.clone() };
         let rejects = RejectsApi { repository: self.repository.clone() };
+        let metrics = MetricsApi {
+            repository: self.repository.clone(),
+            database: self.database.clone(),
+            monitor: self.monitor.clone(),
+            states: self.states.clone(),
+            live: self.live.clone(),
+            http: self.http.clone(),
+        };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
-        let operations = (nodes, network, history, series, live, transports, original, rejects, health, RootApi);
+        let operations = (
+            nodes,
+            network,
+            history,
+            series,
+            live,
+            push,
+            transports,
+            rejects,
+            administration,
+            original,
+            health,
+            metrics,
+            RootApi,
+        );
         OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
@@ -156,6 +214,34 @@ impl Service {
             )
             .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
             .server(ServerObject::new("/").description("This server"))
+    }
+
+    /// Hears what is new: to be called by the collector, see [`Collector::observe`](isems_core::Collector::observe). Without that
+    /// nothing is live, and the intervals of nodes are learned but once.
+    pub fn hear(&self, new: &[Measurement]) {
+        self.states.hear(new);
+        self.live.stored(new);
+    }
+
+    /// Watches for nodes that change their state, and for what comes in, as long as it is polled. Without that `/api/v1/live` tells
+    /// no changes, and `/api/v1/network` knows no last hour.
+    pub async fn follow(&self) -> Infallible {
+        let mut interval = interval(FOLLOW_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            self.traffic.sample();
+            if let Err(error) = self.find_changes().await {
+                debug!(%error, "cannot look at the states of nodes");
+            }
+        }
+    }
+
+    async fn find_changes(&self) -> Result<(), RepositoryError> {
+        let nodes = self.repository.nodes().await?;
+        self.states.learn(&*self.repository, &nodes, usize::MAX).await?;
+        self.live.changed(&self.states.changes(&nodes, unix_now()));
+        Ok(())
     }
 
     /// The OpenAPI document, as JSON.
@@ -174,10 +260,12 @@ impl Service {
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
             .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
             .nest("/api", self.operations(&proof))
+            .at("/api/:realm/:network/:gateway/:node/data", self.operations(&proof))
             .nest_no_strip("/api/v1", self.operations(&proof))
             .nest("/", operations)
             .data(access.clone());
         routes
+            .with(self.http.clone())
             .before(move |request| std::future::ready(access.check_reading(request)))
             .with(CatchPanic::new().with_handler(ProblemOfPanic))
             .catch_all_error(problem_of)

@@ -26,13 +26,13 @@ pub(crate) struct Problem {
     /// The kind of problem; `about:blank` says that the status tells it.
     #[serde(rename = "type")]
     #[oai(rename = "type")]
-    kind: String,
+    pub(super) kind: String,
     /// The status in words.
-    title: String,
+    pub(super) title: String,
     /// The HTTP status.
-    status: u16,
+    pub(super) status: u16,
     /// What went wrong here, and what to do about it.
-    detail: String,
+    pub(super) detail: String,
 }
 
 impl Example for Problem {

@@ -224,6 +224,17 @@ pub struct ServiceArguments {
     )]
     pub api_tokens: Vec<Secret>,
 
+    /// Tokens of nodes, and of scripts, that may send measurements and do nothing else.
+    #[arg(
+        help = "Tokens of nodes and scripts that may only send measurements: NODE:TOKEN for one node, *:TOKEN for all, separated by commas",
+        long,
+        env = "ISEMS_PUSH_TOKENS",
+        value_name = "TOKENS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub push_tokens: Vec<Secret>,
+
     /// Reading over HTTP needs a token as well; health and documentation stay open
     #[arg(long, env = "ISEMS_PROTECT_READING", value_name = "true|false", num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_env_values = true, hide_default_value = true,
@@ -344,7 +355,10 @@ impl ServiceArguments {
                     .into(),
             ));
         }
-        Ok(Access { tokens, protect_reading: self.protect_reading })
+        let pairs = self.push_tokens.iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        let push_tokens = Tokens::parse_of_nodes(pairs)
+            .map_err(|error| InvalidSetting(format!("push_tokens (ISEMS_PUSH_TOKENS): {error}")))?;
+        Ok(Access { tokens, push_tokens, protect_reading: self.protect_reading })
     }
 
     /// The files of certificate and key, in this order.

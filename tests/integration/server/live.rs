@@ -165,7 +165,7 @@ async fn what_is_new_arrives_once_and_in_order_at_everybody_and_what_is_not_does
             assert_eq!(listener.second().await, START + second);
         }
     }
-    live.close();
+    live.end();
     for listener in &mut listeners {
         assert_eq!(listener.block().await, None);
     }
@@ -192,7 +192,7 @@ async fn a_measurement_is_what_the_history_has() {
     assert_eq!(listener.block().await.unwrap().json(), stored);
 
     let change = StateChange { node, previous: NodeState::Active, state: NodeState::Silent, at: START };
-    live.state_changed(&change);
+    live.changed(&[change]);
     let block = listener.block().await.unwrap();
     assert_eq!(block.event, "state");
     let wanted = r#"{"nodeId":"Elektra-Dach","state":"silent","previous":"active","at":"2018-06-30T13:16:15Z"}"#;
@@ -214,13 +214,12 @@ async fn only_the_nodes_that_are_named_also_before_they_exist() {
         state: NodeState::Active,
         at: START,
     };
-    live.state_changed(&change("Hut"));
-    live.state_changed(&change("Nowhere"));
+    live.changed(&[change("Hut"), change("Nowhere")]);
     for node in ["Barn", "Hut, 1", "Barn"] {
         assert_eq!(two.block().await.unwrap().json()["nodeId"], node);
     }
     assert_eq!(none.block().await.unwrap().event, "state");
-    live.close();
+    live.end();
     assert_eq!((two.block().await, none.block().await), (None, None));
 }
 
@@ -356,7 +355,8 @@ async fn as_many_may_listen_as_are_allowed() {
 #[tokio::test]
 async fn it_needs_a_token_where_reading_does_and_knows_its_parameters() {
     const TOKEN: &str = "correct-horse-battery";
-    let access = Access { tokens: Tokens::parse([&*format!("map:{TOKEN}")]).unwrap(), protect_reading: true };
+    let tokens = Tokens::parse([&*format!("map:{TOKEN}")]).unwrap();
+    let access = Access { tokens, protect_reading: true, ..Access::default() };
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
     let service = TestService::with(repository, |service| Service { access, ..service }, None).await;
     assert_eq!(service.get("/api/v1/live").await.status(), StatusCode::UNAUTHORIZED);

@@ -60,8 +60,8 @@ impl TestService {
         let collector = Collector::new(repository.clone());
         let collector = transport.into_iter().fold(collector, Collector::transport);
         let service = configure(Service::new(repository.clone(), collector.monitor()));
-        let live = service.live.clone();
-        let collector = collector.observe(move |measurements| live.stored(measurements));
+        let observer = service.clone();
+        let collector = collector.observe(move |new| observer.hear(new));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = serve(listener, None, service.endpoint(), limits, pending());

@@ -14,7 +14,7 @@ use super::{TestService, line};
 
 async fn service(repository: Arc<RedbRepository>) -> TestService {
     let tokens = Tokens::parse(["admin:0123456789abcdef"]).unwrap();
-    let access = Access { tokens, protect_reading: false };
+    let access = Access { tokens, ..Access::default() };
     TestService::with(repository, |service| Service { access, ..service }, None).await
 }
 

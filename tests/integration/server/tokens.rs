@@ -18,7 +18,7 @@ const OTHER: &str = "staple.0123456789/=";
 /// A service that knows two tokens.
 async fn service(protect_reading: bool) -> TestService {
     let tokens = Tokens::parse([&*format!("admin:{TOKEN}"), &*format!("backup:{OTHER}")]).unwrap();
-    let access = Access { tokens, protect_reading };
+    let access = Access { tokens, protect_reading, ..Access::default() };
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
     TestService::with(repository, |service| Service { access, ..service }, None).await
 }

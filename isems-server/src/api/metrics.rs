@@ -1,0 +1,410 @@
+//! Metrics for Prometheus: how every node, every transport, the database and the service fare.
+
+use std::{sync::Arc, time::Instant};
+
+use isems_core::{
+    DurationHistogram, Field, Monitor, Node, RedbRepository, Repository, StatusFlag, TransportState, TransportStatus,
+    unix_now,
+};
+use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use poem_openapi::{
+    OpenApi, OperationId,
+    registry::{MetaMediaType, MetaSchema, MetaSchemaRef, Registry as DocumentRegistry},
+};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
+    proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType},
+};
+use serde_json::json;
+
+use super::{
+    Tag,
+    answer::{Answer, Described, content},
+    named::Names,
+    nodes::LEARNED_AT_ONCE,
+    problem::{OfReading, Refusal, Refused},
+    query,
+};
+use crate::{
+    live::Live,
+    states::{NodeState, NodeStates},
+};
+
+const CONTENT_TYPE: &str = "text/plain";
+
+/// The most nodes of a scrape: those that were heard of last. Each has some forty series.
+const MAX_NODES: usize = 1000;
+
+/// Counts requests and how long they take, by operation. What is no operation counts as `other`.
+#[derive(Debug, Clone)]
+pub struct HttpMetrics {
+    requests: IntCounterVec,
+    durations: HistogramVec,
+}
+
+impl HttpMetrics {
+    pub(crate) fn new() -> Self {
+        let requests =
+            Opts::new("isems_http_requests_total", "HTTP requests, by operation, method and class of status.");
+        let durations = HistogramOpts::new(
+            "isems_http_request_duration_seconds",
+            "How long HTTP requests took until the first byte of the answer, by operation.",
+        );
+        let durations = durations.buckets(DurationHistogram::BOUNDS.to_vec());
+        Self {
+            requests: IntCounterVec::new(requests, &["operation", "method", "status"]).expect("the names are valid"),
+            durations: HistogramVec::new(durations, &["operation"]).expect("the names are valid"),
+        }
+    }
+
+    fn count(&self, operation: Option<&OperationId>, method: &str, status: u16, started: Instant) {
+        let operation = operation.map_or("other", |OperationId(operation)| operation);
+        // A client can make up methods.
+        let method = ["GET", "HEAD", "POST", "DELETE", "OPTIONS"].into_iter().find(|known| *known == method);
+        let class = ["1xx", "2xx", "3xx", "4xx", "5xx"][(usize::from(status) / 100).clamp(1, 5) - 1];
+        self.requests.with_label_values(&[operation, method.unwrap_or("other"), class]).inc();
+        self.durations.with_label_values(&[operation]).observe(started.elapsed().as_secs_f64());
+    }
+
+    fn gather(&self) -> Vec<MetricFamily> {
+        let registry = Registry::new();
+        registry.register(Box::new(self.requests.clone())).expect("it is registered once");
+        registry.register(Box::new(self.durations.clone())).expect("it is registered once");
+        registry.gather()
+    }
+}
+
+impl<E: Endpoint> Middleware<E> for HttpMetrics {
+    type Output = CountedEndpoint<E>;
+
+    fn transform(&self, endpoint: E) -> Self::Output {
+        CountedEndpoint { metrics: self.clone(), endpoint }
+    }
+}
+
+/// An endpoint whose requests are counted.
+#[derive(Debug)]
+pub struct CountedEndpoint<E> {
+    metrics: HttpMetrics,
+    endpoint: E,
+}
+
+impl<E: Endpoint> Endpoint for CountedEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let (started, method) = (Instant::now(), request.method().clone());
+        match self.endpoint.call(request).await {
+            Ok(response) => {
+                let response = response.into_response();
+                let status = response.status().as_u16();
+                self.metrics.count(response.data(), method.as_str(), status, started);
+                Ok(response)
+            }
+            Err(error) => {
+                self.metrics.count(error.data(), method.as_str(), error.status().as_u16(), started);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What the document says of metrics.
+enum Metrics {}
+
+impl Described for Metrics {
+    const DESCRIPTION: &'static str = "The metrics, in the text format of Prometheus (0.0.4).";
+
+    fn content() -> Vec<MetaMediaType> {
+        let example = "# HELP isems_node_battery_voltage_volts Battery voltage.\n\
+                       # TYPE isems_node_battery_voltage_volts gauge\n\
+                       isems_node_battery_voltage_volts{node=\"Elektra-Dach\"} 14.073\n";
+        let schema = MetaSchema { example: Some(json!(example)), ..MetaSchema::new("string") };
+        vec![content(CONTENT_TYPE, MetaSchemaRef::Inline(Box::new(schema)))]
+    }
+
+    fn register(_: &mut DocumentRegistry) {}
+}
+
+/// Metrics.
+pub(crate) struct MetricsApi {
+    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) database: Option<Arc<RedbRepository>>,
+    pub(crate) monitor: Monitor,
+    pub(crate) states: Arc<NodeStates>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) http: HttpMetrics,
+}
+
+#[OpenApi(tag = "Tag::Health")]
+impl MetricsApi {
+    /// Metrics for Prometheus
+    ///
+    /// Of every node the newest values and flags, as long as it is not silent; when it was last heard of, always. Of every
+    /// transport what it brought; the database, and the service itself. At most the 1,000 nodes that were heard of last.
+    #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
+    async fn metrics(&self, request: &Request) -> Result<Answer<Metrics>, Refused<OfReading>> {
+        query::only(request, &[])?;
+        let mut families = self.nodes().await?;
+        families.extend(self.transports());
+        families.extend(self.database());
+        families.extend(self.http.gather());
+        let mut text = Vec::new();
+        let encoder = TextEncoder::new();
+        encoder.encode(&families, &mut text).expect("writing to memory does not fail, and no family is empty");
+        Ok(Answer::new(Response::builder().content_type(encoder.format_type()).body(text)))
+    }
+}
+
+/// The metric of a numeric field: its name, what it is, and by what its values are multiplied to have the name's unit.
+fn field_metric(field: Field) -> (&'static str, &'static str, f64) {
+    match field {
+        Field::TimeToShutdown => (
+            "isems_node_time_to_shutdown_seconds",
+            "The watchdog's countdown to the next scheduled power cycle, nominally. Not how long the battery lasts.",
+            60.0,
+        ),
+        Field::OpenCircuitVoltage => ("isems_node_open_circuit_voltage_volts", "Panel voltage without load.", 1.0),
+        Field::MppVoltage => ("isems_node_mpp_voltage_volts", "Panel voltage at the tracked maximum power point.", 1.0),
+        Field::BatteryVoltage => ("isems_node_battery_voltage_volts", "Battery voltage.", 1.0),
+        Field::BatteryChargeEstimate => (
+            "isems_node_battery_charge_estimate_ratio",
+            "Charge that the node derives from the battery's voltage, 0 to 1. The load is cut at about 0.36.",
+            0.01,
+        ),
+        Field::BatteryHealthEstimate => {
+            ("isems_node_battery_health_estimate_ratio", "Health of the battery, 0 to 1.", 0.01)
+        }
+        Field::BatteryTemperature => ("isems_node_battery_temperature_celsius", "Battery temperature.", 1.0),
+        Field::LowVoltageDisconnectVoltage => {
+            ("isems_node_low_voltage_disconnect_voltage_volts", "The battery voltage below which the load is cut.", 1.0)
+        }
+        Field::TemperatureCorrectedVoltage => {
+            ("isems_node_temperature_corrected_voltage_volts", "Charge end voltage at this temperature.", 1.0)
+        }
+        Field::RatedBatteryCapacity => (
+            "isems_node_rate_battery_capacity_coulombs",
+            "Rated capacity of the battery as its owner typed it in; an ampere-hour is 3600 coulombs.",
+            3600.0,
+        ),
+        Field::RatedSolarModuleCapacity => {
+            ("isems_node_rated_solar_module_capacity_watts", "Rated power of the panel as its owner typed it in.", 1.0)
+        }
+        Field::Latitude => ("isems_node_latitude_degrees", "Latitude, degrees north.", 1.0),
+        Field::Longitude => ("isems_node_longitude_degrees", "Longitude, degrees east.", 1.0),
+    }
+}
+
+impl MetricsApi {
+    async fn nodes(&self) -> Result<Vec<MetricFamily>, Refusal> {
+        let all = self.repository.nodes().await?;
+        self.states.learn(&*self.repository, &all, LEARNED_AT_ONCE).await?;
+        let now = unix_now();
+        let mut nodes: Vec<(&Node, NodeState)> =
+            all.iter().map(|node| (&**node, self.states.state(node, now))).collect();
+        let mut families = vec![self.node_counts(&nodes)];
+        if nodes.len() > MAX_NODES {
+            nodes.sort_by_key(|(node, _)| std::cmp::Reverse(node.last_received_at));
+        }
+        let left_out = nodes.len().saturating_sub(MAX_NODES);
+        nodes.truncate(MAX_NODES);
+        families.push(gauge(
+            "isems_nodes_left_out",
+            "Nodes that have no metrics of their own, because there are too many.",
+            [(Vec::new(), left_out as f64)],
+        ));
+        let of_all = |name, help, value: fn(&Node) -> f64| {
+            gauge(name, help, nodes.iter().map(|(node, _)| (vec![label("node", node.id.as_str())], value(node))))
+        };
+        families.extend([
+            of_all(
+                "isems_node_last_measured_timestamp_seconds",
+                "When the newest measurement was measured, Unix time.",
+                |node| node.latest.timestamp as f64,
+            ),
+            of_all(
+                "isems_node_last_received_timestamp_seconds",
+                "When something of the node last arrived, Unix time.",
+                |node| node.last_received_at as f64,
+            ),
+            of_all("isems_node_measurements", "Measurements of the node that are kept.", |node| {
+                node.measurements as f64
+            }),
+        ]);
+        nodes.retain(|(_, state)| *state == NodeState::Active);
+        for field in Field::ALL {
+            let (name, help, factor) = field_metric(field);
+            let values = nodes.iter().filter_map(|(node, _)| {
+                let value = node.latest.number(field)?;
+                Some((vec![label("node", node.id.as_str())], value * factor))
+            });
+            families.push(gauge(name, help, values));
+        }
+        let levels = nodes.iter().filter_map(|(node, _)| {
+            Some((vec![label("node", node.id.as_str())], node.latest.power_save_level?.into()))
+        });
+        families.push(gauge("isems_node_power_save_level", "Level of power saving, 0 (none) to 6.", levels));
+        let flags = nodes.iter().flat_map(|(node, _)| {
+            let status = node.latest.status;
+            status.into_iter().flat_map(move |status| {
+                StatusFlag::ALL.into_iter().map(move |flag| {
+                    let labels = vec![label("node", node.id.as_str()), label("flag", flag.name())];
+                    (labels, f64::from(u8::from(status.contains(flag))))
+                })
+            })
+        });
+        families.push(gauge("isems_node_status", "Whether a flag of the node's status is set.", flags));
+        families.retain(|family| !family.get_metric().is_empty());
+        Ok(families)
+    }
+
+    fn node_counts(&self, nodes: &[(&Node, NodeState)]) -> MetricFamily {
+        let states = [("active", NodeState::Active), ("silent", NodeState::Silent), ("inactive", NodeState::Inactive)];
+        let counts = states.into_iter().map(|(name, wanted)| {
+            let count = nodes.iter().filter(|(_, state)| *state == wanted).count();
+            (vec![label("state", name)], count as f64)
+        });
+        gauge("isems_nodes", "Nodes, by state.", counts)
+    }
+
+    fn transports(&self) -> Vec<MetricFamily> {
+        let transports = self.monitor.transports();
+        if transports.is_empty() {
+            return Vec::new();
+        }
+        let name = |status: &TransportStatus| vec![label("transport", &status.name)];
+        let counted = |metric, help, value: fn(&TransportStatus) -> u64| {
+            counter(metric, help, transports.iter().map(|status| (name(status), value(status))))
+        };
+        let mut families = vec![
+            counted("isems_transport_received_total", "Lines and messages that arrived.", |status| status.received),
+            counted("isems_transport_stored_total", "Measurements that were new.", |status| status.stored),
+            counted("isems_transport_duplicates_total", "Measurements that were stored before.", |status| {
+                status.duplicates
+            }),
+            counter(
+                "isems_transport_rejected_total",
+                "Lines that were rejected, by reason.",
+                transports.iter().flat_map(|status| {
+                    status.rejected.iter().map(move |(reason, count)| {
+                        (vec![label("transport", &status.name), label("reason", reason.code())], count)
+                    })
+                }),
+            ),
+            gauge(
+                "isems_transport_running",
+                "Whether the transport runs.",
+                transports
+                    .iter()
+                    .map(|status| (name(status), f64::from(u8::from(status.state == TransportState::Running)))),
+            ),
+            gauge(
+                "isems_transport_sources",
+                "Sources of the transport (nodes that are polled, brokers), by whether they answered last.",
+                transports.iter().flat_map(|status| {
+                    let up = status.sources.values().filter(|source| source.up).count();
+                    [("true", up), ("false", status.sources.len() - up)].map(|(answers, count)| {
+                        (vec![label("transport", &status.name), label("up", answers)], count as f64)
+                    })
+                }),
+            ),
+            histogram(
+                "isems_transport_delivery_duration_seconds",
+                "How long deliveries took until they were on the disk.",
+                transports.iter().map(|status| (name(status), status.deliveries)),
+            ),
+        ];
+        families.retain(|family| !family.get_metric().is_empty());
+        families
+    }
+
+    fn database(&self) -> Vec<MetricFamily> {
+        let subscribers = [(Vec::new(), self.live.subscribers() as f64)];
+        let version = [(vec![label("version", env!("CARGO_PKG_VERSION"))], 1.0)];
+        let mut families = vec![
+            gauge("isems_live_subscribers", "Clients that follow /api/v1/live.", subscribers),
+            gauge("isems_build_info", "The version that runs.", version),
+        ];
+        if let Some(database) = &self.database {
+            let commits = [(Vec::new(), database.commits())];
+            let help = "How long it took to make what was written durable.";
+            families.push(histogram("isems_database_commit_duration_seconds", help, commits));
+            if let Some(bytes) = database.file_bytes() {
+                families.push(gauge("isems_database_size_bytes", "Size of the file.", [(Vec::new(), bytes as f64)]));
+            }
+        }
+        families
+    }
+}
+
+fn label(name: &str, value: &str) -> LabelPair {
+    let mut label = LabelPair::default();
+    label.set_name(name.into());
+    label.set_value(value.into());
+    label
+}
+
+fn family(
+    name: &str,
+    help: &str,
+    kind: MetricType,
+    metrics: impl IntoIterator<Item = (Vec<LabelPair>, Metric)>,
+) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(name.into());
+    family.set_help(help.into());
+    family.set_field_type(kind);
+    let metrics = metrics.into_iter().map(|(labels, mut metric)| {
+        metric.set_label(labels);
+        metric
+    });
+    family.set_metric(metrics.collect());
+    family
+}
+
+fn gauge(name: &str, help: &str, values: impl IntoIterator<Item = (Vec<LabelPair>, f64)>) -> MetricFamily {
+    let metrics = values.into_iter().map(|(labels, value)| {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        let mut metric = Metric::default();
+        metric.set_gauge(gauge);
+        (labels, metric)
+    });
+    family(name, help, MetricType::GAUGE, metrics)
+}
+
+fn counter(name: &str, help: &str, values: impl IntoIterator<Item = (Vec<LabelPair>, u64)>) -> MetricFamily {
+    let metrics = values.into_iter().map(|(labels, value)| {
+        let mut counter = Counter::default();
+        counter.set_value(value as f64);
+        let mut metric = Metric::default();
+        metric.set_counter(counter);
+        (labels, metric)
+    });
+    family(name, help, MetricType::COUNTER, metrics)
+}
+
+fn histogram(
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = (Vec<LabelPair>, DurationHistogram)>,
+) -> MetricFamily {
+    let metrics = values.into_iter().map(|(labels, durations)| {
+        let mut cumulative = 0;
+        let buckets = DurationHistogram::BOUNDS.iter().zip(durations.counts()).map(|(bound, count)| {
+            cumulative += count;
+            let mut bucket = Bucket::default();
+            bucket.set_upper_bound(*bound);
+            bucket.set_cumulative_count(cumulative);
+            bucket
+        });
+        let mut histogram = Histogram::default();
+        histogram.set_bucket(buckets.collect());
+        histogram.set_sample_count(durations.count());
+        histogram.set_sample_sum(durations.sum());
+        let mut metric = Metric::default();
+        metric.set_histogram(histogram);
+        (labels, metric)
+    });
+    family(name, help, MetricType::HISTOGRAM, metrics)
+}

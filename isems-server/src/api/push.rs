@@ -1,0 +1,433 @@
+//! Measurements that are sent here, by nodes or by scripts.
+
+use std::{io::Read, sync::Arc};
+
+use flate2::read::MultiGzDecoder;
+use isems_core::{Format, NodeId, Receipt, RejectReason, RejectedLine};
+use poem::{
+    IntoResponse, Request, RequestBody, Response, Result,
+    http::{StatusCode, header},
+};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, Object, OpenApi,
+    param::Path,
+    payload::Payload,
+    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
+    types::{Example, Type},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Tag,
+    access::{Access, PushCredentials},
+    answer::content,
+    limits::MAX_BODY_BYTES,
+    named::Named,
+    problem::{FAILED, INVALID, Problem, ProblemJson, Problems, Refusal, Refused, UNAUTHORIZED},
+    query,
+    rendered::Rendered,
+    transports::Rejected,
+};
+use crate::push::{Push, PushError};
+
+/// The most bytes that a body may have once it is unpacked.
+const MAX_UNPACKED_BYTES: u64 = 4 << 20;
+
+/// How long a client is to wait that has sent too much, seconds.
+const RETRY_AFTER: &str = "60";
+
+/// What became of what was sent: stored + duplicates + rejected = received. When it is answered, it is on the disk.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename = "Receipt", rename_all = "camelCase", example)]
+struct ReceiptDetails {
+    /// How many lines, or objects, arrived. Blank lines are none.
+    received: u64,
+    /// How many of them are new.
+    stored: u64,
+    /// How many were already stored with the same values.
+    duplicates: u64,
+    /// How many were rejected, by reason.
+    rejected: Vec<Rejected>,
+    /// The first 100 of those that were rejected, in order of their lines.
+    rejects: Vec<RejectDetails>,
+}
+
+/// A line that was rejected.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "RejectedLine")]
+struct RejectDetails {
+    /// Its number, from 1 on.
+    line: u32,
+    /// Why it was rejected.
+    reason: Named<RejectReason>,
+    /// The field at fault, where it is one.
+    #[oai(nullable)]
+    field: Option<String>,
+    /// The line, at most 512 bytes of it.
+    text: String,
+}
+
+impl From<Receipt> for ReceiptDetails {
+    fn from(receipt: Receipt) -> Self {
+        let reject = |RejectedLine { reason, field, line, text }| RejectDetails {
+            line,
+            reason: Named(reason),
+            field: field.map(Into::into),
+            text,
+        };
+        Self {
+            received: receipt.received,
+            stored: receipt.stored,
+            duplicates: receipt.duplicates,
+            rejected: receipt
+                .rejected
+                .iter()
+                .map(|(reason, count)| Rejected { reason: Named(reason), count })
+                .collect(),
+            rejects: receipt.rejects.into_iter().map(reject).collect(),
+        }
+    }
+}
+
+impl Example for ReceiptDetails {
+    fn example() -> Self {
+        Self {
+            received: 3,
+            stored: 1,
+            duplicates: 1,
+            rejected: vec![Rejected { reason: Named(RejectReason::NumberInvalid), count: 1 }],
+            rejects: vec![RejectDetails {
+                line: 2,
+                reason: Named(RejectReason::NumberInvalid),
+                field: Some("batteryVoltage".into()),
+                text: "Elektra-Dach;1;1530364575;ATmega8_A_1;711;0;18.614;18.614;14.o73".into(),
+            }],
+        }
+    }
+}
+
+/// Why nothing of what was sent is stored, with its receipt.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+struct ReceiptProblem {
+    /// The kind of problem; `about:blank` says that the status tells it.
+    #[serde(rename = "type")]
+    #[oai(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong here, and what to do about it.
+    detail: String,
+    /// What became of each line.
+    receipt: ReceiptDetails,
+}
+
+impl ReceiptProblem {
+    fn new(status: StatusCode, detail: &str, receipt: ReceiptDetails) -> Self {
+        let Problem { kind, title, status, detail } = Problem::new(status, detail);
+        Self { kind, title, status, detail, receipt }
+    }
+}
+
+impl Example for ReceiptProblem {
+    fn example() -> Self {
+        let receipt = ReceiptDetails { received: 1, stored: 0, duplicates: 0, ..ReceiptDetails::example() };
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, ALL_REJECTED, receipt)
+    }
+}
+
+const ALL_REJECTED: &str = "nothing of this is stored; `receipt.rejects` says of each line why";
+const REFUSED_FOR_NOW: &str = "this is more than the limits allow for now; send it again later";
+
+/// A [`ReceiptProblem`] with its content type.
+struct ReceiptProblemJson(ReceiptProblem);
+
+impl Payload for ReceiptProblemJson {
+    const CONTENT_TYPE: &'static str = ProblemJson::CONTENT_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        ReceiptProblem::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        ReceiptProblem::register(registry);
+    }
+}
+
+impl IntoResponse for ReceiptProblemJson {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        Response::builder().content_type(Self::CONTENT_TYPE).body(body)
+    }
+}
+
+/// What becomes of what was sent.
+#[derive(ApiResponse)]
+enum PushResponse {
+    /// It is on the disk, as far as the receipt says.
+    #[oai(status = 200)]
+    Taken(Rendered<ReceiptDetails>),
+    /// Nothing of it can be stored; the receipt says of each line why.
+    #[oai(status = 422)]
+    Rejected(ReceiptProblemJson),
+    /// The node has sent more than the limits allow. Nothing of it is stored; it can be sent again later.
+    #[oai(status = 429)]
+    Refused(ReceiptProblemJson, #[oai(header = "Retry-After")] String),
+}
+
+impl PushResponse {
+    fn new(receipt: Receipt) -> Self {
+        let is_nothing_taken = receipt.received > 0 && receipt.rejected.total() == receipt.received;
+        let is_refused_for_now = receipt.refused_for_now() > 0;
+        let receipt = receipt.into();
+        if is_nothing_taken && is_refused_for_now {
+            let problem = ReceiptProblem::new(StatusCode::TOO_MANY_REQUESTS, REFUSED_FOR_NOW, receipt);
+            Self::Refused(ReceiptProblemJson(problem), RETRY_AFTER.into())
+        } else if is_nothing_taken {
+            let problem = ReceiptProblem::new(StatusCode::UNPROCESSABLE_ENTITY, ALL_REJECTED, receipt);
+            Self::Rejected(ReceiptProblemJson(problem))
+        } else {
+            Self::Taken(Rendered::new(&receipt, 512))
+        }
+    }
+}
+
+/// The problems of pushing.
+enum OfPushing {}
+
+impl Problems for OfPushing {
+    const STATUSES: &'static [(u16, &'static str)] = &[
+        INVALID,
+        UNAUTHORIZED,
+        (403, "The token may not send measurements of this node, or the server knows no token at all."),
+        (404, "The node's name in the path cannot be one."),
+        (411, "The length of the body is not said."),
+        (413, "The body is too large: 1 MiB as it is sent, 4 MiB unpacked."),
+        (415, "The type or the encoding of the body is not known."),
+        FAILED,
+        (503, "The server is about to stop."),
+    ];
+}
+
+/// A body of measurements.
+struct Body {
+    format: Format,
+    bytes: Vec<u8>,
+}
+
+/// The object that nodes send.
+fn node_json() -> MetaSchema {
+    MetaSchema {
+        description: Some(
+            "The object that nodes send: the fields of a Measurement by their names, without node and time. The time is that \
+             of arrival. Names that are not known are ignored.",
+        ),
+        example: Some(json!({
+            "timeToShutdown": 3592, "isPowerSaveMode": 0, "openCircuitVoltage": 13.513, "mppVoltage": 13.588,
+            "batteryVoltage": 12.999, "batteryChargeEstimate": 95, "batteryHealthEstimate": 100,
+            "batteryTemperature": 27.84, "lowVoltageDisconnectVoltage": 11.9, "temperatureCorrectedVoltage": 14.014,
+            "rateBatteryCapacity": 50, "ratedSolarModuleCapacity": 50, "latitude": 52.47388, "longitude": 13.39051,
+            "status": "100"
+        })),
+        ..MetaSchema::new("object")
+    }
+}
+
+fn csvlog_lines() -> MetaSchema {
+    let line = "Elektra-Dach;1;1530364575;ATmega8_A_1;711;0;18.614;18.614;14.073;100;100;28;11.67;14.086;7;20;52.507309;\
+                13.458635;300\n";
+    MetaSchema {
+        description: Some(
+            "csvlog: a measurement a line, 18 or 19 fields separated by semicolons, as nodes write them.",
+        ),
+        example: Some(json!(line)),
+        ..MetaSchema::new("string")
+    }
+}
+
+fn inline(schema: MetaSchema) -> MetaSchemaRef {
+    MetaSchemaRef::Inline(Box::new(schema))
+}
+
+impl Body {
+    fn content() -> Vec<MetaMediaType> {
+        vec![
+            content("text/plain", inline(csvlog_lines())),
+            content("text/csv", inline(csvlog_lines())),
+            content("application/json", inline(node_json())),
+        ]
+    }
+
+    fn format(request: &Request) -> Result<Format, Refusal> {
+        let content_type = request.content_type().unwrap_or_default();
+        let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "text/plain" | "text/csv" => Ok(Format::Csvlog),
+            "application/json" => Ok(Format::Json),
+            _ => Err(Refusal::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!(
+                    "{content_type:?} is no type that is known here; send csvlog lines as text/plain or text/csv, or a node's object as application/json"
+                ),
+            )),
+        }
+    }
+}
+
+/// A body that is one of the nodes' objects, whatever its type says.
+struct JsonBody(Vec<u8>);
+
+async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
+    let bytes = match body.take() {
+        Ok(body) => body.into_bytes_limit(MAX_BODY_BYTES as usize).await?.to_vec(),
+        Err(_) => Vec::new(),
+    };
+    let encoding = request.header(header::CONTENT_ENCODING).unwrap_or("identity").trim().to_ascii_lowercase();
+    match encoding.as_str() {
+        "" | "identity" => Ok(bytes),
+        "gzip" | "x-gzip" => Ok(unpack(&bytes)?),
+        _ => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("the encoding {encoding:?} is not known here; send the body as it is, or with gzip"),
+        )
+        .into()),
+    }
+}
+
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut unpacked = Vec::new();
+    let read = MultiGzDecoder::new(bytes).take(MAX_UNPACKED_BYTES + 1).read_to_end(&mut unpacked);
+    if unpacked.len() as u64 > MAX_UNPACKED_BYTES {
+        let detail = format!("the body has more than {MAX_UNPACKED_BYTES} bytes once it is unpacked; send it in parts");
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    read.map_err(|error| query::invalid(format!("the body is said to be gzip, and is not: {error}")))?;
+    Ok(unpacked)
+}
+
+impl<'a> ApiExtractor<'a> for Body {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        let description = "Lines, or an object. It can be packed with gzip (`Content-Encoding: gzip`).";
+        Some(MetaRequest { description: Some(description), content: Self::content(), required: true })
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Ok(Self { format: Self::format(request)?, bytes: read(request, body).await? })
+    }
+}
+
+impl<'a> ApiExtractor<'a> for JsonBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = vec![content("application/json", inline(node_json()))];
+        Some(MetaRequest { description: Some("The node's object."), content, required: true })
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Ok(Self(read(request, body).await?))
+    }
+}
+
+/// Pushing.
+pub(crate) struct PushApi {
+    pub(crate) push: Option<Push>,
+    pub(crate) access: Arc<Access>,
+}
+
+#[OpenApi(tag = "Tag::Push")]
+impl PushApi {
+    /// Send measurements of a node
+    ///
+    /// Nodes and scripts can send csvlog lines, or a node's JSON object. Lines that are stored already are duplicates, which do no
+    /// harm; a line that is bad costs itself only. Needs a token, of `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
+    #[oai(path = "/api/v1/nodes/:nodeId/measurements", method = "post", operation_id = "pushMeasurements")]
+    async fn measurements(
+        &self,
+        credentials: PushCredentials,
+        request: &Request,
+        /// The node's name, percent-encoded. Case matters. Every line has to name this node.
+        #[oai(name = "nodeId", example = "query::example_node")]
+        Path(node): Path<String>,
+        body: Body,
+    ) -> Result<PushResponse, Refused<OfPushing>> {
+        query::only(request, &[])?;
+        let Body { format, bytes } = body;
+        self.push(&credentials, request, &node, format, bytes).await
+    }
+
+    /// Send measurements, as the firmware does
+    ///
+    /// The path under which the firmware of ESP32 nodes sends its JSON object, so that a node needs nothing but another host
+    /// name: `http://NODE:TOKEN@this-server`. Realm, network and gateway are the three parts of its channel, and are not looked at.
+    #[oai(path = "/api/:realm/:network/:gateway/:nodeId/data", method = "post", operation_id = "pushFromFirmware")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn from_firmware(
+        &self,
+        credentials: PushCredentials,
+        request: &Request,
+        /// The first part of the node's channel.
+        #[oai(example = "example_realm")]
+        Path(realm): Path<String>,
+        /// The second part of the node's channel.
+        #[oai(example = "example_network")]
+        Path(network): Path<String>,
+        /// The third part of the node's channel.
+        #[oai(example = "example_gateway")]
+        Path(gateway): Path<String>,
+        /// The node's name, percent-encoded.
+        #[oai(name = "nodeId", example = "query::example_node")]
+        Path(node): Path<String>,
+        body: JsonBody,
+    ) -> Result<PushResponse, Refused<OfPushing>> {
+        let _ = (realm, network, gateway);
+        self.push(&credentials, request, &node, Format::Json, body.0).await
+    }
+}
+
+impl PushApi {
+    async fn push(
+        &self,
+        credentials: &PushCredentials,
+        request: &Request,
+        node: &str,
+        format: Format,
+        bytes: Vec<u8>,
+    ) -> Result<PushResponse, Refused<OfPushing>> {
+        let node = NodeId::new(node).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
+        let who = self.access.authorize_push(credentials, &node)?;
+        let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "nothing is collected here, or not any more");
+        let push = self.push.as_ref().ok_or_else(stopped)?;
+        let address = request.remote_addr().as_socket_addr().map(|address| address.ip().to_string());
+        let source = format!("{} ({who})", address.unwrap_or_default());
+        match push.deliver(node, format, bytes, source).await {
+            Ok(receipt) => Ok(PushResponse::new(receipt)),
+            Err(PushError::Stopped) => Err(stopped().into()),
+            Err(PushError::Repository(error)) => Err(error.into()),
+        }
+    }
+}
+
+fn example_realm() -> String {
+    "isems".into()
+}
+
+fn example_network() -> String {
+    "testdrive".into()
+}
+
+fn example_gateway() -> String {
+    "foobar".into()
+}

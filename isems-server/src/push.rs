@@ -1,0 +1,97 @@
+//! Measurements that are sent to the HTTP service: a transport like the others, whose source are the service's clients.
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use isems_core::{BoxError, Format, Inbox, NodeId, Payload, Receipt, RepositoryError, Transport, async_trait};
+use tokio::sync::{mpsc, oneshot};
+
+/// How many pushes are stored at a time, which lets them share a write to the disk; and how many may wait.
+const AT_A_TIME: usize = 64;
+
+/// What a client has sent.
+#[derive(Debug)]
+struct Pushed {
+    node: NodeId,
+    format: Format,
+    bytes: Vec<u8>,
+    source: String,
+    reply: oneshot::Sender<Result<Receipt, RepositoryError>>,
+}
+
+/// Delivers what a [`Push`] is given.
+#[derive(Debug)]
+pub struct PushTransport(mpsc::Receiver<Pushed>);
+
+/// Hands over what clients send, wherever its transport has gone.
+#[derive(Debug, Clone)]
+pub struct Push(mpsc::Sender<Pushed>);
+
+/// Why something that was sent is not known to be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The collector does not run.
+    #[error("the collector has stopped")]
+    Stopped,
+    /// It could not be stored.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+impl PushTransport {
+    /// The transport's name.
+    pub const NAME: &str = "push";
+
+    /// A transport, and what it is fed by. It ends when every clone of that is gone.
+    pub fn new() -> (Self, Push) {
+        let (sender, receiver) = mpsc::channel(AT_A_TIME);
+        (Self(receiver), Push(sender))
+    }
+}
+
+impl Push {
+    /// Stores what a node, or somebody for it, has sent. Returns when it is durable. `source` says for people where it came
+    /// from.
+    pub async fn deliver(
+        &self,
+        node: NodeId,
+        format: Format,
+        bytes: Vec<u8>,
+        source: String,
+    ) -> Result<Receipt, PushError> {
+        let (reply, receipt) = oneshot::channel();
+        let pushed = Pushed { node, format, bytes, source, reply };
+        self.0.send(pushed).await.map_err(|_| PushError::Stopped)?;
+        Ok(receipt.await.map_err(|_| PushError::Stopped)??)
+    }
+}
+
+#[async_trait]
+impl Transport for PushTransport {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                pushed = self.0.recv(), if under_way.len() < AT_A_TIME => match pushed {
+                    Some(pushed) => under_way.push(store(inbox, pushed)),
+                    None => break,
+                },
+                Some(()) = under_way.next() => {}
+            }
+        }
+        while under_way.next().await.is_some() {}
+        Ok(())
+    }
+}
+
+async fn store(inbox: &Inbox, pushed: Pushed) {
+    let Pushed { node, format, bytes, source, reply } = pushed;
+    let payload = match format {
+        Format::Csvlog => Payload { node: Some(node), ..Payload::csvlog(&bytes, &source) },
+        Format::Json => Payload::json(&bytes, node, &source),
+    };
+    // A client that has gone does not wait for its receipt; what it sent is stored.
+    let _ = reply.send(inbox.deliver(payload).await);
+}
