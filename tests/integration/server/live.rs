@@ -339,6 +339,9 @@ async fn a_slow_reader_is_dropped_and_the_others_get_everything() {
 async fn as_many_may_listen_as_are_allowed() {
     let live = Arc::new(Live::new(LiveOptions { subscribers: 2, ..options() }));
     let service = service(&live).await;
+    let head = service.client.head(format!("{}/api/v1/live", service.base)).send();
+    assert_eq!(in_time(head).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(live.subscribers(), 0, "whoever asks for the head alone does not listen");
     let first = Listener::new(&service, "").await;
     let mut second = Listener::new(&service, "").await;
     let refused = service.get("/api/v1/live").await;
