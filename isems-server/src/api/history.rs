@@ -266,6 +266,7 @@ impl HistoryApi {
         &self,
         request: &Request,
         /// The nodes' names. It can be given several times; all nodes if it is not.
+        #[oai(default = "query::all_nodes")]
         Query(nodes): Query<Vec<String>>,
         /// Not before this measured time; from the beginning if it is not said.
         Query(from): Query<Option<Moment>>,

@@ -1,6 +1,6 @@
 //! Fields over time, in buckets, ready for a chart.
 
-use std::sync::Arc;
+use std::{borrow::Cow, iter, sync::Arc};
 
 use isems_core::{Bucket, Buckets, Field, Node, Repository, Series, SeriesQuery};
 use jiff::tz::TimeZone;
@@ -8,7 +8,8 @@ use poem::Request;
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
-    types::Example,
+    registry::{MetaSchema, MetaSchemaRef},
+    types::{Example, ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
 };
 use serde::Serialize;
 
@@ -59,11 +60,11 @@ struct Column {
     /// The field's unit; empty for none.
     unit: String,
     /// The lowest value of each bucket.
-    min: Vec<Option<f64>>,
+    min: Vec<Value>,
     /// The average of the values of each bucket.
-    average: Vec<Option<f64>>,
+    average: Vec<Value>,
     /// The highest value of each bucket.
-    max: Vec<Option<f64>>,
+    max: Vec<Value>,
     /// How many values each bucket has.
     count: Vec<u64>,
 }
@@ -72,19 +73,60 @@ impl Example for NodeSeries {
     fn example() -> Self {
         Self {
             node_id: "Elektra-Dach".into(),
-            from: UtcTime(1_530_361_200),
-            to: UtcTime(1_530_368_400),
+            from: UtcTime(1_530_360_000),
+            to: UtcTime(1_530_367_200),
             interval_seconds: 3600,
-            timestamps: vec![UtcTime(1_530_361_200), UtcTime(1_530_364_800)],
+            timestamps: vec![UtcTime(1_530_360_000), UtcTime(1_530_363_600)],
             fields: vec![Column {
                 field: Named(Field::BatteryVoltage),
                 unit: "V".into(),
-                min: vec![Some(14.02), None],
-                average: vec![Some(14.051), None],
-                max: vec![Some(14.073), None],
+                min: vec![Value(Some(14.02)), Value(None)],
+                average: vec![Value(Some(14.051)), Value(None)],
+                max: vec![Value(Some(14.073)), Value(None)],
                 count: vec![60, 0],
             }],
         }
+    }
+}
+
+/// What is known of a bucket; null where nothing was measured. In a list the framework lets nothing be null by itself.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(transparent)]
+struct Value(Option<f64>);
+
+impl Type for Value {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "nullable_double".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        let number = MetaSchema::new_with_format("number", "double");
+        MetaSchemaRef::Inline(Box::new(MetaSchema { nullable: true, ..number }))
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
+}
+
+impl ParseFromJSON for Value {
+    fn parse_from_json(value: Option<serde_json::Value>) -> ParseResult<Self> {
+        Option::parse_from_json(value).map(Self).map_err(ParseError::propagate)
+    }
+}
+
+impl ToJSON for Value {
+    fn to_json(&self) -> Option<serde_json::Value> {
+        Some(self.0.map_or(serde_json::Value::Null, Into::into))
     }
 }
 
@@ -119,13 +161,14 @@ impl NodeSeries {
 
 impl Column {
     fn new(field: Field, buckets: &[Bucket]) -> Self {
-        let known = |bucket: &Bucket, value: f64| (bucket.count > 0).then_some(value);
+        let known = |bucket: &Bucket, value: f64| Value((bucket.count > 0).then_some(value));
+        // Without the noise of adding up.
+        let rounded = |value: f64| (value * 1e6).round() / 1e6;
         Self {
             field: Named(field),
             unit: field.unit().into(),
             min: buckets.iter().map(|bucket| known(bucket, bucket.min)).collect(),
-            // Without the noise of adding up.
-            average: buckets.iter().map(|bucket| bucket.average().map(|value| (value * 1e6).round() / 1e6)).collect(),
+            average: buckets.iter().map(|bucket| Value(bucket.average().map(rounded))).collect(),
             max: buckets.iter().map(|bucket| known(bucket, bucket.max)).collect(),
             count: buckets.iter().map(|bucket| bucket.count).collect(),
         }
@@ -194,6 +237,7 @@ impl SeriesApi {
         &self,
         request: &Request,
         /// The nodes' names. It can be given several times; all nodes if it is not.
+        #[oai(default = "query::all_nodes")]
         Query(nodes): Query<Vec<String>>,
         /// The fields, separated by commas. One that is named twice comes once.
         #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
