@@ -16,7 +16,7 @@ use isems_core::{
     testing::{HookedRepository, StoreHook, sample_measurement},
     unix_now,
 };
-use reqwest::{Response, StatusCode, header};
+use reqwest::{StatusCode, header};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
