@@ -385,7 +385,7 @@ impl PushApi {
     /// name: `http://NODE:TOKEN@this-server`. Realm, network and gateway are the three parts of its channel, and are not looked at.
     #[oai(path = "/api/:realm/:network/:gateway/:nodeId/data", method = "post", operation_id = "pushFromFirmware")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
-    async fn from_firmware(
+    async fn firmware(
         &self,
         credentials: PushCredentials,
         request: &Request,
