@@ -142,9 +142,9 @@ async fn supervise(mut transport: Box<dyn Transport>, inbox: Inbox, mut backoff:
             }
             Ok(Err(error)) => chain(&*error),
             Err(panic) => {
-                let error = format!("panicked: {}", panic_message(&*panic));
-                error!(transport = name, error, "transport panicked");
-                error
+                let panic = panic_message(&*panic);
+                error!(transport = name, panic, "transport panicked");
+                format!("panicked: {panic}")
             }
         };
         account.set_state(TransportState::Waiting);

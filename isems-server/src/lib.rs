@@ -10,6 +10,7 @@
 //! * [`api::Service`] is the HTTP service alone, for whoever embeds it;
 //! * [`serve`](serve::serve) serves it within limits, over a [TLS certificate](tls::Certificate) if there is one, to those who
 //!   have one of the [tokens](tokens::Tokens) where that is needed;
+//! * [`Sentry`](sentry::Sentry) reports errors and panics, where that is set;
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
 pub mod api;
@@ -22,6 +23,7 @@ pub mod log;
 pub mod maintenance;
 mod poll;
 pub mod push;
+pub mod sentry;
 pub mod serve;
 mod server;
 pub mod settings;

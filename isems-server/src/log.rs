@@ -1,11 +1,11 @@
-//! Logging to standard error.
+//! Logging to standard error, and reporting of errors where that is set.
 
 use std::{
     fmt as text,
     io::{self, IsTerminal},
 };
 
-use isems_core::printable;
+use isems_core::{BoxError, printable};
 use tracing::Subscriber;
 use tracing_subscriber::{
     Layer,
@@ -22,10 +22,14 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::settings::{DatabaseArguments, LogFormat, LogLevel};
+use crate::{
+    sentry::Sentry,
+    settings::{DatabaseArguments, LogFormat, LogLevel},
+};
 
-/// Starts logging. It can be done once a process.
-pub fn start(settings: &DatabaseArguments) {
+/// Starts logging, and reporting where a server for it is named; that lasts as long as what is given back. It can be done once
+/// a process.
+pub fn start(settings: &DatabaseArguments) -> Result<Option<Sentry>, BoxError> {
     let level = match settings.log {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -36,11 +40,13 @@ pub fn start(settings: &DatabaseArguments) {
     // The frameworks log every step of their own; theirs is heard from the level below on.
     let frameworks = if level > LevelFilter::DEBUG { level } else { level.min(LevelFilter::WARN) };
     let filter = Targets::new().with_default(frameworks).with_target("isems", level);
-    let registry = registry().with(filter);
+    let sentry = settings.sentry_dsn()?.map(Sentry::start).transpose()?;
+    let registry = registry().with(filter).with(sentry.as_ref().map(|_| Sentry::layer()));
     match settings.log_format {
         LogFormat::Human => registry.with(for_people(io::stderr, io::stderr().is_terminal())).init(),
         LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).init(),
     }
+    Ok(sentry)
 }
 
 /// Writes events for people: one line for each, whatever stands in it.

@@ -21,44 +21,49 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    let result = Runtime::new().map_err(BoxError::from).and_then(|runtime| {
-        let result = runtime.block_on(run(arguments));
-        // A command of the control socket can still be reading the whole file. That need not come to its end.
-        runtime.shutdown_timeout(LAST_WAIT);
-        result
-    });
-    match result {
+    // Held to the end, however that comes: the last error is worth a report most of all.
+    let sentry = match arguments.database().map(log::start).transpose() {
+        Ok(sentry) => sentry.flatten(),
+        Err(error) => return failure(&chain(&*error)),
+    };
+    match execute(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {}", chain(&*error));
-            ExitCode::FAILURE
+            let message = chain(&*error);
+            if let Some(sentry) = &sentry {
+                sentry.report_end(&message);
+            }
+            failure(&message)
         }
     }
+}
+
+fn failure(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::FAILURE
+}
+
+fn execute(arguments: Arguments) -> Result<bool, BoxError> {
+    let runtime = Runtime::new()?;
+    let result = runtime.block_on(run(arguments));
+    // A command of the control socket can still be reading the whole file. That need not come to its end.
+    runtime.shutdown_timeout(LAST_WAIT);
+    result
 }
 
 async fn run(arguments: Arguments) -> Result<bool, BoxError> {
     match arguments.action {
         None => serve(arguments.serve).await,
         Some(Action::Serve(arguments)) => serve(*arguments).await,
-        Some(Action::Poll(arguments)) => {
-            log::start(&arguments.database);
-            poll(&arguments, io::stdout()).await
-        }
-        Some(Action::Import(arguments)) => {
-            log::start(&arguments.database);
-            import(&arguments, io::stdout(), stopped()).await
-        }
-        Some(Action::Maintenance(action)) => {
-            log::start(action.database());
-            maintenance::run(&action, &mut io::stdout()).await
-        }
+        Some(Action::Poll(arguments)) => poll(&arguments, io::stdout()).await,
+        Some(Action::Import(arguments)) => import(&arguments, io::stdout(), stopped()).await,
+        Some(Action::Maintenance(action)) => maintenance::run(&action, &mut io::stdout()).await,
         Some(Action::Openapi) => print_document(),
     }
 }
 
 async fn serve(arguments: ServeArguments) -> Result<bool, BoxError> {
-    log::start(&arguments.collect.database);
     let server = Server::open(&arguments).await?;
     drop(arguments);
     server.run(stopped()).await?;

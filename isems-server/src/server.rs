@@ -90,7 +90,6 @@ impl Server {
             push = Some(handle);
         }
         let service = Service {
-            hide_inactive_after_days: service.hide_inactive_after_days,
             cors_origins: service.cors_origins.clone(),
             access,
             states: Arc::new(NodeStates::new(service.hide_inactive_after_days)),

@@ -3,10 +3,10 @@
 use std::{collections::VecDeque, io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt, stream};
-use isems_core::{Measurement, MeasurementQuery, NodeId, Order, Repository, RepositoryError, pages};
+use futures_util::{Stream, stream};
+use isems_core::{Measurement, MeasurementQuery, NodeId, Order, Repository, RepositoryError};
 use jiff::tz::TimeZone;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 use tracing::error;
 
 use crate::line;
@@ -16,6 +16,9 @@ pub(crate) const CHUNK: usize = 64 << 10;
 
 /// How many chunks wait for a client that reads slowly.
 const CHUNKS: usize = 2;
+
+/// How many measurements are read at a time. A stream holds two pages at most, well below a megabyte, however slowly it is read.
+const PAGE: usize = 1000;
 
 /// How measurements are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,70 +38,87 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// The query for the first node.
-    fn take(&mut self) -> Option<MeasurementQuery> {
-        let (node, Range { start: from, end: to }) = self.nodes.pop_front().filter(|_| self.limit > 0)?;
-        Some(MeasurementQuery { node, from, to, order: self.order, limit: self.limit })
+    /// The next ones, of one node and at most so many; `None` when there is nothing more.
+    async fn page(
+        &mut self,
+        repository: &dyn Repository,
+        most: usize,
+    ) -> Result<Option<Vec<Measurement>>, RepositoryError> {
+        while let Some((node, seconds)) = self.nodes.front_mut().filter(|_| self.limit > 0) {
+            let Range { start: from, end: to } = *seconds;
+            let limit = self.limit.min(most);
+            let query = MeasurementQuery { node: node.clone(), from, to, order: self.order, limit };
+            let page = repository.measurements(&query).await?;
+            self.limit -= page.len();
+            match query.after(&page) {
+                Some(MeasurementQuery { from, to, .. }) => *seconds = from..to,
+                None => _ = self.nodes.pop_front(),
+            }
+            if !page.is_empty() {
+                return Ok(Some(page));
+            }
+        }
+        Ok(None)
     }
 
     /// All of them at once.
     pub(crate) async fn read(mut self, repository: &dyn Repository) -> Result<Vec<Measurement>, RepositoryError> {
         let mut found = Vec::new();
-        while let Some(query) = self.take() {
-            let of_node = repository.measurements(&query).await?;
-            self.limit -= of_node.len();
-            found.extend(of_node);
+        while let Some(page) = self.page(repository, usize::MAX).await? {
+            found.extend(page);
         }
         Ok(found)
     }
 
-    /// All of them as text. Reading goes on while a chunk is sent, and no further than a few chunks; it ends when the stream is
-    /// dropped. An error ends the stream with one, so that nobody takes what came for all there is.
-    pub(crate) fn text(
-        self,
+    /// All of them as text. Reading goes on while a chunk is sent, and no further than a page; it ends when the stream is
+    /// dropped. What fails later than with the first page ends the stream with an error, so that nobody takes what came for
+    /// all there is.
+    pub(crate) async fn text(
+        mut self,
         repository: Arc<dyn Repository>,
         format: TextFormat,
         zone: TimeZone,
-    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + 'static, RepositoryError> {
+        let first = self.page(&*repository, PAGE).await?;
         let (sender, receiver) = mpsc::channel(CHUNKS);
-        let mut writer = TextWriter { format, zone, buffer: Vec::new(), sender };
-        tokio::spawn(async move {
-            if let Err(Ended::Failed(error)) = self.write(&*repository, &mut writer).await {
-                error!(error = &error as &dyn std::error::Error, "an answer breaks off");
-                // A client that has gone needs no error.
-                let _ = writer.sender.send(Err(io::Error::other(error))).await;
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut writer = TextWriter { format, zone, buffer: Vec::new(), sender };
+            let written = self.write(first, &*repository, &mut writer).await;
+            if let Err(error) = &written {
+                error!(error = error as &dyn std::error::Error, "an answer breaks off");
             }
+            written
         });
-        stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)))
-    }
-
-    async fn write(mut self, repository: &dyn Repository, writer: &mut TextWriter) -> Result<(), Ended> {
-        writer.begin();
-        while let Some(query) = self.take() {
-            let mut pages = pages(repository, query);
-            let mut page = pages.try_next().await?;
-            while let Some(measurements) = page {
-                self.limit -= measurements.len();
-                // The next page is read while this one is written.
-                let (next, written) = tokio::join!(biased; pages.try_next(), writer.write(&measurements));
-                written?;
-                page = next?;
+        Ok(stream::unfold((receiver, task), async |(mut receiver, mut task)| {
+            if let Some(chunk) = receiver.recv().await {
+                return Some((Ok(chunk), (receiver, task)));
             }
-        }
-        writer.send().await
+            // The last chunk was the end only if the task says so. One that panicked does not.
+            let error = match task.join_next().await? {
+                Ok(Ok(())) => return None,
+                Ok(Err(error)) => io::Error::other(error),
+                Err(error) => io::Error::other(error),
+            };
+            Some((Err(error), (receiver, task)))
+        }))
     }
-}
 
-/// Why a stream has ended before its end.
-enum Ended {
-    /// Nobody reads it any more.
-    Unwanted,
-    Failed(RepositoryError),
-}
-
-impl From<RepositoryError> for Ended {
-    fn from(error: RepositoryError) -> Self {
-        Self::Failed(error)
+    async fn write(
+        &mut self,
+        first: Option<Vec<Measurement>>,
+        repository: &dyn Repository,
+        writer: &mut TextWriter,
+    ) -> Result<(), RepositoryError> {
+        writer.begin();
+        let mut page = first;
+        while let Some(measurements) = page {
+            // The next page is read while this one is written.
+            let (next, ()) = tokio::join!(biased; self.page(repository, PAGE), writer.write(&measurements));
+            page = next?;
+        }
+        writer.send().await;
+        Ok(())
     }
 }
 
@@ -106,7 +126,7 @@ struct TextWriter {
     format: TextFormat,
     zone: TimeZone,
     buffer: Vec<u8>,
-    sender: mpsc::Sender<io::Result<Bytes>>,
+    sender: mpsc::Sender<Bytes>,
 }
 
 impl TextWriter {
@@ -116,7 +136,7 @@ impl TextWriter {
         }
     }
 
-    async fn write(&mut self, measurements: &[Measurement]) -> Result<(), Ended> {
+    async fn write(&mut self, measurements: &[Measurement]) {
         for measurement in measurements {
             match self.format {
                 TextFormat::Csv => line::csv(&mut self.buffer, measurement, &self.zone),
@@ -124,14 +144,14 @@ impl TextWriter {
             }
             .expect("a vector takes everything");
             if self.buffer.len() >= CHUNK {
-                self.send().await?;
+                self.send().await;
             }
         }
-        Ok(())
     }
 
-    async fn send(&mut self) -> Result<(), Ended> {
+    async fn send(&mut self) {
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + CHUNK / 8));
-        self.sender.send(Ok(chunk.into())).await.map_err(|_| Ended::Unwanted)
+        // Where nobody reads any more the task of this writer ends too.
+        let _ = self.sender.send(chunk.into()).await;
     }
 }

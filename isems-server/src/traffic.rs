@@ -14,7 +14,8 @@ const KEPT: Duration = Duration::from_hours(1);
 /// How close together samples are at least.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Knows what came in during the last hour, by samples of the transports' accounts.
+/// Knows what came in during the last hour, by samples of the transports' accounts. Counting begins when it is made. Unless
+/// it is called [every few seconds](Self::sample), a while can begin earlier than it should.
 #[derive(Debug)]
 pub struct Traffic {
     monitor: Monitor,
@@ -58,6 +59,7 @@ impl Traffic {
 
     /// What came in during the last while, an hour at most, and how long that is: less where the server has not run as long.
     pub(crate) fn last(&self, duration: Duration) -> (Total, Duration) {
+        self.sample();
         let (now, total) = (Instant::now(), self.total());
         let samples = self.lock();
         let is_old = |sample: &&Sample| now.duration_since(sample.at) >= duration;

@@ -62,5 +62,6 @@ pub use crate::{
     config::{ConfigError, HttpConfig},
     error::{BodyFlaw, PollError},
     target::{InvalidTarget, Target},
+    tls::client_config as tls_client_config,
     transport::{HttpTransport, PollTrigger},
 };

@@ -1,4 +1,4 @@
-//! TLS, for targets that want it.
+//! TLS, for servers that want it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,9 +10,13 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-/// A configuration that trusts what the system trusts. It is cheap to make: the system's certificates are read when the
-/// first certificate is to be verified, which is never where all targets are plain `http`.
-pub(crate) fn client_config() -> Result<ClientConfig, Error> {
+/// A TLS configuration that trusts what the system trusts, over ring. It is cheap to make: the system's certificates are read
+/// when the first certificate is to be verified, which is never where all servers are plain `http`.
+///
+/// # Errors
+///
+/// If rustls finds no protocol version for its cryptography, which does not happen.
+pub fn client_config() -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier = SystemVerifier { provider: provider.clone(), loaded: OnceLock::new() };
     Ok(ClientConfig::builder_with_provider(provider)

@@ -4,10 +4,10 @@ use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use isems_core::{Measurement, Node, NodeId, Order, Repository};
 use jiff::tz::TimeZone;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::{
     Body, Request, Response,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -98,36 +98,67 @@ enum FormatName {
 impl FormatName {
     const NDJSON: &'static str = "application/x-ndjson";
 
-    /// What a client accepts, the first one of those that it likes best (RFC 9110, section 12.5.1). JSON where it does not say.
-    fn accepted(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let values = headers.get_all(header::ACCEPT);
-        let ranges = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-        let mut best = None;
-        let mut is_silent = true;
-        for range in ranges.map(str::trim).filter(|range| !range.is_empty()) {
-            is_silent = false;
-            let mut parameters = range.split(';').map(str::trim);
-            let format = match parameters.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "*/*" | "application/*" | "application/json" => Self::Json,
-                "text/*" | "text/csv" => Self::Csv,
-                Self::NDJSON | "application/ndjson" | "application/jsonl" => Self::Ndjson,
-                _ => continue,
-            };
-            let weight = parameters.find_map(|parameter| parameter.strip_prefix("q="));
-            let weight = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-            if weight > 0.0 && best.is_none_or(|(most, _)| weight > most) {
-                best = Some((weight, format));
-            }
-        }
-        match best {
-            Some((_, format)) => Ok(format),
-            None if is_silent => Ok(Self::Json),
-            None => Err(Refusal::new(
-                StatusCode::NOT_ACCEPTABLE,
-                "this can be application/json, text/csv or application/x-ndjson: name one in Accept, or add format=csv",
-            )),
+    /// In the order in which they are preferred where a client has no preference.
+    const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Ndjson];
+
+    /// Its type of content, and others by which clients know it.
+    fn content_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Json => &["application/json"],
+            Self::Csv => &["text/csv"],
+            Self::Ndjson => &[Self::NDJSON, "application/ndjson", "application/jsonl"],
         }
     }
+
+    /// How exactly a range of `Accept` names this; `None` if it does not.
+    fn precision(self, range: &str) -> Option<u8> {
+        let is_type = |content_type: &str| {
+            range.split_once("/*").is_some_and(|(kind, rest)| rest.is_empty() && content_type.starts_with(kind))
+        };
+        let names = self.content_types();
+        match range {
+            "*/*" => Some(0),
+            _ if is_type(names[0]) => Some(1),
+            _ => names.contains(&range).then_some(2),
+        }
+    }
+
+    /// What a client likes best, and names first (RFC 9110, section 12.5.1). JSON where it does not say.
+    fn accepted(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty());
+        let ranges: Vec<(String, f32)> = ranges.map(range_and_weight).collect();
+        if ranges.is_empty() {
+            return Ok(Self::Json);
+        }
+        // The most precise range that names a format says how much it is liked.
+        let liking = |format: Self| {
+            let naming = ranges.iter().enumerate().rev();
+            let naming = naming.filter_map(|(place, (range, weight))| Some((format.precision(range)?, place, *weight)));
+            let (_, place, weight) = naming.max_by_key(|(precision, ..)| *precision)?;
+            (weight > 0.0).then_some((format, place, weight))
+        };
+        let better = |best: (Self, usize, f32), other: (Self, usize, f32)| {
+            let is_better = other.2 > best.2 || (other.2 >= best.2 && other.1 < best.1);
+            if is_better { other } else { best }
+        };
+        let best = Self::ALL.into_iter().filter_map(liking).reduce(better);
+        best.map(|(format, ..)| format).ok_or_else(|| {
+            Refusal::new(
+                StatusCode::NOT_ACCEPTABLE,
+                "this can be application/json, text/csv or application/x-ndjson: name one in Accept, or add format=csv",
+            )
+        })
+    }
+}
+
+/// A range of `Accept` in lower case, and its weight.
+fn range_and_weight(range: &str) -> (String, f32) {
+    let mut parameters = range.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let range = parameters.next().unwrap_or_default();
+    let weight =
+        parameters.find_map(|parameter| parameter.strip_prefix("q=").map(|weight| weight.parse().unwrap_or(0.0)));
+    (range, weight.unwrap_or(1.0))
 }
 
 /// What the document says of measurements.
@@ -202,15 +233,16 @@ impl HistoryApi {
         Query(from): Query<Option<Moment>>,
         /// Before this measured time; to the end if it is not said.
         Query(to): Query<Option<Moment>>,
-        /// Newest first (`desc`) if it is not said.
-        Query(order): Query<Option<OrderName>>,
+        /// Newest or oldest first.
+        #[oai(default = "newest_first")]
+        Query(order): Query<OrderName>,
         /// At most this many, up to 10,000. A page of JSON has 1,000 if it is not said.
         #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
         Query(limit): Query<Option<u32>>,
         /// Goes on where a page ended: what its `next` says.
         #[oai(validator(pattern = "^[0-9]{1,10}$"))]
         Query(cursor): Query<Option<String>>,
-        /// Goes before `Accept`.
+        /// How it is written. If it is not said, `Accept` decides.
         Query(format): Query<Option<FormatName>>,
         /// Time zone of days in `from` and `to`, and of the times in CSV and JSON lines; UTC if it is not said.
         Query(tz): Query<Option<TimeZoneName>>,
@@ -234,20 +266,22 @@ impl HistoryApi {
         &self,
         request: &Request,
         /// The nodes' names. It can be given several times; all nodes if it is not.
+        #[oai(default)]
         Query(nodes): Query<Vec<String>>,
         /// Not before this measured time; from the beginning if it is not said.
         Query(from): Query<Option<Moment>>,
         /// Before this measured time; to the end if it is not said.
         Query(to): Query<Option<Moment>>,
-        /// Newest first (`desc`) if it is not said.
-        Query(order): Query<Option<OrderName>>,
+        /// Newest or oldest first.
+        #[oai(default = "newest_first")]
+        Query(order): Query<OrderName>,
         /// At most this many, up to 10,000. A page of JSON has 1,000 if it is not said.
         #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
         Query(limit): Query<Option<u32>>,
         /// Goes on where a page ended: what its `next` says.
         #[oai(validator(pattern = "^[0-9]{1,10},.+$"))]
         Query(cursor): Query<Option<String>>,
-        /// Goes before `Accept`.
+        /// How it is written. If it is not said, `Accept` decides.
         Query(format): Query<Option<FormatName>>,
         /// Time zone of days in `from` and `to`, and of the times in CSV and JSON lines; UTC if it is not said.
         Query(tz): Query<Option<TimeZoneName>>,
@@ -262,7 +296,8 @@ impl HistoryApi {
                 Some((second, last)) if node.id.as_str() == last => wanted.after(second.parse().ok()),
                 _ => wanted.seconds.clone(),
             };
-            Some((node.id.clone(), seconds))
+            let has_some = seconds.start <= node.latest.timestamp && node.first_timestamp < seconds.end;
+            has_some.then(|| (node.id.clone(), seconds))
         };
         let nodes = nodes.iter().filter_map(selected).collect();
         let cursor = |last: &Measurement| format!("{},{}", last.timestamp, last.node_id);
@@ -328,14 +363,14 @@ impl HistoryApi {
 fn wanted(
     request: &Request,
     Range { start: from, end: to }: Range<Option<Moment>>,
-    order: Option<OrderName>,
+    order: OrderName,
     limit: Option<u32>,
     format: Option<FormatName>,
     tz: Option<TimeZoneName>,
 ) -> Result<Wanted, Refusal> {
     let zone = tz.map_or(TimeZone::UTC, |TimeZoneName(zone)| zone);
     let seconds = seconds(from, to, &zone).map_err(query::invalid)?;
-    let order = if order == Some(OrderName::Asc) { Order::OldestFirst } else { Order::NewestFirst };
+    let order = if order == OrderName::Asc { Order::OldestFirst } else { Order::NewestFirst };
     let limit = limit.map(|limit| limit.min(MAX_LIMIT) as usize);
     let format = format.map_or_else(|| FormatName::accepted(request.headers()), Ok)?;
     Ok(Wanted { seconds, order, limit, format, zone })
@@ -369,11 +404,13 @@ impl HistoryApi {
             FormatName::Ndjson => (TextFormat::Ndjson, FormatName::NDJSON, "ndjson"),
         };
         let selection = Selection { nodes, order, limit: limit.unwrap_or(usize::MAX) };
-        let body = Body::from_bytes_stream(selection.text(self.repository.clone(), format, zone));
-        let name = utf8_percent_encode(file, NON_ALPHANUMERIC);
-        let disposition = format!("attachment; filename*=UTF-8''{name}.{ending}");
-        let response = Response::builder().content_type(content_type).header(header::CONTENT_DISPOSITION, disposition);
-        Ok(Answer::new(response.extension(Streamed::File).body(body)))
+        let text = selection.text(self.repository.clone(), format, zone).await?;
+        let response = Response::builder()
+            .content_type(content_type)
+            .header(header::CONTENT_DISPOSITION, attachment(file, ending))
+            .header(header::VARY, VARY)
+            .extension(Streamed::File);
+        Ok(Answer::new(response.body(Body::from_bytes_stream(text))))
     }
 
     async fn page(
@@ -391,7 +428,7 @@ impl HistoryApi {
         measurements.truncate(limit);
         let last = measurements.last().filter(|_| has_more);
         let next = last.map(|last| query::next_page(request, &cursor(last)));
-        let mut response = Response::builder().content_type("application/json");
+        let mut response = Response::builder().content_type("application/json").header(header::VARY, VARY);
         if let Some(next) = &next {
             response = response.header(header::LINK, format!("<{next}>; rel=\"next\""));
         }
@@ -401,4 +438,26 @@ impl HistoryApi {
             .expect("writing to memory fails only for maps with keys that are no text");
         Ok(Answer::new(response.body(body)))
     }
+}
+
+fn newest_first() -> OrderName {
+    OrderName::Desc
+}
+
+/// The answer is another one for another `Accept`.
+const VARY: HeaderValue = HeaderValue::from_static("Accept");
+
+/// What stands in an extended parameter of a header as it is (RFC 8187, section 3.2.1), as far as names need it.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Says under which name an answer is to be kept (RFC 6266): for clients that know ASCII only, and for all others. No name
+/// leads into another folder.
+fn attachment(name: &str, ending: &str) -> String {
+    let name = name.replace(['/', '\\'], "_");
+    let is_plain = |letter: &char| (letter.is_ascii_graphic() || *letter == ' ') && !['"', '%'].contains(letter);
+    let ascii: String = name.chars().map(|letter| if is_plain(&letter) { letter } else { '_' }).collect();
+    format!(
+        "attachment; filename=\"{ascii}.{ending}\"; filename*=UTF-8''{}.{ending}",
+        utf8_percent_encode(&name, ENCODED)
+    )
 }

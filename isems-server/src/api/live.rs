@@ -101,6 +101,7 @@ impl LiveApi {
         &self,
         request: &Request,
         /// Only of this node. It can be given several times; all nodes if it is not.
+        #[oai(default)]
         Query(nodes): Query<Vec<String>>,
         /// Like the header `Last-Event-ID`, for clients that cannot set it.
         #[oai(name = "lastEventId")]

@@ -198,7 +198,7 @@ fn field_metric(field: Field) -> (&'static str, &'static str, f64) {
 impl MetricsApi {
     async fn nodes(&self) -> Result<Vec<MetricFamily>, Refusal> {
         let all = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &all, LEARNED_AT_ONCE).await?;
+        self.states.learn(&*self.repository, &all, LEARNED_AT_ONCE).await;
         let now = unix_now();
         let mut nodes: Vec<(&Node, NodeState)> =
             all.iter().map(|node| (&**node, self.states.state(node, now))).collect();

@@ -10,11 +10,14 @@ mod history;
 mod limits;
 pub(crate) mod live;
 mod measurement;
+mod methods;
 mod metrics;
 mod named;
 mod network;
 mod nodes;
+mod nullable;
 mod original;
+mod paths;
 mod problem;
 mod push;
 mod query;
@@ -53,10 +56,12 @@ use self::{
     health::{HealthApi, WriteProof},
     history::HistoryApi,
     live::LiveApi,
+    methods::Methods,
     metrics::MetricsApi,
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
+    paths::Merged,
     problem::{ProblemOfPanic, problem_of},
     push::{PushApi, Pushing},
     rejects::RejectsApi,
@@ -67,6 +72,9 @@ use crate::{berlin::Berlin, live::Live, push::Push, states::NodeStates, traffic:
 
 /// How often it is looked whether the states of nodes have changed.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(5);
+
+/// After how many days a node is inactive, unless it is set otherwise.
+const INACTIVE_AFTER_DAYS: u32 = 30;
 
 /// Groups of operations in the document.
 #[derive(Tags)]
@@ -114,13 +122,11 @@ pub struct Service {
     pub repository: Arc<dyn Repository>,
     /// How the transports fare.
     pub monitor: Monitor,
-    /// A node whose newest measurement is older is left out of `/measurements/latest`.
-    pub hide_inactive_after_days: u32,
     /// Origins whose web pages may read the service; `*` is any.
     pub cors_origins: Vec<String>,
     /// Who may do what.
     pub access: Access,
-    /// Which nodes are heard of.
+    /// Which nodes are heard of, and which are left out of `/measurements/latest`.
     pub states: Arc<NodeStates>,
     /// What came in lately.
     pub traffic: Arc<Traffic>,
@@ -143,7 +149,7 @@ impl Service {
     pub fn new(repository: Arc<dyn Repository>, monitor: Monitor) -> Self {
         Self {
             traffic: Arc::new(Traffic::new(monitor.clone())),
-            states: Arc::new(NodeStates::new(30)),
+            states: Arc::new(NodeStates::new(INACTIVE_AFTER_DAYS)),
             following: Arc::default(),
             live: Arc::new(Live::new(256, Duration::from_secs(15))),
             push: None,
@@ -152,7 +158,6 @@ impl Service {
             http: HttpMetrics::new(),
             repository,
             monitor,
-            hide_inactive_after_days: 30,
             cors_origins: vec!["*".into()],
             access: Access::default(),
         }
@@ -160,11 +165,8 @@ impl Service {
 
     /// The operations with their document.
     fn operations(&self, proof: &Arc<WriteProof>) -> OpenApiService<impl OpenApi + use<>, ()> {
-        let original = OriginalApi {
-            repository: self.repository.clone(),
-            hide_inactive_after_days: self.hide_inactive_after_days,
-            berlin: Berlin::new(),
-        };
+        let original =
+            OriginalApi { repository: self.repository.clone(), states: self.states.clone(), berlin: Berlin::new() };
         let nodes = NodesApi { repository: self.repository.clone(), states: self.states.clone() };
         let network = NetworkApi {
             repository: self.repository.clone(),
@@ -193,7 +195,7 @@ impl Service {
             nodes, network, history, series, live, push, transports, rejects, backup, original, health, metrics,
             RootApi,
         );
-        OpenApiService::new(operations, "ISEMS", env!("CARGO_PKG_VERSION"))
+        OpenApiService::new(Merged(operations), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
                 "Measurements of off-grid solar mesh nodes: battery, panel, temperature, status and position, as the nodes of \
                  an Independent Solar Energy Mesh System report them.\n\nEvery path below `/measurements` is served below \
@@ -226,7 +228,7 @@ impl Service {
 
     async fn find_changes(&self) -> Result<(), RepositoryError> {
         let nodes = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &nodes, usize::MAX).await?;
+        self.states.learn(&*self.repository, &nodes, usize::MAX).await;
         self.live.changed(&self.states.changes(&nodes, unix_now()), live::state_change);
         Ok(())
     }
@@ -241,7 +243,10 @@ impl Service {
         let proof = Arc::new(WriteProof::new(self.repository.clone()));
         let operations = self.operations(&proof);
         let document = Bytes::from(operations.spec());
-        let swagger_ui = Page::new(operations.swagger_ui_html());
+        let methods = Arc::new(Methods::of(&document));
+        // Without an icon a browser asks for one at a path that there is not.
+        let icon = "<head><link rel=\"icon\" href=\"data:,\">";
+        let swagger_ui = Page::new(operations.swagger_ui_html().replacen("<head>", icon, 1));
         let access = Arc::new(self.access.clone());
         let routes = Route::new()
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
@@ -256,6 +261,7 @@ impl Service {
             .before(move |request| std::future::ready(access.check_reading(request)))
             .with(CatchPanic::new().with_handler(ProblemOfPanic))
             .catch_all_error(problem_of)
+            .around(move |routes, request| methods.clone().tell(routes, request))
             .with(self.cors())
             .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
             .before(limits::check)

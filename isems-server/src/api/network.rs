@@ -15,13 +15,13 @@ use super::{
     problem::{OfReading, Refused},
     query,
     rendered::Rendered,
-    tagged::Tagged,
+    tagged::{IfNoneMatch, Tagged},
     time::UtcTime,
     transports::{Rejected, State},
 };
 use crate::{
     states::{NodeState, NodeStates},
-    traffic::Traffic,
+    traffic::{Total, Traffic},
 };
 
 /// How many nodes that need somebody are told at most.
@@ -170,43 +170,34 @@ impl NetworkApi {
     /// What a status page needs: how many nodes are in which state, which of them need somebody, what comes in, and what is
     /// rejected.
     #[oai(path = "/api/v1/network", method = "get", operation_id = "network")]
-    async fn network(&self, request: &Request) -> Result<Tagged<Network>, Refused<OfReading>> {
+    async fn network(
+        &self,
+        request: &Request,
+        /// Tags of answers that the client has: 304 is the answer if one of them still holds.
+        #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
+        known: IfNoneMatch,
+    ) -> Result<Tagged<Network>, Refused<OfReading>> {
         query::only(request, &[])?;
         let nodes = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &nodes, LEARNED_AT_ONCE).await?;
+        self.states.learn(&*self.repository, &nodes, LEARNED_AT_ONCE).await;
         let now = unix_now();
         let nodes: Vec<_> = nodes.iter().map(|node| (&**node, self.states.state(node, now))).collect();
+        let (minute, duration) = self.traffic.last(Duration::from_mins(1));
+        let (hour, _) = self.traffic.last(Duration::from_hours(1));
         let network = Network {
             nodes: counts(&nodes),
             measurements: nodes.iter().map(|(node, _)| node.measurements).sum(),
             worst_nodes: worst(nodes),
-            ingest: self.ingest(),
-            rejects: self.rejects(),
+            ingest: ingest(&minute, duration, &hour),
+            rejects: rejects(&hour),
             clock: self.monitor.clock().into(),
             transports: self.transports(),
         };
-        Ok(Tagged::new(request, Rendered::new(&network, 4096)))
+        Ok(Tagged::new(&known, Rendered::new(&network, 4096)))
     }
 }
 
 impl NetworkApi {
-    fn ingest(&self) -> Ingest {
-        let (minute, duration) = self.traffic.last(Duration::from_mins(1));
-        let (hour, _) = self.traffic.last(Duration::from_hours(1));
-        let per_second = minute.stored as f64 / duration.as_secs_f64().max(1.0);
-        Ingest {
-            last_minute: minute.stored,
-            last_hour: hour.stored,
-            per_second: (per_second * 1000.0).round() / 1000.0,
-        }
-    }
-
-    fn rejects(&self) -> Rejects {
-        let (hour, _) = self.traffic.last(Duration::from_hours(1));
-        let by_reason = hour.rejected.iter().map(|(reason, count)| Rejected { reason: Named(reason), count });
-        Rejects { last_hour: hour.rejected.total(), by_reason: by_reason.collect() }
-    }
-
     fn transports(&self) -> Vec<TransportSummary> {
         let summary = |status: isems_core::TransportStatus| {
             let up = status.sources.values().filter(|source| source.up).count() as u64;
@@ -219,6 +210,16 @@ impl NetworkApi {
         };
         self.monitor.transports().into_iter().map(summary).collect()
     }
+}
+
+fn ingest(minute: &Total, duration: Duration, hour: &Total) -> Ingest {
+    let per_second = minute.stored as f64 / duration.as_secs_f64().max(1.0);
+    Ingest { last_minute: minute.stored, last_hour: hour.stored, per_second: (per_second * 1000.0).round() / 1000.0 }
+}
+
+fn rejects(hour: &Total) -> Rejects {
+    let by_reason = hour.rejected.iter().map(|(reason, count)| Rejected { reason: Named(reason), count });
+    Rejects { last_hour: hour.rejected.total(), by_reason: by_reason.collect() }
 }
 
 fn counts(nodes: &[(&Node, NodeState)]) -> NodeCounts {

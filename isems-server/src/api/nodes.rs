@@ -20,7 +20,7 @@ use super::{
     problem::{OfReading, OfReadingNode, Refused},
     query,
     rendered::Rendered,
-    tagged::Tagged,
+    tagged::{IfNoneMatch, Tagged, TaggedPage},
     time::UtcTime,
 };
 use crate::{
@@ -270,10 +270,13 @@ impl NodesApi {
         Query(limit): Query<Option<u32>>,
         /// Goes on where a page ended: what its `next` says.
         Query(cursor): Query<Option<String>>,
-    ) -> Result<Tagged<Page>, Refused<OfReading>> {
+        /// Tags of answers that the client has: 304 is the answer if one of them still holds.
+        #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
+        known: IfNoneMatch,
+    ) -> Result<TaggedPage<Page>, Refused<OfReading>> {
         query::only(request, &["state", "limit", "cursor"])?;
         let nodes = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &nodes, LEARNED_AT_ONCE).await?;
+        self.states.learn(&*self.repository, &nodes, LEARNED_AT_ONCE).await;
         let (now, limit) = (unix_now(), limit.unwrap_or(DEFAULT_LIMIT) as usize);
         let is_wanted = |node: &&Arc<Node>| {
             cursor.as_deref().is_none_or(|cursor| node.id.as_str() > cursor)
@@ -285,7 +288,8 @@ impl NodesApi {
         let next = last.map(|last| query::next_page(request, last.id.as_str()));
         let nodes: Vec<_> = page.iter().map(|node| NodeDetails::new(node, &self.states, now)).collect();
         let capacity = 64 + nodes.len() * RECORD_BYTES;
-        Ok(Tagged::new(request, Rendered::new(&Page { nodes, next }, capacity)))
+        let page = Page { nodes, next };
+        Ok(Tagged::new(&known, Rendered::new(&page, capacity)).leading_to(page.next.as_deref()))
     }
 
     /// A node
@@ -298,12 +302,15 @@ impl NodesApi {
         /// The node's name, percent-encoded. Case matters.
         #[oai(name = "nodeId", example = "query::example_node")]
         Path(node): Path<String>,
+        /// Tags of answers that the client has: 304 is the answer if one of them still holds.
+        #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
+        known: IfNoneMatch,
     ) -> Result<Tagged<NodeDetails>, Refused<OfReadingNode>> {
         query::only(request, &[])?;
         let node = query::node(&*self.repository, &node).await?;
-        self.states.learn(&*self.repository, std::slice::from_ref(&node), 1).await?;
+        self.states.learn(&*self.repository, std::slice::from_ref(&node), 1).await;
         let details = NodeDetails::new(&node, &self.states, unix_now());
-        Ok(Tagged::new(request, Rendered::new(&details, RECORD_BYTES)))
+        Ok(Tagged::new(&known, Rendered::new(&details, RECORD_BYTES)))
     }
 
     /// Delete a node with all its measurements

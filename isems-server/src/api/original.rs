@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, iter, sync::Arc};
 
 use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, unix_now};
-use poem::Request;
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
@@ -15,17 +14,15 @@ use super::{
     Tag,
     problem::{FAILED, FORBIDDEN, Problems, Refused, UNAUTHORIZED},
     rendered::Rendered,
-    tagged::Tagged,
+    tagged::{IfNoneMatch, Tagged},
 };
-use crate::berlin::Berlin;
+use crate::{berlin::Berlin, states::NodeStates};
 
 /// How many measurements `/measurements/{nodeId}/latest` gives: a day of one a minute.
 const NEWEST: usize = 1440;
 
 /// About how long a measurement is in JSON.
 const RECORD_BYTES: usize = 560;
-
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// Measurements, as the original collector gave them.
 #[derive(Debug, Object, Serialize)]
@@ -195,7 +192,7 @@ fn rendered(records: impl ExactSizeIterator<Item = Record> + Clone) -> Rendered<
 /// The endpoints of the original collector.
 pub(crate) struct OriginalApi {
     pub(crate) repository: Arc<dyn Repository>,
-    pub(crate) hide_inactive_after_days: u32,
+    pub(crate) states: Arc<NodeStates>,
     pub(crate) berlin: Berlin,
 }
 
@@ -208,17 +205,19 @@ impl OriginalApi {
     #[oai(path = "/measurements/latest", method = "get", operation_id = "latestMeasurements")]
     async fn latest(
         &self,
-        request: &Request,
+        /// Tags of answers that the client has: 304 is the answer if one of them still holds.
+        #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
+        known: IfNoneMatch,
         /// `true` for nodes that have been silent for long as well. Any other value means no.
         #[oai(example = "example_of_all")]
         Query(all): Query<Option<String>>,
     ) -> Result<Tagged<Measurements>, Refused<OfOriginal>> {
         let nodes = self.repository.nodes().await?;
         let all = all.as_deref() == Some("true");
-        let oldest = unix_now() - i64::from(self.hide_inactive_after_days) * SECONDS_A_DAY;
-        let shown: Vec<_> = nodes.iter().filter(|node| all || node.latest.timestamp > oldest).collect();
+        let now = unix_now();
+        let shown: Vec<_> = nodes.iter().filter(|node| all || !self.states.is_inactive(node, now)).collect();
         let records = shown.iter().map(|node| Record::new(node.number, &node.latest, &self.berlin));
-        Ok(Tagged::new(request, rendered(records)))
+        Ok(Tagged::new(&known, rendered(records)))
     }
 
     /// The newest measurements of a node

@@ -192,9 +192,6 @@ pub(crate) async fn problem_of(error: poem::Error) -> Response {
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"isems\""));
     }
-    if let Some(allow) = error.into_response().headers_mut().remove(header::ALLOW) {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
     response
 }
 

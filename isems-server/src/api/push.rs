@@ -286,6 +286,9 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
         Ok(body) => body.into_bytes_limit(MAX_BODY_BYTES as usize).await?.to_vec(),
         Err(_) => Vec::new(),
     };
+    if bytes.is_empty() {
+        return Err(query::invalid("the body is empty; send lines, or an object".into()).into());
+    }
     let encoding = request.header(header::CONTENT_ENCODING).unwrap_or("identity").trim().to_ascii_lowercase();
     match encoding.as_str() {
         "" | "identity" => Ok(bytes),

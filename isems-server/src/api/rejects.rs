@@ -125,6 +125,7 @@ impl RejectsApi {
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         Query(limit): Query<Option<u32>>,
         /// Goes on where a page ended: what its `next` says.
+        #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
         Query(cursor): Query<Option<u64>>,
     ) -> Result<RejectsResponse, Refused<OfReading>> {
         query::only(request, &["node", "transport", "reason", "limit", "cursor"])?;

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{
     Tag,
     named::Named,
+    nullable::Nullable,
     problem::{OfReadingNode, Refusal, Refused},
     query,
     rendered::Rendered,
@@ -22,14 +23,11 @@ use super::{
 };
 use crate::time::Moment;
 
-/// How many buckets there are at most where the client does not say.
-const DEFAULT_POINTS: u32 = 500;
-
 /// The most nodes of a request.
 const MAX_NODES: usize = 100;
 
-/// The most buckets of all nodes and fields of an answer together.
-const MAX_BUCKETS: usize = 1_000_000;
+/// The most buckets of all nodes and fields of an answer together, some ten megabytes of JSON.
+const MAX_BUCKETS: usize = 250_000;
 
 /// About how long a bucket of a field is in JSON.
 const BUCKET_BYTES: usize = 32;
@@ -41,6 +39,10 @@ const BUCKET_BYTES: usize = 32;
 struct NodeSeries {
     /// The node's name.
     node_id: String,
+    /// When the first bucket begins.
+    from: UtcTime,
+    /// When the last bucket ends. The same as `from` where there are no buckets.
+    to: UtcTime,
     /// How wide a bucket is, seconds.
     interval_seconds: i64,
     /// When each bucket begins.
@@ -58,11 +60,11 @@ struct Column {
     /// The field's unit; empty for none.
     unit: String,
     /// The lowest value of each bucket.
-    min: Vec<Option<f64>>,
+    min: Vec<Nullable<f64>>,
     /// The average of the values of each bucket.
-    average: Vec<Option<f64>>,
+    average: Vec<Nullable<f64>>,
     /// The highest value of each bucket.
-    max: Vec<Option<f64>>,
+    max: Vec<Nullable<f64>>,
     /// How many values each bucket has.
     count: Vec<u64>,
 }
@@ -71,14 +73,16 @@ impl Example for NodeSeries {
     fn example() -> Self {
         Self {
             node_id: "Elektra-Dach".into(),
+            from: UtcTime(1_530_361_200),
+            to: UtcTime(1_530_368_400),
             interval_seconds: 3600,
             timestamps: vec![UtcTime(1_530_361_200), UtcTime(1_530_364_800)],
             fields: vec![Column {
                 field: Named(Field::BatteryVoltage),
                 unit: "V".into(),
-                min: vec![Some(14.02), None],
-                average: vec![Some(14.051), None],
-                max: vec![Some(14.073), None],
+                min: vec![Nullable(Some(14.02)), Nullable(None)],
+                average: vec![Nullable(Some(14.051)), Nullable(None)],
+                max: vec![Nullable(Some(14.073)), Nullable(None)],
                 count: vec![60, 0],
             }],
         }
@@ -105,6 +109,8 @@ impl NodeSeries {
         let timestamp = |place| UtcTime(series.start + place * series.interval);
         Self {
             node_id: node.id.to_string(),
+            from: timestamp(0),
+            to: timestamp(count),
             interval_seconds: series.interval,
             timestamps: (0..count).map(timestamp).collect(),
             fields: series.fields.into_iter().map(|(field, buckets)| Column::new(field, &buckets)).collect(),
@@ -114,13 +120,14 @@ impl NodeSeries {
 
 impl Column {
     fn new(field: Field, buckets: &[Bucket]) -> Self {
-        let known = |bucket: &Bucket, value: f64| (bucket.count > 0).then_some(value);
+        let known = |bucket: &Bucket, value: f64| Nullable((bucket.count > 0).then_some(value));
+        // Without the noise of adding up.
+        let round = |value: f64| (value * 1e6).round() / 1e6;
         Self {
             field: Named(field),
             unit: field.unit().into(),
             min: buckets.iter().map(|bucket| known(bucket, bucket.min)).collect(),
-            // Without the noise of adding up.
-            average: buckets.iter().map(|bucket| bucket.average().map(|value| (value * 1e6).round() / 1e6)).collect(),
+            average: buckets.iter().map(|bucket| Nullable(bucket.average().map(round))).collect(),
             max: buckets.iter().map(|bucket| known(bucket, bucket.max)).collect(),
             count: buckets.iter().map(|bucket| bucket.count).collect(),
         }
@@ -161,16 +168,16 @@ impl SeriesApi {
         /// The node's name, percent-encoded. Case matters.
         #[oai(name = "nodeId", example = "query::example_node")]
         Path(node): Path<String>,
-        /// The fields, separated by commas.
+        /// The fields, separated by commas. One that is named twice comes once.
         #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
         Query(fields): Query<Vec<Named<Field>>>,
         /// Not before this measured time; from the beginning if it is not said.
         Query(from): Query<Option<Moment>>,
         /// Before this measured time; to the end if it is not said.
         Query(to): Query<Option<Moment>>,
-        /// At most this many buckets, up to 5,000; 500 if it is not said.
-        #[oai(validator(minimum(value = "1"), maximum(value = "5000")))]
-        Query(points): Query<Option<u32>>,
+        /// At most this many buckets.
+        #[oai(default = "default_points", validator(minimum(value = "1"), maximum(value = "5000")))]
+        Query(points): Query<u32>,
     ) -> Result<SeriesResponse, Refused<OfReadingNode>> {
         query::only(request, &["fields", "from", "to", "points"])?;
         let node = query::node(&*self.repository, &node).await?;
@@ -189,17 +196,18 @@ impl SeriesApi {
         &self,
         request: &Request,
         /// The nodes' names. It can be given several times; all nodes if it is not.
+        #[oai(default)]
         Query(nodes): Query<Vec<String>>,
-        /// The fields, separated by commas.
+        /// The fields, separated by commas. One that is named twice comes once.
         #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
         Query(fields): Query<Vec<Named<Field>>>,
         /// Not before this measured time; from the beginning if it is not said.
         Query(from): Query<Option<Moment>>,
         /// Before this measured time; to the end if it is not said.
         Query(to): Query<Option<Moment>>,
-        /// At most this many buckets of each node, up to 5,000; 500 if it is not said.
-        #[oai(validator(minimum(value = "1"), maximum(value = "5000")))]
-        Query(points): Query<Option<u32>>,
+        /// At most this many buckets of each node. All nodes and fields together have at most 250,000.
+        #[oai(default = "default_points", validator(minimum(value = "1"), maximum(value = "5000")))]
+        Query(points): Query<u32>,
     ) -> Result<SeriesOfNodesResponse, Refused<OfReadingNode>> {
         query::only_or_repeated(request, &["fields", "from", "to", "points"], &["nodes"])?;
         let nodes = query::nodes(&*self.repository, &nodes).await?;
@@ -222,7 +230,7 @@ impl SeriesApi {
         fields: &[Named<Field>],
         from: Option<Moment>,
         to: Option<Moment>,
-        points: Option<u32>,
+        points: u32,
     ) -> Result<Vec<NodeSeries>, Refusal> {
         let mut wanted: Vec<Field> = Vec::new();
         for Named(field) in fields {
@@ -231,15 +239,8 @@ impl SeriesApi {
             }
         }
         let seconds = seconds(from, to, &TimeZone::UTC).map_err(query::invalid)?;
-        let points = points.unwrap_or(DEFAULT_POINTS) as usize;
-        if points * wanted.len() * nodes.len() > MAX_BUCKETS {
-            let detail = format!(
-                "{points} points of {} fields of {} nodes are too many at once; at most {MAX_BUCKETS} come together",
-                wanted.len(),
-                nodes.len()
-            );
-            return Err(query::invalid(detail));
-        }
+        let columns = (wanted.len() * nodes.len()).max(1);
+        let points = (points as usize).min(MAX_BUCKETS / columns);
         let first = nodes.iter().map(|node| node.first_timestamp).min().unwrap_or(0);
         let last = nodes.iter().map(|node| node.latest.timestamp).max().unwrap_or(-1);
         let (from, to) = (seconds.start.max(first), seconds.end.min(last + 1));
@@ -269,4 +270,8 @@ fn within(mut common: Series, found: Series) -> Series {
 
 fn default_fields() -> Vec<Named<Field>> {
     [Field::BatteryVoltage, Field::BatteryChargeEstimate, Field::BatteryTemperature].map(Named).into()
+}
+
+fn default_points() -> u32 {
+    500
 }

@@ -1,15 +1,13 @@
 //! Answers that need not be sent again while they are as they were.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use poem::{
-    IntoResponse, Request, Response,
-    http::{HeaderMap, StatusCode, header},
+    IntoResponse, Request, RequestBody, Response, Result,
+    http::{HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
-    ApiResponse,
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
     payload::Payload,
-    registry::{MetaResponse, MetaResponses, Registry},
+    registry::{MetaParamIn, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::Type,
 };
 
@@ -18,56 +16,98 @@ use super::{
     rendered::Rendered,
 };
 
-/// JSON of the type `T` with an `ETag`, or 304 for a client that has it.
-pub(crate) struct Tagged<T> {
-    rendered: Option<Rendered<T>>,
-    tag: String,
-}
+/// The tags that a client knows.
+#[derive(Debug)]
+pub(crate) struct IfNoneMatch(Vec<HeaderValue>);
 
-impl<T: Type> Tagged<T> {
-    /// An answer to a request.
-    pub(crate) fn new(request: &Request, rendered: Rendered<T>) -> Self {
-        let mut hasher = DefaultHasher::new();
-        rendered.body().hash(&mut hasher);
-        // Weak: it is the same for the body as it is and compressed.
-        let tag = format!("W/\"{:016x}\"", hasher.finish());
-        let is_known = is_known(request.headers(), &tag);
-        Self { rendered: (!is_known).then_some(rendered), tag }
+impl IfNoneMatch {
+    /// Whether a tag is among them, by the weak comparison (RFC 9110, section 13.1.2).
+    fn names(&self, tag: &str) -> bool {
+        fn opaque(tag: &str) -> &str {
+            tag.strip_prefix("W/").unwrap_or(tag)
+        }
+        let values = self.0.iter().filter_map(|value| value.to_str().ok());
+        let mut known = values.flat_map(|value| value.split(',')).map(str::trim);
+        known.any(|known| known == "*" || opaque(known) == opaque(tag))
+    }
+
+    pub(crate) fn example() -> String {
+        "W/\"cf1d-5b1d9a02\"".into()
     }
 }
 
-/// Whether `If-None-Match` names a tag, by the weak comparison (RFC 9110, section 13.1.2).
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
+impl<'a> ApiExtractor<'a> for IfNoneMatch {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(String::schema_ref())
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<String>) -> Result<Self> {
+        Ok(Self(request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect()))
+    }
 }
 
-impl<T: Type> IntoResponse for Tagged<T> {
+/// JSON of the type `T` with an `ETag`, or 304 for a client that has it. A page can have a link to the next one.
+pub(crate) struct Tagged<T, const IS_PAGE: bool = false> {
+    rendered: Option<Rendered<T>>,
+    tag: String,
+    link: Option<String>,
+}
+
+/// A page with an `ETag`.
+pub(crate) type TaggedPage<T> = Tagged<T, true>;
+
+impl<T, const IS_PAGE: bool> Tagged<T, IS_PAGE> {
+    /// An answer to a client that knows some tags.
+    pub(crate) fn new(known: &IfNoneMatch, rendered: Rendered<T>) -> Self {
+        // Weak: it is the same for the body as it is and compressed. A checksum costs a tenth of what a hash costs, and
+        // notices every change within four bytes; of all others it misses one in four billion.
+        let body = rendered.body();
+        let tag = format!("W/\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body));
+        Self { rendered: (!known.names(&tag)).then_some(rendered), tag, link: None }
+    }
+}
+
+impl<T> TaggedPage<T> {
+    /// Links to the next page, if there is one.
+    pub(crate) fn leading_to(self, next: Option<&str>) -> Self {
+        Self { link: next.map(|next| format!("<{next}>; rel=\"next\"")), ..self }
+    }
+}
+
+impl<T: Type, const IS_PAGE: bool> IntoResponse for Tagged<T, IS_PAGE> {
     fn into_response(self) -> Response {
         let mut response = match self.rendered {
             Some(rendered) => rendered.into_response(),
             None => StatusCode::NOT_MODIFIED.into_response(),
         };
         let headers = response.headers_mut();
-        let tag = self.tag.try_into().expect("hex digits and quotes can stand in a header");
-        headers.insert(header::ETAG, tag);
-        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        for (name, text) in [(header::ETAG, Some(self.tag)), (header::LINK, self.link)] {
+            if let Some(Ok(value)) = text.map(HeaderValue::try_from) {
+                headers.insert(name, value);
+            }
+        }
         response
     }
 }
 
-impl<T: Type> ApiResponse for Tagged<T> {
+impl<T: Type, const IS_PAGE: bool> ApiResponse for Tagged<T, IS_PAGE> {
     fn meta() -> MetaResponses {
-        let tag = || {
-            vec![text_header("ETag", "Send it back in `If-None-Match`: while nothing has changed, 304 is the answer.")]
-        };
-        let response = |status, description, content| MetaResponse {
-            description,
-            status: Some(status),
-            status_range: None,
-            content,
-            headers: tag(),
+        let response = |status, description, content| {
+            let tag =
+                text_header("ETag", "Send it back in `If-None-Match`: while nothing has changed, 304 is the answer.");
+            let link = text_header("Link", "The next page: `<PATH>; rel=\"next\"`. Only where there is one.");
+            let headers = if IS_PAGE { vec![tag, link] } else { vec![tag] };
+            MetaResponse { description, status: Some(status), status_range: None, content, headers }
         };
         let json = content(Rendered::<T>::CONTENT_TYPE, Rendered::<T>::schema_ref());
         MetaResponses {

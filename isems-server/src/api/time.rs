@@ -102,7 +102,6 @@ impl Type for Moment {
                     pattern("^-[0-9]{1,6}[smhdw]$"),
                     form(MetaSchema { enum_items: vec![json!("now")], ..MetaSchema::new("string") }),
                 ],
-                example: Some(json!("-24h")),
                 ..MetaSchema::ANY
             }
         });

@@ -8,10 +8,7 @@ use isems_core::{BoxError, Measurement, MeasurementQuery, NodeId, RedbRepository
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::{line, time::time_zone};
-
-/// How much is written at a time, bytes.
-const CHUNK: usize = 64 << 10;
+use crate::{line, stream::CHUNK, time::time_zone};
 
 /// How measurements are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -18,6 +18,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use isems_core::Limits;
 use isems_transport_http::Target;
 use isems_transport_mqtt::Broker;
+use sentry_core::types::{Dsn, ParseDsnError};
 
 use self::values::{
     database_path, origin, positive_duration, retention, retention_size, short_duration, socket_address,
@@ -100,6 +101,16 @@ pub struct DatabaseArguments {
     /// How it is logged: for people, or as JSON lines
     #[arg(long, env = "ISEMS_LOG_FORMAT", value_name = "FORMAT", default_value = "human", hide_env_values = true)]
     pub log_format: LogFormat,
+
+    /// Where errors and panics are reported to.
+    #[arg(
+        help = "Sentry server, or GlitchTip, to report errors and panics to: https://KEY@HOST/PROJECT [default: none]",
+        long,
+        env = "SENTRY_DSN",
+        value_name = "DSN",
+        hide_env_values = true
+    )]
+    pub sentry_dsn: Option<Secret>,
 }
 
 /// The settings of polling.
@@ -311,6 +322,15 @@ impl DatabaseArguments {
     pub fn path(&self) -> &Path {
         self.database_url.as_deref().unwrap_or(Path::new("isems.redb"))
     }
+
+    /// Where errors and panics are reported to.
+    pub fn sentry_dsn(&self) -> Result<Option<Dsn>, InvalidSetting> {
+        let text = self.sentry_dsn.as_ref().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        let invalid = |error: ParseDsnError| {
+            InvalidSetting(format!("sentry_dsn (SENTRY_DSN): {error}; expected https://KEY@HOST/PROJECT"))
+        };
+        text.map(|text| text.parse().map_err(invalid)).transpose()
+    }
 }
 
 impl LimitArguments {
@@ -377,6 +397,18 @@ impl ServiceArguments {
 }
 
 impl Arguments {
+    /// What concerns the database, for all but what needs none.
+    pub fn database(&self) -> Option<&DatabaseArguments> {
+        match &self.action {
+            None => Some(&self.serve.collect.database),
+            Some(Action::Serve(arguments)) => Some(&arguments.collect.database),
+            Some(Action::Poll(arguments)) => Some(&arguments.database),
+            Some(Action::Import(arguments)) => Some(&arguments.database),
+            Some(Action::Maintenance(action)) => Some(action.database()),
+            Some(Action::Openapi) => None,
+        }
+    }
+
     /// Reads flags, environment and file. What is wrong, and also help and version, is an error that clap can
     /// [print](clap::Error::exit).
     pub fn read(flags: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {

@@ -54,6 +54,17 @@ async fn every_operation_is_described() {
 }
 
 #[tokio::test]
+async fn a_path_has_all_its_operations() {
+    let service = TestService::start().await;
+    let text = service.get("/openapi.json").await.text().await.unwrap();
+    assert_eq!(text.matches("\"/api/v1/nodes/{nodeId}\": {").count(), 1, "a name twice is read in as many ways");
+    let document: Value = serde_json::from_str(&text).unwrap();
+    for method in ["get", "delete"] {
+        assert!(document["paths"]["/api/v1/nodes/{nodeId}"][method].is_object(), "{method}");
+    }
+}
+
+#[tokio::test]
 async fn the_root_leads_to_the_documentation_which_needs_no_other_host() {
     let service = TestService::start().await;
     let response = service.get("/").await;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use isems_core::unix_now;
+use isems_server::{api::Service, states::NodeStates};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -86,7 +87,7 @@ async fn a_measurement_has_exactly_the_original_names() {
 async fn hides_nodes_that_have_been_silent_for_long() {
     let service = TestService::with(
         std::sync::Arc::new(isems_core::RedbRepository::in_memory().unwrap()),
-        |service| isems_server::api::Service { hide_inactive_after_days: 2, ..service },
+        |service| Service { states: std::sync::Arc::new(NodeStates::new(2)), ..service },
         None,
     )
     .await;
@@ -176,7 +177,15 @@ async fn an_unknown_path_and_a_wrong_method_are_problems() {
     let problem: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     assert_eq!(problem["status"], 404);
     assert!(problem["detail"].as_str().unwrap().contains("/docs"));
-    let response = service.client.post(format!("{}/measurements/latest", service.base)).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    for (path, allowed) in [
+        ("/measurements/latest", "GET, HEAD"),
+        ("/api/measurements/Elektra-Dach/latest", "GET, HEAD"),
+        ("/api/v1/transports/http/poll", "POST"),
+        ("/docs", "GET, HEAD"),
+    ] {
+        let response = service.client.patch(format!("{}{path}", service.base)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        assert_eq!(response.headers()["allow"], allowed, "{path}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The HTTP service over real sockets.
 
 mod administration;
+mod conditional;
 mod document;
 mod headers;
 mod history;
@@ -10,11 +11,13 @@ mod log;
 mod measurements;
 mod metrics;
 mod middleware;
+mod network;
 mod nodes;
 mod push;
 mod readiness;
 mod rejects;
 mod series;
+mod states;
 mod tls;
 mod tokens;
 
