@@ -11,6 +11,7 @@
 //! * [`serve`](serve::serve) serves it within limits, over a [TLS certificate](tls::Certificate) if there is one, to those who
 //!   have one of the [tokens](tokens::Tokens) where that is needed;
 //! * [`Sentry`](sentry::Sentry) reports errors and panics, where that is set;
+//! * [`live`] tells subscribers what happens;
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
 pub mod api;

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::{
     api::{Access, Following, Service},
     fleet::{Fleet, RunningFleet},
-    live::Live,
+    live::{Live, LiveOptions},
     maintenance::Control,
     push::PushTransport,
     serve::{ConnectionLimits, serve},
@@ -26,9 +26,6 @@ const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How much of the database is kept in memory.
 const CACHE_BYTES: usize = 16 << 20;
-
-/// How often those who watch hear that nothing happens, where nothing does.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How often the simulated nodes are polled.
 const DEMO_INTERVAL: Duration = Duration::from_secs(3);
@@ -89,13 +86,14 @@ impl Server {
             collector = collector.transport(transport);
             push = Some(handle);
         }
+        // Those who listen must not take all connections.
+        let subscribers = (limits.connections / 2).max(1);
         let service = Service {
             cors_origins: service.cors_origins.clone(),
             access,
             states: Arc::new(NodeStates::new(service.hide_inactive_after_days)),
             following: Arc::new(following),
-            // Those who watch must not take all connections.
-            live: Arc::new(Live::new((limits.connections / 2).max(1), HEARTBEAT)),
+            live: Arc::new(Live::new(LiveOptions { subscribers, ..LiveOptions::default() })),
             push,
             database: Some(repository.clone()),
             ..Service::new(repository, collector.monitor())

@@ -124,12 +124,13 @@ fn serve(stream: &mut (impl Read + Write), conduct: Conduct, sender: &Sender<Req
 }
 
 /// Settings with secrets of every kind, and where to report to.
-fn environment(dsn: &str) -> [(&str, &str); 5] {
+fn environment(dsn: &str) -> [(&str, &str); 6] {
     [
         ("SENTRY_DSN", dsn),
         ("MQTT_SERVER", "mqtt://collector:hunter2@127.0.0.1:1"),
         ("ISEMS_ROUTER_IPS", "http://admin:hunter3@127.0.0.1:1/csv.log"),
         ("ISEMS_API_TOKENS", "admin:hunter4hunter4hunter4"),
+        ("ISEMS_PUSH_TOKENS", "*:hunter6hunter6hunter6"),
         ("HUNTER5", "hunter5"),
     ]
 }

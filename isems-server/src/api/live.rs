@@ -1,9 +1,7 @@
-//! Events as they happen.
+//! What has just been stored, as it comes.
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use isems_core::Measurement;
 use poem::{
     Body, Request, Response,
     http::{StatusCode, header},
@@ -13,116 +11,116 @@ use poem_openapi::{
     param::{Header, Query},
     registry::{MetaMediaType, MetaSchema, MetaSchemaRef, Registry},
 };
-use serde::Serialize;
-use serde_json::json;
 
 use super::{
     Tag,
     answer::{Answer, Described, content},
     compression::Streamed,
-    measurement::Written,
-    nodes::StateName,
     problem::{FORBIDDEN, INVALID, Problems, Refusal, Refused, UNAUTHORIZED},
     query,
-    time::UtcTime,
 };
-use crate::{
-    live::{Live, TooManySubscribers},
-    states::StateChange,
-};
+use crate::live::Live;
 
-const CONTENT_TYPE: &str = "text/event-stream";
+/// Events as they are sent.
+const EXAMPLE: &str = r#"retry: 5000
+id: 5f1d7a84c0ffee42-16
 
-/// A measurement as the data of an event.
-pub(crate) fn measurement(measurement: &Measurement) -> Vec<u8> {
-    serde_json::to_vec(&Written(measurement)).expect("a measurement can be written")
-}
+id: 5f1d7a84c0ffee42-17
+event: measurement
+data: {"nodeId":"Elektra-Dach","timestamp":"2018-06-30T13:16:15Z","timeSource":"node","receivedAt":"2018-06-30T13:16:20Z","isemsRevision":"1","openMPPTFirmwareVersion":"ATmega8_A_1","timeToShutdown":711.0,"isPowerSaveMode":0,"openCircuitVoltage":18.614,"mppVoltage":18.614,"batteryVoltage":14.073,"batteryChargeEstimate":100.0,"batteryHealthEstimate":100.0,"batteryTemperature":28.0,"lowVoltageDisconnectVoltage":11.67,"temperatureCorrectedVoltage":14.086,"rateBatteryCapacity":7.0,"ratedSolarModuleCapacity":20.0,"latitude":52.507309,"longitude":13.458635,"status":"0x300"}
 
-/// A change of state as the data of an event.
-pub(crate) fn state_change(change: &StateChange) -> Vec<u8> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Data<'a> {
-        node_id: &'a str,
-        state: StateName,
-        previous: StateName,
-        at: UtcTime,
-    }
-    let StateChange { node, previous, state, at } = change;
-    let data = Data { node_id: node.as_str(), state: (*state).into(), previous: (*previous).into(), at: UtcTime(*at) };
-    serde_json::to_vec(&data).expect("a change can be written")
-}
+id: 5f1d7a84c0ffee42-18
+event: state
+data: {"nodeId":"Elektra-Dach","state":"silent","previous":"active","at":"2018-06-30T14:01:21Z"}
+
+: heartbeat
+id: 5f1d7a84c0ffee42-18
+
+"#;
 
 /// What the document says of the events.
 enum Events {}
 
 impl Described for Events {
-    const DESCRIPTION: &'static str = "The events, for as long as the client stays.";
+    const DESCRIPTION: &'static str = "The events, as they come. The answer does not end by itself.";
+    const HEADERS: &'static [(&'static str, &'static str)] = &[
+        ("Cache-Control", "`no-store`: nobody keeps it."),
+        ("X-Accel-Buffering", "`no`: tells a proxy like nginx to pass each event on at once."),
+    ];
 
     fn content() -> Vec<MetaMediaType> {
-        let example = "retry: 3000\n\nid: 5b1d9a02-41\nevent: measurement\ndata: {\"nodeId\":\"Elektra-Dach\",\
-                       \"timestamp\":\"2018-06-30T13:16:15Z\",\"batteryVoltage\":14.073}\n\n";
-        let schema = MetaSchema { example: Some(json!(example)), ..MetaSchema::new("string") };
-        vec![content(CONTENT_TYPE, MetaSchemaRef::Inline(Box::new(schema)))]
+        let schema = MetaSchema {
+            description: Some("Server-Sent Events. The data of `measurement` is a Measurement."),
+            example: Some(EXAMPLE.into()),
+            ..MetaSchema::new("string")
+        };
+        vec![content("text/event-stream", MetaSchemaRef::Inline(Box::new(schema)))]
     }
 
     fn register(_: &mut Registry) {}
 }
 
-/// The problems of watching.
-enum OfWatching {}
+/// The problems of listening.
+enum OfListening {}
 
-impl Problems for OfWatching {
-    const STATUSES: &'static [(u16, &'static str)] =
-        &[INVALID, UNAUTHORIZED, FORBIDDEN, (503, "There are as many subscribers as there may be; try later.")];
+impl Problems for OfListening {
+    const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, FULL];
 }
 
-/// Events.
+const FULL: (u16, &str) = (503, "As many clients listen as may; `Retry-After` says when to try again.");
+
+/// Live events.
 pub(crate) struct LiveApi {
     pub(crate) live: Arc<Live>,
 }
 
 #[OpenApi(tag = "Tag::Live")]
 impl LiveApi {
-    /// What happens, as it happens
+    /// What is stored, as it comes
     ///
-    /// Server-Sent Events: `measurement` for each that is stored (its data is a Measurement), and `state` for each node that
-    /// changes between active, silent and inactive (`nodeId`, `state`, `previous`, `at`). Where nothing happens a comment comes
-    /// every 15 seconds. This page cannot show a stream without an end: use `curl -N`, or `EventSource` in a browser.
+    /// Server-Sent Events that go on until one side ends them; *Try it out* may wait for ever, so use
+    /// `curl -N http://HOST/api/v1/live`, or `new EventSource(...)` in a web page. Events of a moment come together, about five
+    /// times a second.
     ///
-    /// A client that comes back with the id of the last event that it had (browsers do by themselves) gets what it missed, as
-    /// far as it is kept: the last 8192 events since the server was started. Where something may be missing, an event
-    /// `gap` says so. A client that reads too slowly is disconnected.
+    /// * `measurement`: one that is new and stored; its data is a Measurement. A node that is polled brings many at once, and
+    ///   what comes late comes late here, too.
+    /// * `state`: a node has become `active`, `silent` or `inactive`; its data has `nodeId`, `state`, `previous` and `at`.
+    /// * `gap`: events are missing here; its data has a `reason` (`otherRun`: the server has been started anew, `tooOld`: there
+    ///   were more than are kept) and a `detail`. All that is kept follows, the newest 8192 events at most. Fetch the rest from
+    ///   `/api/v1/measurements?from=TIME`.
     ///
-    /// `EventSource` sends no token. Where reading is protected, read the stream with `fetch` and its headers.
+    /// A comment comes when there is nothing for 15 seconds. Whoever was cut off goes on after the last event with
+    /// `Last-Event-ID`, as an `EventSource` does by itself. A client that reads too slowly is cut off.
+    ///
+    /// Where reading needs a token, it goes into the header `Authorization`, which an `EventSource` cannot send: use a client
+    /// over `fetch` there.
     #[oai(path = "/api/v1/live", method = "get", operation_id = "live")]
     #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn live(
         &self,
         request: &Request,
-        /// Only of this node. It can be given several times; all nodes if it is not.
+        /// Only events of these nodes, which need not exist yet. It can be given several times; all nodes if it is not.
         #[oai(default)]
         Query(nodes): Query<Vec<String>>,
-        /// Like the header `Last-Event-ID`, for clients that cannot set it.
+        /// Goes on after the event with this id, for clients that cannot send the header.
         #[oai(name = "lastEventId")]
-        Query(last_id): Query<Option<String>>,
-        /// The id of the last event that the client had.
+        Query(last_event_id): Query<Option<String>>,
+        /// Goes on after the event with this id. Goes before `lastEventId`.
         #[oai(name = "Last-Event-ID")]
-        Header(last_id_of_header): Header<Option<String>>,
-    ) -> Result<Answer<Events>, Refused<OfWatching>> {
+        Header(last_event_id_header): Header<Option<String>>,
+    ) -> Result<Answer<Events>, Refused<OfListening>> {
         query::only_or_repeated(request, &["lastEventId"], &["nodes"])?;
-        let last_id = last_id_of_header.or(last_id);
-        let events = self.live.subscribe(nodes, last_id.as_deref()).map_err(|TooManySubscribers(limit)| {
-            let detail = format!("there are {limit} subscribers, as many as there may be; try later");
+        let id = last_event_id_header.or(last_event_id).filter(|id| !id.is_empty());
+        let events = self.live.subscribe(nodes, id.as_deref()).ok_or_else(|| {
+            let detail = "as many clients listen as may; try again later, or ask /api/v1/measurements now and then";
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })?;
-        let body = Body::from_bytes_stream(events.map(Ok::<_, std::io::Error>));
         let response = Response::builder()
-            .content_type(CONTENT_TYPE)
+            .content_type("text/event-stream")
             .header(header::CACHE_CONTROL, "no-store")
-            // Proxies such as nginx would collect the events otherwise.
             .header("X-Accel-Buffering", "no")
-            .extension(Streamed::Events);
-        Ok(Answer::new(response.body(body)))
+            .extension(Streamed::Events)
+            .body(Body::from_bytes_stream(events));
+        Ok(Answer::new(response))
     }
 }

@@ -8,7 +8,7 @@ mod deleting;
 mod health;
 mod history;
 mod limits;
-pub(crate) mod live;
+mod live;
 mod measurement;
 mod methods;
 mod metrics;
@@ -151,7 +151,7 @@ impl Service {
             traffic: Arc::new(Traffic::new(monitor.clone())),
             states: Arc::new(NodeStates::new(INACTIVE_AFTER_DAYS)),
             following: Arc::default(),
-            live: Arc::new(Live::new(256, Duration::from_secs(15))),
+            live: Arc::default(),
             push: None,
             database: None,
             is_saving: Arc::default(),
@@ -209,7 +209,7 @@ impl Service {
     /// nothing is live, and the intervals of nodes are learned but once.
     pub fn hear(&self, new: &[Measurement]) {
         self.states.hear(new);
-        self.live.stored(new, live::measurement);
+        self.live.stored(new);
     }
 
     /// Watches for nodes that change their state, and for what comes in, as long as it is polled. Without that `/api/v1/live` tells
@@ -229,7 +229,7 @@ impl Service {
     async fn find_changes(&self) -> Result<(), RepositoryError> {
         let nodes = self.repository.nodes().await?;
         self.states.learn(&*self.repository, &nodes, usize::MAX).await;
-        self.live.changed(&self.states.changes(&nodes, unix_now()), live::state_change);
+        self.live.changed(&self.states.changes(&nodes, unix_now()));
         Ok(())
     }
 

@@ -170,6 +170,9 @@ impl<P: Problems> ApiResponse for Refused<P> {
     }
 }
 
+/// After how long it is worth to try again what is too much at the moment.
+const RETRY_AFTER_SECONDS: u16 = 30;
+
 /// Turns whatever is refused, by us or by the framework, into a problem.
 pub(crate) async fn problem_of(error: poem::Error) -> Response {
     let status = error.status();
@@ -191,6 +194,9 @@ pub(crate) async fn problem_of(error: poem::Error) -> Response {
     let mut response = ProblemJson(Problem::new(status, detail)).into_response();
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"isems\""));
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
     response
 }

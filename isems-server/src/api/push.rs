@@ -286,9 +286,6 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
         Ok(body) => body.into_bytes_limit(MAX_BODY_BYTES as usize).await?.to_vec(),
         Err(_) => Vec::new(),
     };
-    if bytes.is_empty() {
-        return Err(query::invalid("the body is empty; send lines, or an object".into()).into());
-    }
     let encoding = request.header(header::CONTENT_ENCODING).unwrap_or("identity").trim().to_ascii_lowercase();
     match encoding.as_str() {
         "" | "identity" => Ok(bytes),
@@ -319,8 +316,9 @@ impl<'a> ApiExtractor<'a> for Body {
     type ParamRawType = ();
 
     fn request_meta() -> Option<MetaRequest> {
-        let description = "Lines, or an object. It can be packed with gzip (`Content-Encoding: gzip`).";
-        Some(MetaRequest { description: Some(description), content: Self::content(), required: true })
+        let description =
+            "Lines, or an object; nothing is no error. It can be packed with gzip (`Content-Encoding: gzip`).";
+        Some(MetaRequest { description: Some(description), content: Self::content(), required: false })
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
@@ -336,7 +334,7 @@ impl<'a> ApiExtractor<'a> for JsonBody {
 
     fn request_meta() -> Option<MetaRequest> {
         let content = vec![content("application/json", inline(node_json()))];
-        Some(MetaRequest { description: Some("The node's object."), content, required: true })
+        Some(MetaRequest { description: Some("The node's object."), content, required: false })
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {

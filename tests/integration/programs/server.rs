@@ -41,10 +41,16 @@ pub(crate) struct Resources {
 }
 
 impl Api {
-    /// The JSON document at a path, if it answers.
-    pub(crate) async fn get(self, path: &str) -> io::Result<Value> {
+    /// Asks for a path: the answer comes over the connection, which ends with it.
+    pub(crate) async fn ask(self, path: &str) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.0).await?;
         stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+        Ok(stream)
+    }
+
+    /// The JSON document at a path, if it answers.
+    pub(crate) async fn get(self, path: &str) -> io::Result<Value> {
+        let mut stream = self.ask(path).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
         let end = answer.windows(4).position(|end| end == b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;

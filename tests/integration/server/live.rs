@@ -1,179 +1,391 @@
-//! Events as they happen.
+//! Live events.
 
 use std::{sync::Arc, time::Duration};
 
-use isems_core::{RedbRepository, unix_now};
-use isems_server::{api::Service, live::Live};
-use reqwest::{Response, StatusCode};
+use async_trait::async_trait;
+use isems_core::{
+    BoxError, Inbox, Measurement, MeasurementQuery, NodeId, Payload, RedbRepository, Repository, Transport,
+    testing::sample_measurement,
+};
+use isems_server::{
+    Server,
+    api::{Access, Service},
+    live::{Live, LiveOptions},
+    settings::Arguments,
+    states::{NodeState, StateChange},
+    tokens::Tokens,
+};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpSocket,
+    sync::{mpsc, oneshot},
+};
 
-use super::{ADMIN, TestService, in_time, line};
+use super::{TestService, client, in_time, line};
 
-async fn service(subscribers: usize, heartbeat: Duration) -> TestService {
-    let (live, access) = (Arc::new(Live::new(subscribers, heartbeat)), super::access(&[]));
+const START: i64 = 1_530_364_575;
+
+/// A time that no test waits for.
+const NEVER: Duration = Duration::from_hours(1);
+
+/// Options for tests, which wait for nothing that they can do without.
+fn options() -> LiveOptions {
+    LiveOptions { pause: Duration::from_millis(1), heartbeat: NEVER, ..LiveOptions::default() }
+}
+
+async fn service(live: &Arc<Live>) -> TestService {
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
-    TestService::with(repository, |service| Service { live, access, ..service }, None).await
+    TestService::with(repository, |service| Service { live: live.clone(), ..service }, None).await
 }
 
-/// A stream of events, read as it comes.
-struct Events {
-    response: Response,
-    text: String,
+/// A part of the stream that ends with an empty line.
+#[derive(Debug, Default, PartialEq)]
+struct Block {
+    id: String,
+    event: String,
+    data: String,
+    comment: String,
 }
 
-impl Events {
-    async fn open(service: &TestService, query: &str, last_id: Option<&str>) -> Self {
-        let mut request = service.client.get(format!("{}/api/v1/live{query}", service.base));
-        if let Some(id) = last_id {
-            request = request.header("last-event-id", id);
+impl Block {
+    fn parse(text: &str) -> Self {
+        let mut block = Self::default();
+        for line in text.lines() {
+            match line.split_once(": ").unwrap() {
+                ("id", id) => block.id = id.into(),
+                ("event", event) => block.event = event.into(),
+                ("data", data) => block.data = data.into(),
+                ("", comment) => block.comment = comment.into(),
+                ("retry", milliseconds) => assert!(milliseconds.parse::<u32>().unwrap() >= 1000),
+                other => panic!("{other:?}"),
+            }
         }
+        block
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap()
+    }
+
+    /// The time of a measurement, Unix seconds.
+    fn second(&self) -> i64 {
+        assert_eq!(self.event, "measurement", "{self:?}");
+        let data = self.json();
+        let time = data["timestamp"].as_str().and_then(|time| time.strip_prefix("2018-06-30T")?.strip_suffix('Z'));
+        let parts = time.unwrap().split(':').map(|part| part.parse::<i64>().unwrap());
+        1_530_316_800 + parts.fold(0, |sum, part| 60 * sum + part)
+    }
+}
+
+/// Someone who listens.
+struct Listener {
+    response: Response,
+    buffer: String,
+}
+
+impl Listener {
+    async fn new(service: &TestService, query: &str) -> Self {
+        Self::of(service.client.get(format!("{}/api/v1/live{query}", service.base))).await
+    }
+
+    /// It listens when this returns: the opening has come.
+    async fn of(request: RequestBuilder) -> Self {
         let response = request.header("accept-encoding", "gzip").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert!(response.headers().get("content-encoding").is_none(), "events are not held back to be compressed");
-        let mut events = Self { response, text: String::new() };
-        assert_eq!(events.next().await.as_deref(), Some("retry: 3000"));
-        events
+        let mut listener = Self { response, buffer: String::new() };
+        let opening = listener.block().await.unwrap();
+        assert!(opening.id.contains('-') && opening.event.is_empty(), "{opening:?}");
+        listener
     }
 
-    /// What comes up to the next blank line. `None`: the stream has ended.
-    async fn next(&mut self) -> Option<String> {
+    /// The next part; `None` when the stream has ended as it should.
+    async fn block(&mut self) -> Option<Block> {
         loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let event = event.to_owned();
-                self.text = rest.into();
-                return Some(event);
+            if let Some((block, rest)) = self.buffer.split_once("\n\n") {
+                let block = Block::parse(block);
+                self.buffer = rest.into();
+                return Some(block);
             }
-            let chunk = in_time(self.response.chunk()).await.unwrap()?;
-            self.text += std::str::from_utf8(&chunk).unwrap();
-        }
-    }
-
-    /// The next event: its id, its kind and its data.
-    async fn event(&mut self) -> (String, String, Value) {
-        loop {
-            let text = self.next().await.expect("the stream goes on");
-            if text.starts_with(':') {
-                continue;
+            match in_time(self.response.chunk()).await.unwrap() {
+                Some(chunk) => self.buffer.push_str(std::str::from_utf8(&chunk).unwrap()),
+                None => {
+                    assert_eq!(self.buffer, "");
+                    return None;
+                }
             }
-            let field = |name: &str| {
-                let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-                line.unwrap_or_default().to_owned()
-            };
-            return (field("id"), field("event"), serde_json::from_str(&field("data")).unwrap());
         }
     }
 
-    async fn measurement(&mut self) -> (String, i64) {
-        let (_, kind, data) = self.event().await;
-        assert_eq!(kind, "measurement", "{data}");
-        (data["nodeId"].as_str().unwrap().into(), data["timeToShutdown"].as_f64().unwrap() as i64)
+    /// The time of the next event, which is a measurement.
+    async fn second(&mut self) -> i64 {
+        self.block().await.unwrap().second()
     }
 }
 
-/// Sends lines that are numbered by their countdown.
-async fn push(service: &TestService, node: &str, numbers: std::ops::Range<i64>) {
-    let now = unix_now();
-    let of = |number| line(node, now - 100_000 + number).replace(";711;", &format!(";{number};"));
-    let request = service.client.post(format!("{}/api/v1/nodes/{node}/measurements", service.base));
-    let request =
-        request.bearer_auth(ADMIN).header("content-type", "text/csv").body(numbers.map(of).collect::<String>());
-    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+/// Delivers what it is told to.
+struct Deliverer(mpsc::Receiver<(String, oneshot::Sender<u64>)>);
+
+#[async_trait]
+impl Transport for Deliverer {
+    fn name(&self) -> &'static str {
+        "deliverer"
+    }
+
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+        while let Some((lines, stored)) = self.0.recv().await {
+            let receipt = inbox.deliver(Payload::csvlog(lines.as_bytes(), "test")).await?;
+            stored.send(receipt.stored).expect("the test waits");
+        }
+        Ok(())
+    }
 }
 
-#[tokio::test]
-async fn what_is_stored_arrives_once_and_in_order() {
-    let service = service(10, Duration::from_secs(15)).await;
-    push(&service, "Hut", 0..1).await;
-    let mut all = Events::open(&service, "", None).await;
-    let mut barn = Events::open(&service, "?nodes=Barn&nodes=Shed", None).await;
-    for number in 1..50 {
-        push(&service, "Hut", number - 1..number + 1).await;
-    }
-    push(&service, "Barn", 0..3).await;
-    for number in 1..50 {
-        assert_eq!(all.measurement().await, ("Hut".into(), number));
-    }
-    for number in 0..3 {
-        assert_eq!(all.measurement().await, ("Barn".into(), number));
-        assert_eq!(barn.measurement().await, ("Barn".into(), number));
-    }
+fn measurements(node: &str, seconds: impl Iterator<Item = i64>) -> Vec<Measurement> {
+    seconds.map(|second| sample_measurement(node, START + second)).collect()
 }
 
 #[tokio::test]
-async fn silence_is_told() {
-    let service = service(10, Duration::from_millis(20)).await;
-    let mut events = Events::open(&service, "?nodes=Nobody", None).await;
-    push(&service, "Hut", 0..10).await;
-    for _ in 0..3 {
-        assert_eq!(events.next().await.as_deref(), Some(": nothing new"));
+async fn what_is_new_arrives_once_and_in_order_at_everybody_and_what_is_not_does_not() {
+    let (deliver, receiver) = mpsc::channel(1);
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let live = Arc::new(Live::new(options()));
+    let configure = |service| Service { live: live.clone(), ..service };
+    let service = TestService::with(repository, configure, Some(Box::new(Deliverer(receiver)))).await;
+    let mut listeners = [Listener::new(&service, "").await, Listener::new(&service, "").await];
+    for (range, wanted) in [(0..3, 3), (0..3, 0), (1..5, 2), (5..6, 1)] {
+        let (sender, stored) = oneshot::channel();
+        let lines: String = range.map(|second| line("Elektra-Dach", START + second)).collect();
+        deliver.send((lines + "rubbish\n", sender)).await.unwrap();
+        assert_eq!(in_time(stored).await.unwrap(), wanted);
     }
-}
-
-#[tokio::test]
-async fn who_comes_back_gets_what_was_missed() {
-    let service = service(10, Duration::from_secs(15)).await;
-    let mut events = Events::open(&service, "", None).await;
-    push(&service, "Hut", 0..4).await;
-    let (id, _, _) = events.event().await;
-    drop(events);
-    for query in [None, Some(format!("?lastEventId={id}"))] {
-        let header = query.is_none().then_some(&*id);
-        let mut again = Events::open(&service, query.as_deref().unwrap_or_default(), header).await;
-        for number in 1..4 {
-            assert_eq!(again.measurement().await, ("Hut".into(), number));
+    for listener in &mut listeners {
+        for second in 0..6 {
+            assert_eq!(listener.second().await, START + second);
         }
     }
-    // An id of another run of the server, or none at all.
-    for id in ["00000000-2", "nonsense"] {
-        let mut again = Events::open(&service, "", Some(id)).await;
-        let (_, kind, data) = again.event().await;
-        assert_eq!((&*kind, data["lastEventId"].as_str().unwrap()), ("gap", id));
-        assert_eq!(again.measurement().await, ("Hut".into(), 0));
+    live.end();
+    for listener in &mut listeners {
+        assert_eq!(listener.block().await, None);
     }
 }
 
 #[tokio::test]
-async fn who_reads_too_slowly_is_dropped_and_harms_nobody() {
-    let service = service(10, Duration::from_secs(15)).await;
-    let mut slow = Events::open(&service, "", None).await;
-    let mut good = Events::open(&service, "?nodes=Hut", None).await;
-    // Some megabytes: more than the sockets hold, and more events than are kept.
-    for part in 0..6 {
-        push(&service, &format!("Flood{part}"), 0..5_000).await;
-        push(&service, "Hut", part..part + 1).await;
-        assert_eq!(good.measurement().await, ("Hut".into(), part));
+async fn a_measurement_is_what_the_history_has() {
+    let live = Arc::new(Live::new(options()));
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let configure = |service| Service { live: live.clone(), ..service };
+    let service = TestService::with(repository.clone(), configure, None).await;
+    let mut listener = Listener::new(&service, "").await;
+    for (name, value) in
+        [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")]
+    {
+        assert_eq!(listener.response.headers()[name], value);
     }
-    let mut count = 0;
-    while slow.next().await.is_some() {
-        count += 1;
-    }
-    assert!(count < 30_000, "{count} events arrived");
+    assert!(!listener.response.headers().contains_key("content-encoding"));
+    service.deliver(&line("Elektra-Dach", START)).await;
+    let stored = service.json("/api/v1/measurements").await["measurements"][0].clone();
+    let node = NodeId::new("Elektra-Dach").unwrap();
+    let query = MeasurementQuery::newest_first(node.clone());
+    live.stored(&repository.measurements(&query).await.unwrap());
+    assert_eq!(listener.block().await.unwrap().json(), stored);
+
+    let change = StateChange { node, previous: NodeState::Active, state: NodeState::Silent, at: START };
+    live.changed(&[change]);
+    let block = listener.block().await.unwrap();
+    assert_eq!(block.event, "state");
+    let wanted = r#"{"nodeId":"Elektra-Dach","state":"silent","previous":"active","at":"2018-06-30T13:16:15Z"}"#;
+    assert_eq!(block.data, wanted);
 }
 
 #[tokio::test]
-async fn the_end_of_the_server_ends_the_streams() {
-    let service = service(10, Duration::from_secs(15)).await;
-    let mut events = Events::open(&service, "", None).await;
-    service.service.live.end();
-    assert_eq!(events.next().await, None);
+async fn only_the_nodes_that_are_named_also_before_they_exist() {
+    let live = Arc::new(Live::new(options()));
+    let service = service(&live).await;
+    let mut two = Listener::new(&service, "?nodes=Hut%2C%201&nodes=Barn").await;
+    let mut none = Listener::new(&service, "?nodes=Nowhere").await;
+    for (second, node) in ["Elektra-Dach", "Barn", "Hut", "Hut, 1", "Barn"].into_iter().enumerate() {
+        live.stored(&[sample_measurement(node, START + second as i64)]);
+    }
+    let change = |node| StateChange {
+        node: NodeId::new(node).unwrap(),
+        previous: NodeState::Silent,
+        state: NodeState::Active,
+        at: START,
+    };
+    live.changed(&[change("Hut"), change("Nowhere")]);
+    for node in ["Barn", "Hut, 1", "Barn"] {
+        assert_eq!(two.block().await.unwrap().json()["nodeId"], node);
+    }
+    assert_eq!(none.block().await.unwrap().event, "state");
+    live.end();
+    assert_eq!((two.block().await, none.block().await), (None, None));
 }
 
 #[tokio::test]
-async fn there_is_a_bound_on_subscribers() {
-    let service = service(2, Duration::from_secs(15)).await;
-    let first = Events::open(&service, "", None).await;
-    let _second = Events::open(&service, "", None).await;
-    let (status, detail) = service.problem("/api/v1/live").await;
-    assert!(status == StatusCode::SERVICE_UNAVAILABLE && detail.contains("2 subscribers"), "{detail}");
+async fn a_comment_comes_when_there_is_nothing_to_tell_and_brings_the_newest_id() {
+    let live = Arc::new(Live::new(LiveOptions { heartbeat: Duration::from_millis(20), ..options() }));
+    let service = service(&live).await;
+    let mut listener = Listener::new(&service, "?nodes=Barn").await;
+    let first = listener.block().await.unwrap();
+    assert_eq!((&*first.comment, &*first.event), ("heartbeat", ""));
+    live.stored(&measurements("Hut", 0..10));
+    let id = |block: &Block| block.id.rsplit_once('-').unwrap().1.parse::<u64>().unwrap();
+    while id(&listener.block().await.unwrap()) < 10 {}
+}
+
+#[tokio::test]
+async fn who_comes_back_gets_what_came_meanwhile() {
+    let live = Arc::new(Live::new(options()));
+    let service = service(&live).await;
+    let mut listener = Listener::new(&service, "").await;
+    live.stored(&measurements("Hut", 0..2));
+    let first = listener.block().await.unwrap().id;
+    drop(listener);
+    live.stored(&measurements("Hut", 2..100));
+    let url = format!("{}/api/v1/live", service.base);
+    let other = first.rsplit_once('-').unwrap().0.to_owned() + "-50";
+    for request in [
+        service.client.get(&url).header("Last-Event-ID", &first),
+        service.client.get(format!("{url}?lastEventId={first}")),
+        service.client.get(format!("{url}?lastEventId={other}")).header("Last-Event-ID", &first),
+    ] {
+        let mut listener = Listener::of(request).await;
+        for second in 1..100 {
+            assert_eq!(listener.second().await, START + second);
+        }
+    }
+    let mut listener = Listener::new(&service, "?lastEventId=").await;
+    live.stored(&measurements("Hut", 100..101));
+    assert_eq!(listener.second().await, START + 100, "who names nothing begins with now");
+}
+
+#[tokio::test]
+async fn a_gap_is_told_with_what_to_do_and_what_is_kept_follows() {
+    let live = Arc::new(Live::new(LiveOptions { kept: 4, ..options() }));
+    let service = service(&live).await;
+    let mut listener = Listener::new(&service, "").await;
+    live.stored(&measurements("Hut", 0..1));
+    let first = listener.block().await.unwrap().id;
+    live.stored(&measurements("Hut", 1..10));
+    let run = first.rsplit_once('-').unwrap().0;
+    let ahead = format!("{run}-1000");
+    let nonsense = format!("{run}-x");
+    for (id, reason) in [
+        (&*first, "tooOld"),
+        ("0123456789abcdef-9", "otherRun"),
+        ("anything", "otherRun"),
+        (&*ahead, "otherRun"),
+        (&*nonsense, "otherRun"),
+    ] {
+        let mut listener = Listener::new(&service, &format!("?lastEventId={id}")).await;
+        let gap = listener.block().await.unwrap();
+        assert_eq!((&*gap.event, gap.json()["reason"].as_str()), ("gap", Some(reason)), "{id}");
+        assert!(gap.json()["detail"].as_str().unwrap().contains("/api/v1/measurements?from="));
+        for second in 6..10 {
+            assert_eq!(listener.second().await, START + second);
+        }
+        let mut again = Listener::new(&service, &format!("?lastEventId={}", gap.id)).await;
+        assert_eq!(again.second().await, START + 6, "the gap is told once");
+    }
+}
+
+#[tokio::test]
+async fn more_at_once_than_is_kept_is_a_gap_and_not_the_readers_fault() {
+    let live = Arc::new(Live::new(LiveOptions { kept: 100, ..options() }));
+    let service = service(&live).await;
+    let mut listener = Listener::new(&service, "").await;
+    live.stored(&measurements("Hut", 0..1));
+    assert_eq!(listener.second().await, START);
+    live.stored(&measurements("Hut", 1..1000));
+    assert_eq!(listener.block().await.unwrap().event, "gap");
+    for second in 900..1000 {
+        assert_eq!(listener.second().await, START + second);
+    }
+    drop(service);
+    assert_eq!(live.dropped(), 0);
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_dropped_and_the_others_get_everything() {
+    /// Together with the buffers of both sides of a connection, much less than all.
+    const ROUNDS: i64 = 20;
+    const A_ROUND: i64 = 1000;
+    let live = Arc::new(Live::new(LiveOptions { kept: 2000, ..options() }));
+    let service = service(&live).await;
+    let mut fast = Listener::new(&service, "").await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut slow = in_time(socket.connect(service.address)).await.unwrap();
+    slow.write_all(b"GET /api/v1/live HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    assert!(in_time(slow.read(&mut [0; 16])).await.unwrap() > 0);
+    for round in 0..ROUNDS {
+        live.stored(&measurements("Hut", round * A_ROUND..(round + 1) * A_ROUND));
+        for second in 0..A_ROUND {
+            assert_eq!(fast.second().await, START + round * A_ROUND + second);
+        }
+    }
+    let mut read = Vec::new();
+    // Reset or closed is the same to it.
+    let _ = in_time(slow.read_to_end(&mut read)).await;
+    assert_eq!(live.dropped(), 1);
+    assert!(!read.ends_with(b"\r\n0\r\n\r\n"), "the end does not pass for a regular one");
+    live.stored(&measurements("Hut", ROUNDS * A_ROUND..ROUNDS * A_ROUND + 1));
+    assert_eq!(fast.second().await, START + ROUNDS * A_ROUND);
+}
+
+#[tokio::test]
+async fn as_many_may_listen_as_are_allowed() {
+    let live = Arc::new(Live::new(LiveOptions { subscribers: 2, ..options() }));
+    let service = service(&live).await;
+    let head = service.client.head(format!("{}/api/v1/live", service.base)).send();
+    assert_eq!(in_time(head).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(live.subscribers(), 0, "whoever asks for the head alone does not listen");
+    let first = Listener::new(&service, "").await;
+    let mut second = Listener::new(&service, "").await;
+    let refused = service.get("/api/v1/live").await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() > 0);
+    assert_eq!(service.get("/healthz").await.status(), StatusCode::OK);
     drop(first);
-    let mut status = StatusCode::SERVICE_UNAVAILABLE;
-    in_time(async {
-        while status != StatusCode::OK {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            status = service.get("/api/v1/live").await.status();
-        }
-    })
-    .await;
-    assert_eq!(service.problem("/api/v1/live?node=Hut").await.0, StatusCode::BAD_REQUEST);
+    in_time(async { while service.get("/api/v1/live").await.status() != StatusCode::OK {} }).await;
+    live.stored(&measurements("Hut", 0..1));
+    assert_eq!(second.second().await, START);
+}
+
+#[tokio::test]
+async fn it_needs_a_token_where_reading_does_and_knows_its_parameters() {
+    const TOKEN: &str = "correct-horse-battery";
+    let tokens = Tokens::parse([&*format!("map:{TOKEN}")]).unwrap();
+    let access = Access { tokens, protect_reading: true, ..Access::default() };
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let service = TestService::with(repository, |service| Service { access, ..service }, None).await;
+    assert_eq!(service.get("/api/v1/live").await.status(), StatusCode::UNAUTHORIZED);
+    let url = format!("{}/api/v1/live", service.base);
+    let request = |query: &str| service.client.get(format!("{url}{query}")).bearer_auth(TOKEN);
+    Listener::of(request("?nodes=Hut")).await;
+    let refused = request("?node=Hut").send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert!(refused.text().await.unwrap().contains("lastEventId, nodes"));
+}
+
+#[tokio::test]
+async fn the_server_tells_what_it_collects_and_ends_its_streams_when_it_stops() {
+    let flags = ["isems-server", "--demo=2", "--listen=127.0.0.1:0"];
+    let arguments = Arguments::read(flags.map(Into::into)).unwrap();
+    let server = Server::open(&arguments.serve).await.unwrap();
+    let address = server.address().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let task =
+        tokio::spawn(
+            async move { server.run(async { stopped.await.unwrap() }).await.map_err(|error| error.to_string()) },
+        );
+    let mut listener = Listener::of(client().get(format!("http://{address}/api/v1/live?lastEventId=0"))).await;
+    while listener.block().await.unwrap().event != "measurement" {}
+    stop.send(()).unwrap();
+    // It ends as it should, not cut off.
+    while listener.block().await.is_some() {}
+    in_time(task).await.unwrap().unwrap();
 }

@@ -142,7 +142,21 @@ async fn what_is_not_known_is_refused_with_what_is() {
         let (found, detail) = service.problem(path).await;
         assert!(found.as_u16() == status && detail.contains(wanted), "{path}: {found} {detail}");
     }
+}
+
+#[tokio::test]
+async fn the_document_knows_gaps_time_zones_and_what_may_be_missing() {
+    let service = TestService::start().await;
     let document = service.json("/openapi.json").await;
+    let columns = &document["components"]["schemas"]["SeriesField"]["properties"];
+    for column in ["min", "average", "max"] {
+        assert_eq!(columns[column]["items"]["nullable"], true, "{column}");
+    }
+    for path in ["/api/v1/measurements", "/api/v1/series"] {
+        for parameter in document["paths"][path]["get"]["parameters"].as_array().unwrap() {
+            assert_eq!(parameter["required"], false, "{path}: {}", parameter["name"]);
+        }
+    }
     let names = document["components"]["schemas"]["TimeZone"]["enum"].as_array().unwrap();
     assert!(names.len() > 400 && names.contains(&json!("Europe/Berlin")));
 }
