@@ -316,9 +316,8 @@ impl<'a> ApiExtractor<'a> for Body {
     type ParamRawType = ();
 
     fn request_meta() -> Option<MetaRequest> {
-        let description =
-            "Lines, or an object; nothing is no error. It can be packed with gzip (`Content-Encoding: gzip`).";
-        Some(MetaRequest { description: Some(description), content: Self::content(), required: false })
+        let description = "Lines, or an object. It can be packed with gzip (`Content-Encoding: gzip`).";
+        Some(MetaRequest { description: Some(description), content: Self::content(), required: true })
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
@@ -334,7 +333,11 @@ impl<'a> ApiExtractor<'a> for JsonBody {
 
     fn request_meta() -> Option<MetaRequest> {
         let content = vec![content("application/json", inline(node_json()))];
-        Some(MetaRequest { description: Some("The node's object."), content, required: false })
+        Some(MetaRequest {
+            description: Some("The node's object. Without one nothing is stored."),
+            content,
+            required: false,
+        })
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
