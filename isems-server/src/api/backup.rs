@@ -87,10 +87,11 @@ impl BackupApi {
         let database = self.database.as_ref().ok_or_else(|| conflict("there is no file to be saved"))?;
         let _saving = Saving::begin(&self.is_saving).ok_or_else(|| conflict("another backup is being made"))?;
         let folder = database.path().parent().unwrap_or(database.path());
-        let folder = tempfile::Builder::new().prefix(".isems-backup-").tempdir_in(folder).map_err(failed)?;
+        let folder =
+            tempfile::Builder::new().prefix(".isems-backup-").tempdir_in(folder).map_err(|error| failed(&error))?;
         let path = folder.path().join("backup.redb");
         let copied = database.backup(&path).await?;
-        let file = File::open(&path).await.map_err(failed)?;
+        let file = File::open(&path).await.map_err(|error| failed(&error))?;
         // The file goes with its folder, and is read from what is open.
         drop(folder);
         let now = Time { second: unix_now(), zone: &TimeZone::UTC }.to_string().replace(':', "");
@@ -108,7 +109,7 @@ impl BackupApi {
     }
 }
 
-fn failed(error: io::Error) -> Refusal {
+fn failed(error: &io::Error) -> Refusal {
     tracing::error!(%error, "cannot save the database");
     let detail = "the copy cannot be written beside the database; the log of isems-server says why";
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, detail)

@@ -202,7 +202,7 @@ impl MetricsApi {
         let now = unix_now();
         let mut nodes: Vec<(&Node, NodeState)> =
             all.iter().map(|node| (&**node, self.states.state(node, now))).collect();
-        let mut families = vec![self.node_counts(&nodes)];
+        let mut families = vec![node_counts(&nodes)];
         if nodes.len() > MAX_NODES {
             nodes.sort_by_key(|(node, _)| std::cmp::Reverse(node.last_received_at));
         }
@@ -256,15 +256,6 @@ impl MetricsApi {
         families.push(gauge("isems_node_status", "Whether a flag of the node's status is set.", flags));
         families.retain(|family| !family.get_metric().is_empty());
         Ok(families)
-    }
-
-    fn node_counts(&self, nodes: &[(&Node, NodeState)]) -> MetricFamily {
-        let states = [("active", NodeState::Active), ("silent", NodeState::Silent), ("inactive", NodeState::Inactive)];
-        let counts = states.into_iter().map(|(name, wanted)| {
-            let count = nodes.iter().filter(|(_, state)| *state == wanted).count();
-            (vec![label("state", name)], count as f64)
-        });
-        gauge("isems_nodes", "Nodes, by state.", counts)
     }
 
     fn transports(&self) -> Vec<MetricFamily> {
@@ -335,6 +326,15 @@ impl MetricsApi {
         }
         families
     }
+}
+
+fn node_counts(nodes: &[(&Node, NodeState)]) -> MetricFamily {
+    let states = [("active", NodeState::Active), ("silent", NodeState::Silent), ("inactive", NodeState::Inactive)];
+    let counts = states.into_iter().map(|(name, wanted)| {
+        let count = nodes.iter().filter(|(_, state)| *state == wanted).count();
+        (vec![label("state", name)], count as f64)
+    });
+    gauge("isems_nodes", "Nodes, by state.", counts)
 }
 
 fn label(name: &str, value: &str) -> LabelPair {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
-    types::{ParseFromJSON, ParseResult, ToJSON, Type},
+    types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -43,7 +43,7 @@ impl<T: Type> Type for Nullable<T> {
 
 impl<T: ParseFromJSON> ParseFromJSON for Nullable<T> {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        Option::parse_from_json(value).map(Self).map_err(|error| error.propagate())
+        Option::parse_from_json(value).map(Self).map_err(ParseError::propagate)
     }
 }
 

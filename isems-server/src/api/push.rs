@@ -316,9 +316,8 @@ impl<'a> ApiExtractor<'a> for Body {
     type ParamRawType = ();
 
     fn request_meta() -> Option<MetaRequest> {
-        let description =
-            "Lines, or an object; nothing is no error. It can be packed with gzip (`Content-Encoding: gzip`).";
-        Some(MetaRequest { description: Some(description), content: Self::content(), required: false })
+        let description = "Lines, or an object. It can be packed with gzip (`Content-Encoding: gzip`).";
+        Some(MetaRequest { description: Some(description), content: Self::content(), required: true })
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
@@ -334,7 +333,11 @@ impl<'a> ApiExtractor<'a> for JsonBody {
 
     fn request_meta() -> Option<MetaRequest> {
         let content = vec![content("application/json", inline(node_json()))];
-        Some(MetaRequest { description: Some("The node's object."), content, required: false })
+        Some(MetaRequest {
+            description: Some("The node's object. Without one nothing is stored."),
+            content,
+            required: false,
+        })
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
@@ -385,7 +388,7 @@ impl PushApi {
     /// name: `http://NODE:TOKEN@this-server`. Realm, network and gateway are the three parts of its channel, and are not looked at.
     #[oai(path = "/api/:realm/:network/:gateway/:nodeId/data", method = "post", operation_id = "pushFromFirmware")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
-    async fn from_firmware(
+    async fn firmware(
         &self,
         credentials: PushCredentials,
         request: &Request,

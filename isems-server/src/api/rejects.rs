@@ -110,6 +110,7 @@ impl RejectsApi {
     /// The newest rejects, newest first, with the reason and the text. At least the newest 10,000 are kept. Needs a
     /// token, because the texts can be anything that anybody sent.
     #[oai(path = "/api/v1/rejects", method = "get", operation_id = "rejects")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn rejects(
         &self,
         _authorized: Authorized,

@@ -73,10 +73,10 @@ impl Example for NodeSeries {
     fn example() -> Self {
         Self {
             node_id: "Elektra-Dach".into(),
-            from: UtcTime(1_530_361_200),
-            to: UtcTime(1_530_368_400),
+            from: UtcTime(1_530_360_000),
+            to: UtcTime(1_530_367_200),
             interval_seconds: 3600,
-            timestamps: vec![UtcTime(1_530_361_200), UtcTime(1_530_364_800)],
+            timestamps: vec![UtcTime(1_530_360_000), UtcTime(1_530_363_600)],
             fields: vec![Column {
                 field: Named(Field::BatteryVoltage),
                 unit: "V".into(),
