@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
-use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
 use isems_core::{Format, Inbox, Payload, RejectReason, RepositoryError};
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PubAck, PubRec, Publish, QoS, Request, SubAck,
@@ -29,18 +29,24 @@ const IN_FLIGHT_BYTES: usize = 32 << 20;
 /// How many requests may wait in the event loop: none but the farewell of [`discard`] takes that way.
 const REQUESTS: usize = 1;
 
+/// The messages that are being stored, in the order in which they are acknowledged.
+pub(crate) type Deliveries<'a> = FuturesOrdered<BoxFuture<'a, Result<Publish, RepositoryError>>>;
+
 /// Runs a session until it fails. Dropping it closes the connection.
-pub(crate) async fn run(
+///
+/// What is still being stored then is left in `deliveries`, of which there are none before. It is for the caller to wait for:
+/// it will be stored anyway, but is counted and told to observers only by who waits.
+pub(crate) async fn run<'a>(
     options: MqttOptions,
     config: &MqttConfig,
-    inbox: &Inbox,
+    inbox: &'a Inbox,
     source: &str,
+    deliveries: &mut Deliveries<'a>,
 ) -> Result<Infallible, SessionError> {
     let (_, mut event_loop) = connect(options);
     let mut subscribe_deadline = pin!(time::sleep(SUBSCRIBE_TIMEOUT));
     let mut is_subscribed = false;
     let keep_alive = Duration::from_secs(config.keep_alive_seconds.into());
-    let mut deliveries = FuturesOrdered::new();
     let mut bytes_in_flight = 0;
     loop {
         let has_room = deliveries.len() < config.max_in_flight && bytes_in_flight < IN_FLIGHT_BYTES;
@@ -87,7 +93,7 @@ pub(crate) async fn run(
                 }
                 Event::Incoming(Packet::Publish(publish)) => {
                     bytes_in_flight += publish.payload.len();
-                    deliveries.push_back(deliver(inbox, publish, config.max_packet_bytes));
+                    deliveries.push_back(deliver(inbox, publish, config.max_packet_bytes).boxed());
                 }
                 _ => {}
             },

@@ -3,12 +3,18 @@
 use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use isems_core::{BoxError, Inbox, RepositoryError, Transport};
 use rumqttc::{MqttOptions, TlsConfiguration};
 use rustls::ClientConfig;
 use tracing::error;
 
-use crate::{InvalidMqttConfig, MqttConfig, error::SessionError, session, tls};
+use crate::{
+    InvalidMqttConfig, MqttConfig,
+    error::SessionError,
+    session::{self, Deliveries},
+    tls,
+};
 
 /// A packet up to this size is read whatever `max_packet_bytes` is, so that what is too large can be rejected.
 const READ_BYTES: usize = 16 << 20;
@@ -72,13 +78,18 @@ impl MqttTransport {
         options
     }
 
-    async fn run_session(&mut self, inbox: &Inbox, source: &str) -> Result<Infallible, SessionError> {
+    async fn run_session<'a>(
+        &mut self,
+        inbox: &'a Inbox,
+        source: &str,
+        deliveries: &mut Deliveries<'a>,
+    ) -> Result<Infallible, SessionError> {
         let options = self.options(self.client_id(inbox).await?);
         if self.must_discard_session {
             session::discard(options.clone()).await?;
             self.must_discard_session = false;
         }
-        session::run(options, &self.config, inbox, source).await
+        session::run(options, &self.config, inbox, source, deliveries).await
     }
 }
 
@@ -90,17 +101,23 @@ impl Transport for MqttTransport {
 
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
         let source = self.config.broker.to_string();
-        let Err(error) = self.run_session(inbox, &source).await;
-        if let SessionError::Repository(error) = error {
-            return Err(error.into());
-        }
+        let mut deliveries = Deliveries::new();
+        let Err(error) = self.run_session(inbox, &source, &mut deliveries).await;
         if error.is_permanent() {
             error!(source, %error, "the broker's session is discarded, with all that is queued in it");
             self.must_discard_session = true;
         }
-        inbox.source_down(&source, &error);
-        // In the same words as the source's state, so that it is logged once.
-        Err(format!("{source}: {error}").into())
+        let failure = match error {
+            SessionError::Repository(error) => error.into(),
+            error => {
+                inbox.source_down(&source, &error);
+                // In the same words as the source's state, so that it is logged once.
+                format!("{source}: {error}").into()
+            }
+        };
+        // The broker sends these again, but as duplicates of what is stored now: they are new here or nowhere.
+        while deliveries.next().await.is_some() {}
+        Err(failure)
     }
 }
 

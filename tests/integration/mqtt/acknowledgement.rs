@@ -2,7 +2,7 @@
 
 use std::{
     future,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{Arc, Mutex, atomic::AtomicUsize},
 };
 
 use isems_core::{Collector, RedbRepository, Repository};
@@ -11,10 +11,10 @@ use rumqttc::{Packet, PubRel, Publish, QoS};
 
 use super::{
     Running, eventually,
-    gate::{Gate, gated},
+    gate::{Gate, gated, gated_behind},
     line, lines,
     peer::Broker,
-    seconds,
+    seconds, soon,
 };
 
 const TOPIC: &str = "/isems/Hut/csvlog";
@@ -143,7 +143,8 @@ async fn messages_in_flight_when_the_connection_is_lost_are_stored_once_and_ackn
     }
     until_waiting(gate, 3).await;
     drop(peer);
-    until_waiting(gate, 0).await;
+    running.until(|status| status.sources.values().all(|source| !source.up)).await;
+    assert_eq!(gate.waiting(), 3, "what is being stored is not given up");
     gate.open();
     let mut peer = broker.accept_session().await;
     peer.expect_silence().await;
@@ -151,8 +152,42 @@ async fn messages_in_flight_when_the_connection_is_lost_are_stored_once_and_ackn
         peer.publish(id, TOPIC, line("Hut", id.into())).await;
         peer.expect_ack(id).await;
     }
-    assert_eq!(running.status().stored, 3);
+    let status = running.status();
+    assert_eq!((status.stored, status.duplicates), (3, 3));
     assert_eq!(seconds(&*repository, "Hut").await, [1, 2, 3]);
+}
+
+/// When they come again they are duplicates, so this is the only time.
+#[tokio::test]
+async fn what_is_stored_while_the_connection_is_lost_is_counted_and_told_as_new() {
+    let broker = Broker::start().await;
+    let repository = gated_behind();
+    let gate = &repository.hook;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let transport = MqttTransport::new(broker.config()).expect("it is valid");
+    let observed = told.clone();
+    let collector = Collector::new(repository.clone())
+        .backoff(soon())
+        .observe(move |new| observed.lock().expect("no observer panics").extend_from_slice(new))
+        .transport(transport);
+    let running = Running::run(collector);
+    let mut peer = broker.accept_session().await;
+    for id in 1..=3 {
+        peer.publish(id, TOPIC, line("Hut", id.into())).await;
+    }
+    until_waiting(gate, 3).await;
+    assert_eq!(seconds(&*repository, "Hut").await, [1, 2, 3]);
+    drop(peer);
+    running.until(|status| status.sources.values().all(|source| !source.up)).await;
+    gate.open();
+    let mut peer = broker.accept_session().await;
+    for id in 1..=3 {
+        peer.publish(id, TOPIC, line("Hut", id.into())).await;
+        peer.expect_ack(id).await;
+    }
+    let status = running.status();
+    assert_eq!((status.received, status.stored, status.duplicates), (6, 3, 3));
+    assert_eq!(told.lock().expect("no observer panics").len(), 3);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A repository whose measurements wait at a gate before they are stored.
+//! A repository whose measurements wait at a gate before they are stored, or before it is told that they are.
 
 use std::sync::{
     Arc,
@@ -15,12 +15,23 @@ pub(super) struct Gate {
     is_open: watch::Sender<bool>,
     waiting: watch::Sender<usize>,
     is_broken: AtomicBool,
+    is_behind: bool,
 }
 
 /// A closed gate before an empty repository.
 pub(super) fn gated() -> Arc<HookedRepository<Gate>> {
+    with_gate(false)
+}
+
+/// A closed gate behind an empty repository: what waits there is stored already.
+pub(super) fn gated_behind() -> Arc<HookedRepository<Gate>> {
+    with_gate(true)
+}
+
+fn with_gate(is_behind: bool) -> Arc<HookedRepository<Gate>> {
     let repository = RedbRepository::in_memory().expect("memory");
-    let gate = Gate { is_open: watch::Sender::new(false), waiting: watch::Sender::new(0), is_broken: false.into() };
+    let (is_open, waiting) = (watch::Sender::new(false), watch::Sender::new(0));
+    let gate = Gate { is_open, waiting, is_broken: false.into(), is_behind };
     Arc::new(HookedRepository::over(Arc::new(repository), gate))
 }
 
@@ -41,6 +52,11 @@ impl Gate {
     /// How many wait at the gate.
     pub(super) fn waiting(&self) -> usize {
         *self.waiting.borrow()
+    }
+
+    async fn pass(&self) {
+        let _waiting = Waiting::at(&self.waiting);
+        self.is_open.subscribe().wait_for(|is_open| *is_open).await.expect("the gate outlives its callers");
     }
 }
 
@@ -63,13 +79,19 @@ impl Drop for Waiting<'_> {
 #[async_trait]
 impl StoreHook for Gate {
     async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
-        if !batch.measurements.is_empty() {
-            if self.is_broken.load(Ordering::SeqCst) {
-                return Err(RepositoryError::Storage { action: "write", source: "the disk is full".into() });
-            }
-            let _waiting = Waiting::at(&self.waiting);
-            self.is_open.subscribe().wait_for(|is_open| *is_open).await.expect("the gate outlives its callers");
+        if batch.measurements.is_empty() {
+            return repository.store(batch).await;
         }
-        repository.store(batch).await
+        if self.is_broken.load(Ordering::SeqCst) {
+            return Err(RepositoryError::Storage { action: "write", source: "the disk is full".into() });
+        }
+        if self.is_behind {
+            let stored = repository.store(batch).await;
+            self.pass().await;
+            stored
+        } else {
+            self.pass().await;
+            repository.store(batch).await
+        }
     }
 }

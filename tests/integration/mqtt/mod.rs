@@ -39,6 +39,11 @@ fn lines(node: &str, seconds: impl IntoIterator<Item = i64>) -> String {
     seconds.into_iter().map(|second| line(node, second)).collect::<Vec<_>>().join("\n")
 }
 
+/// A short wait before a transport is tried again.
+fn soon() -> Backoff {
+    Backoff::new(Duration::from_millis(20), Duration::from_millis(200))
+}
+
 /// A collector that runs a transport in the background, and tries again soon.
 struct Running {
     monitor: Monitor,
@@ -48,12 +53,16 @@ struct Running {
 
 impl Running {
     fn start(repository: Arc<dyn Repository>, config: MqttConfig) -> Self {
-        Self::start_with(repository, config, Backoff::new(Duration::from_millis(20), Duration::from_millis(200)))
+        Self::start_with(repository, config, soon())
     }
 
     fn start_with(repository: Arc<dyn Repository>, config: MqttConfig, backoff: Backoff) -> Self {
         let transport = MqttTransport::new(config).expect("the configuration is valid");
-        let collector = Collector::new(repository).backoff(backoff).transport(transport);
+        Self::run(Collector::new(repository).backoff(backoff).transport(transport))
+    }
+
+    /// Runs a collector of one transport.
+    fn run(collector: Collector) -> Self {
         let monitor = collector.monitor();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(collector.run(async { drop(stopped.await) }));

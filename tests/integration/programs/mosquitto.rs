@@ -65,8 +65,18 @@ impl Mosquitto {
     /// Stops it as an operator does, so that it saves what it keeps.
     pub(crate) fn stop(&mut self) {
         let mut child = self.child.take().expect("it runs");
-        signal(&child, "TERM");
-        child.wait().expect("it ends");
+        for _ in 0..30 {
+            // Again, for it misses one that comes between the first connection that it lets in and its main loop.
+            signal(&child, "TERM");
+            for _ in 0..100 {
+                if child.try_wait().expect("it can be asked").is_some() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        kill(&mut child);
+        panic!("mosquitto does not end: {}", self.log());
     }
 
     /// Ends it as a power failure does.
