@@ -128,6 +128,8 @@ const operations: { [Path in PathsWithMethod<paths, "get">]: () => Promise<void>
     async "/api/v1/live"() {
         const given = client.GET("/api/v1/live", { params: { query: { nodes: [VISITOR] } }, parseAs: "stream" });
         const stream = await answer(given);
+        // A node measures once a second: what is pushed within that of the last push is no news.
+        await new Promise((done) => setTimeout(done, 1100));
         await push(JSON.stringify({ batteryVoltage: PUSHED }), "application/json");
         let told = "";
         for await (const text of stream.pipeThrough(new TextDecoderStream())) {
