@@ -24,11 +24,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::{
-    line::Object,
-    states::{NodeState, StateChange},
-    time::Time,
-};
+use crate::{line::Object, states::StateChange, time::Time};
 
 /// How long clients are told to wait before they connect again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -109,14 +105,6 @@ struct WrittenChange<'a> {
     at: Time<'a>,
 }
 
-fn state_name(state: NodeState) -> &'static str {
-    match state {
-        NodeState::Active => "active",
-        NodeState::Silent => "silent",
-        NodeState::Inactive => "inactive",
-    }
-}
-
 impl Event {
     fn node(&self) -> &str {
         match &self.what {
@@ -133,8 +121,8 @@ impl Event {
             What::State(StateChange { node, previous, state, at }) => {
                 let change = WrittenChange {
                     node_id: node.as_str(),
-                    state: state_name(*state),
-                    previous: state_name(*previous),
+                    state: state.name(),
+                    previous: previous.name(),
                     at: Time { second: *at, zone: &TimeZone::UTC },
                 };
                 block(run, self.number, "state", &change)

@@ -37,6 +37,20 @@ pub enum NodeState {
     Inactive,
 }
 
+impl NodeState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Silent, Self::Inactive];
+
+    /// The stable name, as in answers, events and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Silent => "silent",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
 /// A node whose state has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateChange {

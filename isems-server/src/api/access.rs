@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use isems_core::NodeId;
 use poem::{
     Request, RequestBody, Result,
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -43,9 +43,7 @@ impl Access {
         let refuse = |detail| Refusal::new(StatusCode::UNAUTHORIZED, detail);
         let header = request.headers().get(header::AUTHORIZATION);
         let header = header.ok_or_else(|| refuse("this needs a token: send the header Authorization: Bearer TOKEN"))?;
-        let credentials = header.to_str().ok().and_then(|header| header.split_once(' '));
-        let token =
-            credentials.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        let token = credentials(header, "bearer");
         let token = token.ok_or_else(|| refuse("expected the header Authorization: Bearer TOKEN"))?;
         self.tokens.name_of(token).ok_or_else(|| refuse("this token is not known, or not any more"))
     }
@@ -88,6 +86,12 @@ impl Access {
         }
         Ok(request)
     }
+}
+
+/// What follows a scheme in a header `Authorization`, if it is of that scheme.
+fn credentials<'a>(header: &'a HeaderValue, wanted: &str) -> Option<&'a str> {
+    let (scheme, credentials) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(wanted).then(|| credentials.trim())
 }
 
 /// Proof that a request brings a token that is known. An operation that has it as a parameter needs one, and says so in
@@ -140,15 +144,11 @@ impl PushCredentials {
     const SCHEME: &'static str = "pushToken";
 
     fn of(headers: &HeaderMap) -> Option<String> {
-        let (scheme, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        let credentials = credentials.trim();
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return Some(credentials.into());
+        let header = headers.get(header::AUTHORIZATION)?;
+        if let Some(token) = credentials(header, "bearer") {
+            return Some(token.into());
         }
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let pair = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
+        let pair = String::from_utf8(BASE64_STANDARD.decode(credentials(header, "basic")?).ok()?).ok()?;
         // The token is the password, or stands alone where the user does.
         let (user, password) = pair.rsplit_once(':').unwrap_or((&pair, ""));
         Some(if password.is_empty() { user.into() } else { password.into() })

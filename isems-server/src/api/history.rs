@@ -430,7 +430,7 @@ impl HistoryApi {
         let next = last.map(|last| query::next_page(request, &cursor(last)));
         let mut response = Response::builder().content_type("application/json").header(header::VARY, VARY);
         if let Some(next) = &next {
-            response = response.header(header::LINK, format!("<{next}>; rel=\"next\""));
+            response = response.header(header::LINK, query::link_to(next));
         }
         let mut body = Vec::with_capacity(64 + measurements.len() * RECORD_BYTES);
         let page = WrittenPage { measurements: &measurements, next: next.as_deref() };

@@ -329,10 +329,9 @@ impl MetricsApi {
 }
 
 fn node_counts(nodes: &[(&Node, NodeState)]) -> MetricFamily {
-    let states = [("active", NodeState::Active), ("silent", NodeState::Silent), ("inactive", NodeState::Inactive)];
-    let counts = states.into_iter().map(|(name, wanted)| {
+    let counts = NodeState::ALL.into_iter().map(|wanted| {
         let count = nodes.iter().filter(|(_, state)| *state == wanted).count();
-        (vec![label("state", name)], count as f64)
+        (vec![label("state", wanted.name())], count as f64)
     });
     gauge("isems_nodes", "Nodes, by state.", counts)
 }

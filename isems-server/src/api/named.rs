@@ -10,6 +10,8 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::states::NodeState;
+
 /// A set of values with stable names.
 pub(crate) trait Names: Copy + Send + Sync + 'static {
     /// The set's name in the document.
@@ -78,6 +80,16 @@ impl Names for Severity {
             Self::Error => "error",
             Self::Critical => "critical",
         }
+    }
+}
+
+impl Names for NodeState {
+    const SCHEMA: &'static str = "NodeState";
+    const DESCRIPTION: &'static str = "Whether a node is heard of.";
+    const ALL: &'static [Self] = &NodeState::ALL;
+
+    fn name(self) -> &'static str {
+        NodeState::name(self)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     Tag,
     health::Clock,
     named::Named,
-    nodes::{Flag, LEARNED_AT_ONCE, StateName, severity},
+    nodes::{Flag, LEARNED_AT_ONCE, severity},
     problem::{OfReading, Refused},
     query,
     rendered::Rendered,
@@ -70,7 +70,7 @@ struct WorstNode {
     /// The node's name.
     node_id: String,
     /// Whether it is heard of.
-    state: StateName,
+    state: Named<NodeState>,
     /// The highest severity of its flags.
     severity: Named<Severity>,
     /// The flags of its newest status that are set.
@@ -132,7 +132,7 @@ impl Example for Network {
             measurements: 12_345_678,
             worst_nodes: vec![WorstNode {
                 node_id: "Elektra-Dach".into(),
-                state: StateName::Active,
+                state: Named(NodeState::Active),
                 severity: Named(Severity::Warning),
                 flags: flags.map(Flag::new).collect(),
                 battery_voltage: Some(11.9),
@@ -248,7 +248,7 @@ fn worst(nodes: Vec<(&Node, NodeState)>) -> Vec<WorstNode> {
     worst.truncate(MOST_TOLD);
     let told = |(severity, state, node): (Severity, NodeState, &Node)| WorstNode {
         node_id: node.id.to_string(),
-        state: state.into(),
+        state: Named(state),
         severity: Named(severity),
         flags: node.latest.status.into_iter().flat_map(Status::flags).map(Flag::new).collect(),
         battery_voltage: node.latest.battery_voltage,

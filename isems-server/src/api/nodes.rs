@@ -65,7 +65,7 @@ struct NodeDetails {
     /// The node's name, as its owner typed it.
     node_id: String,
     /// Whether it is heard of.
-    state: StateName,
+    state: Named<NodeState>,
     /// How many seconds usually lie between two arrivals of this node; null while too little is known, and 900 are assumed.
     #[oai(nullable)]
     usual_interval_seconds: Option<i64>,
@@ -106,7 +106,7 @@ impl Example for NodeDetails {
     fn example() -> Self {
         Self {
             node_id: "Elektra-Dach".into(),
-            state: StateName::Active,
+            state: Named(NodeState::Active),
             usual_interval_seconds: Some(65),
             first_timestamp: UtcTime(1_522_935_107),
             last_timestamp: UtcTime(1_530_364_575),
@@ -130,7 +130,7 @@ impl NodeDetails {
         let (position, position_state) = position(latest.latitude, latest.longitude);
         Self {
             node_id: node.id.to_string(),
-            state: states.state(node, now).into(),
+            state: Named(states.state(node, now)),
             usual_interval_seconds: states.usual_interval(&node.id),
             first_timestamp: UtcTime(node.first_timestamp),
             last_timestamp: UtcTime(latest.timestamp),
@@ -144,29 +144,6 @@ impl NodeDetails {
             rated_solar_module_capacity: latest.rated_solar_module_capacity,
             status: latest.status.map(StatusDetails::new),
             latest: latest.into(),
-        }
-    }
-}
-
-/// Whether a node is heard of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[oai(rename_all = "lowercase", rename = "NodeState")]
-pub(super) enum StateName {
-    /// It is.
-    Active,
-    /// Nothing has arrived from it for three of its own usual intervals.
-    Silent,
-    /// Its newest measurement is as old as `HIDE_INACTIVE_AFTER_DAYS`.
-    Inactive,
-}
-
-impl From<NodeState> for StateName {
-    fn from(state: NodeState) -> Self {
-        match state {
-            NodeState::Active => Self::Active,
-            NodeState::Silent => Self::Silent,
-            NodeState::Inactive => Self::Inactive,
         }
     }
 }
@@ -264,7 +241,7 @@ impl NodesApi {
         &self,
         request: &Request,
         /// Only those in this state.
-        Query(state): Query<Option<StateName>>,
+        Query(state): Query<Option<Named<NodeState>>>,
         /// At most this many, up to 10,000; 1,000 if it is not said.
         #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
         Query(limit): Query<Option<u32>>,
@@ -280,7 +257,7 @@ impl NodesApi {
         let (now, limit) = (unix_now(), limit.unwrap_or(DEFAULT_LIMIT) as usize);
         let is_wanted = |node: &&Arc<Node>| {
             cursor.as_deref().is_none_or(|cursor| node.id.as_str() > cursor)
-                && state.is_none_or(|state| state == self.states.state(node, now).into())
+                && state.is_none_or(|Named(state)| state == self.states.state(node, now))
         };
         let mut wanted = nodes.iter().filter(is_wanted);
         let page: Vec<&Arc<Node>> = wanted.by_ref().take(limit).collect();

@@ -48,6 +48,11 @@ pub(super) fn next_page(request: &Request, cursor: &str) -> String {
     format!("{}?{}", uri.path(), query.join("&"))
 }
 
+/// The header `Link` that leads to a page.
+pub(super) fn link_to(next: &str) -> String {
+    format!("<{next}>; rel=\"next\"")
+}
+
 /// The node of a path.
 pub(super) async fn node(repository: &dyn Repository, name: &str) -> Result<Arc<Node>, Refusal> {
     let known = match NodeId::new(name) {

@@ -13,6 +13,7 @@ use poem_openapi::{
 
 use super::{
     answer::{content, text_header},
+    query,
     rendered::Rendered,
 };
 
@@ -79,7 +80,7 @@ impl<T, const IS_PAGE: bool> Tagged<T, IS_PAGE> {
 impl<T> TaggedPage<T> {
     /// Links to the next page, if there is one.
     pub(crate) fn leading_to(self, next: Option<&str>) -> Self {
-        Self { link: next.map(|next| format!("<{next}>; rel=\"next\"")), ..self }
+        Self { link: next.map(query::link_to), ..self }
     }
 }
 

@@ -288,6 +288,11 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What secrets say, without those that say nothing.
+fn texts<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> impl Iterator<Item = &'a str> {
+    secrets.into_iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty())
+}
+
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
@@ -325,7 +330,7 @@ impl DatabaseArguments {
 
     /// Where errors and panics are reported to.
     pub fn sentry_dsn(&self) -> Result<Option<Dsn>, InvalidSetting> {
-        let text = self.sentry_dsn.as_ref().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        let text = texts(&self.sentry_dsn).next();
         let invalid = |error: ParseDsnError| {
             InvalidSetting(format!("sentry_dsn (SENTRY_DSN): {error}; expected https://KEY@HOST/PROJECT"))
         };
@@ -348,7 +353,7 @@ impl LimitArguments {
 impl PollArguments {
     /// The nodes to poll.
     pub fn targets(&self) -> Result<Vec<Target>, InvalidSetting> {
-        let texts = self.router_ips.iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        let texts = texts(&self.router_ips);
         texts
             .map(|text| text.parse().map_err(|error| InvalidSetting(format!("router_ips (ISEMS_ROUTER_IPS): {error}"))))
             .collect()
@@ -358,14 +363,14 @@ impl PollArguments {
 impl ServiceArguments {
     /// The broker to subscribe at.
     pub fn broker(&self) -> Result<Option<Broker>, InvalidSetting> {
-        let text = self.mqtt_server.as_ref().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        let text = texts(&self.mqtt_server).next();
         text.map(|text| text.parse().map_err(|error| InvalidSetting(format!("mqtt_server (MQTT_SERVER): {error}"))))
             .transpose()
     }
 
     /// Who may do what over HTTP.
     pub fn access(&self) -> Result<Access, InvalidSetting> {
-        let pairs = self.api_tokens.iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        let pairs = texts(&self.api_tokens);
         let tokens =
             Tokens::parse(pairs).map_err(|error| InvalidSetting(format!("api_tokens (ISEMS_API_TOKENS): {error}")))?;
         if self.protect_reading && tokens.is_empty() {
@@ -375,7 +380,7 @@ impl ServiceArguments {
                     .into(),
             ));
         }
-        let pairs = self.push_tokens.iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty());
+        let pairs = texts(&self.push_tokens);
         let push_tokens = Tokens::parse_of_nodes(pairs)
             .map_err(|error| InvalidSetting(format!("push_tokens (ISEMS_PUSH_TOKENS): {error}")))?;
         Ok(Access { tokens, push_tokens, protect_reading: self.protect_reading })

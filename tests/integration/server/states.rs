@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use isems_core::{
-    Batch, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, RejectPage, RejectQuery, Repository,
-    RepositoryError, Stored, async_trait, testing::sample_measurement,
+    Batch, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, Repository, RepositoryError, Stored,
+    async_trait,
+    testing::{HookedRepository, StoreHook, sample_measurement},
 };
 use isems_server::states::{NodeState, NodeStates, StateChange};
 
@@ -230,49 +231,30 @@ async fn a_node_that_cannot_be_read_costs_the_others_nothing() {
     let repository = RedbRepository::in_memory().unwrap();
     store(&repository, [published("Bad", 10), published("Good", 10)].concat()).await;
     let known = nodes(&repository).await;
-    let repository = Unreadable { repository, node: id("Bad") };
+    let repository = HookedRepository::over(Arc::new(repository), Unreadable(id("Bad")));
     let states = NodeStates::new(30);
     states.learn(&repository, &known, usize::MAX).await;
     assert_eq!(states.usual_interval(&id("Bad")), None);
     assert_eq!(states.usual_interval(&id("Good")), Some(65));
 }
 
-/// A repository that cannot read the measurements of a node.
-struct Unreadable {
-    repository: RedbRepository,
-    node: NodeId,
-}
+/// Cannot read the measurements of a node.
+struct Unreadable(NodeId);
 
 #[async_trait]
-impl Repository for Unreadable {
-    async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError> {
-        self.repository.store(batch).await
+impl StoreHook for Unreadable {
+    async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
+        repository.store(batch).await
     }
 
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        self.repository.nodes().await
-    }
-
-    async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
-        self.repository.node(id).await
-    }
-
-    async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
-        if query.node == self.node {
+    async fn measurements(
+        &self,
+        repository: &dyn Repository,
+        query: &MeasurementQuery,
+    ) -> Result<Vec<Measurement>, RepositoryError> {
+        if query.node == self.0 {
             return Err(RepositoryError::Storage { action: "read", source: "a failure for the test".into() });
         }
-        self.repository.measurements(query).await
-    }
-
-    async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {
-        self.repository.delete(node, from, to).await
-    }
-
-    async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError> {
-        self.repository.rejects(query).await
-    }
-
-    async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
-        self.repository.metadata(key).await
+        repository.measurements(query).await
     }
 }
