@@ -106,6 +106,9 @@ pub struct Node {
     pub measurements: u64,
     /// Measured time of the oldest measurement that is kept, Unix seconds, UTC.
     pub first_timestamp: i64,
+    /// When the first of what was ever stored of the node arrived, Unix seconds, UTC. It stays when that is deleted. Of nodes in files
+    /// that did not keep it yet it is the first timestamp.
+    pub first_received_at: i64,
     /// When something of the node was last stored, Unix seconds, UTC.
     pub last_received_at: i64,
     /// The newest measurement by measured time.

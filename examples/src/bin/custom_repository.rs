@@ -26,6 +26,7 @@ struct Maps {
 
 struct KeptNode {
     number: u32,
+    first_received_at: i64,
     last_received_at: i64,
     measurements: BTreeMap<i64, Measurement>,
 }
@@ -40,6 +41,7 @@ impl KeptNode {
             number: self.number,
             measurements: self.measurements.len() as u64,
             first_timestamp: *first_timestamp,
+            first_received_at: self.first_received_at,
             last_received_at: self.last_received_at,
             latest: latest.clone(),
         }))
@@ -69,12 +71,14 @@ impl Repository for MapRepository {
             let number = maps.nodes.values().map(|node| node.number + 1).max().unwrap_or(1);
             let node = maps.nodes.entry(measurement.node_id.clone()).or_insert_with(|| KeptNode {
                 number,
+                first_received_at: measurement.received_at,
                 last_received_at: measurement.received_at,
                 measurements: BTreeMap::new(),
             });
             match node.measurements.get(&measurement.timestamp) {
                 None => {
                     outcome.outcomes.push(Outcome::Stored);
+                    node.first_received_at = node.first_received_at.min(measurement.received_at);
                     node.last_received_at = node.last_received_at.max(measurement.received_at);
                     node.measurements.insert(measurement.timestamp, measurement);
                 }

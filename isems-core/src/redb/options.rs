@@ -226,8 +226,8 @@ fn checked(path: &Path, database: Database) -> Result<Database, RepositoryError>
     let found = guarded(path, "read", || Ok(format(&database)?))?;
     match found {
         Some(FORMAT) => {}
-        // Format 1 is this one without blocks.
-        Some(1) => guarded(path, "write", || make_tables(&database))?,
+        // They are this one with less in it.
+        Some(1 | 2) => guarded(path, "write", || make_tables(&database))?,
         Some(found) => return Err(RepositoryError::NewerFormat { path: path.into(), found, supported: FORMAT }),
         None => return Err(RepositoryError::NotADatabase { path: path.into() }),
     }

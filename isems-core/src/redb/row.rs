@@ -3,7 +3,7 @@
 //! A row is little-endian: format `u8`, checksum `u32`, flags `u8`, presence of the numbers `u16` (bit n: [`Field::ALL`]`[n]`), arrival
 //! `i64`, power save level `u8`, status `u16`, each present number `f64`, then each present text as length `u8` and UTF-8.
 //! Node and time are in the key. The checksum is the CRC-32 (ISO-HDLC) of the key, `u64`, and of what follows it. Format 1 has
-//! none.
+//! none. The record of a node has a format of its own.
 
 use super::{
     bytes::{DamagedRecord, Reader},
@@ -13,6 +13,8 @@ use crate::{Field, Measurement, Node, NodeId, Status, TimeSource};
 
 const FORMAT: u8 = 2;
 const FORMAT_WITHOUT_CHECKSUM: u8 = 1;
+/// Those of a node's record before this one are as those of rows, and have no first arrival.
+const NODE_FORMAT: u8 = 3;
 const TIME_IS_ARRIVAL: u8 = 1;
 const HAS_REVISION: u8 = 1 << 1;
 const HAS_FIRMWARE: u8 = 1 << 2;
@@ -21,7 +23,7 @@ const HAS_STATUS: u8 = 1 << 4;
 
 /// Appends the row of a measurement that has this key.
 pub(super) fn encode(key: u64, measurement: &Measurement, row: &mut Vec<u8>) {
-    let start = begin(row);
+    let start = begin(FORMAT, row);
     let mut flags = 0;
     let mut flag = |set: bool, bit: u8| flags |= if set { bit } else { 0 };
     flag(measurement.time_source == TimeSource::Arrival, TIME_IS_ARRIVAL);
@@ -49,9 +51,9 @@ pub(super) fn encode(key: u64, measurement: &Measurement, row: &mut Vec<u8>) {
 }
 
 /// Appends the format and a place for the checksum, and returns where the record begins.
-fn begin(record: &mut Vec<u8>) -> usize {
+fn begin(format: u8, record: &mut Vec<u8>) -> usize {
     let start = record.len();
-    record.extend([FORMAT, 0, 0, 0, 0]);
+    record.extend([format, 0, 0, 0, 0]);
     start
 }
 
@@ -68,15 +70,17 @@ fn checksum(key: u64, content: &[u8]) -> u32 {
     checksum.finalize()
 }
 
-/// What follows the checksum, if that fits.
-fn verified(key: u64, record: &[u8]) -> Result<Reader<'_>, DamagedRecord> {
+/// The format of a record, which is this one at most, and what follows the checksum, if that fits.
+fn verified(newest: u8, key: u64, record: &[u8]) -> Result<(u8, Reader<'_>), DamagedRecord> {
     let mut record = Reader(record);
-    match record.u8()? {
-        FORMAT if record.u32()? == checksum(key, record.0) => Ok(record),
-        FORMAT => Err(DamagedRecord("the checksum does not fit")),
-        FORMAT_WITHOUT_CHECKSUM => Ok(record),
-        _ => Err(DamagedRecord("unknown format")),
+    let format = record.u8()?;
+    if !(FORMAT_WITHOUT_CHECKSUM..=newest).contains(&format) {
+        return Err(DamagedRecord("unknown format"));
     }
+    if format != FORMAT_WITHOUT_CHECKSUM && record.u32()? != checksum(key, record.0) {
+        return Err(DamagedRecord("the checksum does not fit"));
+    }
+    Ok((format, record))
 }
 
 /// The measurement in a row that has this key, of the node with this number.
@@ -85,7 +89,7 @@ pub(super) fn decode(node: &NodeId, number: u32, key: u64, row: &[u8]) -> Result
     if number_of(key) != number {
         return Err(DamagedRecord("the row is another node's"));
     }
-    let mut row = verified(key, row)?;
+    let (_, mut row) = verified(FORMAT, key, row)?;
     let timestamp = i64::from(key as u32);
     let flags = row.u8()?;
     let presence = row.u16()?;
@@ -117,11 +121,12 @@ pub(super) fn decode(node: &NodeId, number: u32, key: u64, row: &[u8]) -> Result
 pub(super) fn encode_node(node: &Node) -> Vec<u8> {
     let id = node.id.as_str();
     let mut record = Vec::new();
-    begin(&mut record);
+    begin(NODE_FORMAT, &mut record);
     record.push(id.len() as u8);
     record.extend(id.as_bytes());
     record.extend(node.measurements.to_le_bytes());
     record.extend(node.first_timestamp.to_le_bytes());
+    record.extend(node.first_received_at.to_le_bytes());
     record.extend(node.last_received_at.to_le_bytes());
     record.extend(node.latest.timestamp.to_le_bytes());
     encode(row_key(node.number, node.latest.timestamp as u32), &node.latest, &mut record);
@@ -130,10 +135,11 @@ pub(super) fn encode_node(node: &Node) -> Vec<u8> {
 }
 
 pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRecord> {
-    let mut record = verified(number.into(), record)?;
+    let (format, mut record) = verified(NODE_FORMAT, number.into(), record)?;
     let id = NodeId::new(&record.text()?).map_err(|_| DamagedRecord("impossible node id"))?;
     let measurements = record.u64()?;
     let first_timestamp = record.i64()?;
+    let first_received_at = if format < NODE_FORMAT { first_timestamp } else { record.i64()? };
     let last_received_at = record.i64()?;
     let timestamp = record.i64()?;
     let seconds = 0..=i64::from(u32::MAX);
@@ -144,5 +150,5 @@ pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRec
         return Err(DamagedRecord("impossible node number"));
     }
     let latest = decode(&id, number, row_key(number, timestamp as u32), record.0)?;
-    Ok(Node { id, number, measurements, first_timestamp, last_received_at, latest })
+    Ok(Node { id, number, measurements, first_timestamp, first_received_at, last_received_at, latest })
 }

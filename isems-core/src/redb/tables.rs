@@ -2,8 +2,9 @@
 
 use redb::{StorageError, TableDefinition};
 
-/// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened. 1 has no table of blocks.
-pub(super) const FORMAT: u32 = 2;
+/// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened. 1 has no table of blocks, and
+/// until 2 nodes have no first arrival.
+pub(super) const FORMAT: u32 = 3;
 
 /// The key of the format in [`METADATA`]. Keys given by callers carry a prefix, so that they never meet it.
 pub(super) const FORMAT_KEY: &str = "format";

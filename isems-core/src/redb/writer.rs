@@ -296,6 +296,7 @@ impl ChangedNodes<'_> {
                         number,
                         measurements: 0,
                         first_timestamp: measurement.timestamp,
+                        first_received_at: measurement.received_at,
                         last_received_at: measurement.received_at,
                         latest: measurement.clone(),
                     }
@@ -312,6 +313,7 @@ impl ChangedNodes<'_> {
 pub(super) fn count(node: &mut Node, measurement: &Measurement) {
     node.measurements += 1;
     node.first_timestamp = node.first_timestamp.min(measurement.timestamp);
+    node.first_received_at = node.first_received_at.min(measurement.received_at);
     node.last_received_at = node.last_received_at.max(measurement.received_at);
     if measurement.timestamp >= node.latest.timestamp {
         node.latest = measurement.clone();

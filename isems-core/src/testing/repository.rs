@@ -140,6 +140,7 @@ pub async fn knows_the_latest_of_each_node(repository: &dyn Repository) {
     let hut = known(repository, "Hut").await;
     assert_eq!(hut.latest, newest, "a late measurement is not the latest");
     assert_eq!(hut.first_timestamp, late.timestamp, "a late measurement can be the first");
+    assert_eq!(hut.first_received_at, newest.received_at, "the first arrival is that of what came first");
     assert_eq!(hut.last_received_at, late.received_at, "the last arrival is the late measurement's");
     assert_eq!(hut.measurements, 2, "a late measurement is counted");
     let barn = known(repository, "Barn").await;

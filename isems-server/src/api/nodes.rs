@@ -73,6 +73,8 @@ struct NodeDetails {
     first_timestamp: UtcTime,
     /// When its newest measurement was measured.
     last_timestamp: UtcTime,
+    /// When something of it first arrived here, be it kept or not.
+    first_received_at: UtcTime,
     /// When something of it last arrived here.
     last_received_at: UtcTime,
     /// How many measurements of it are kept.
@@ -110,6 +112,7 @@ impl Example for NodeDetails {
             usual_interval_seconds: Some(65),
             first_timestamp: UtcTime(1_522_935_107),
             last_timestamp: UtcTime(1_530_364_575),
+            first_received_at: UtcTime(1_522_935_111),
             last_received_at: UtcTime(1_530_364_580),
             measurements: 123_456,
             position: Some(Position { latitude: 52.507_309, longitude: 13.458_635 }),
@@ -134,6 +137,7 @@ impl NodeDetails {
             usual_interval_seconds: states.usual_interval(&node.id),
             first_timestamp: UtcTime(node.first_timestamp),
             last_timestamp: UtcTime(latest.timestamp),
+            first_received_at: UtcTime(node.first_received_at),
             last_received_at: UtcTime(node.last_received_at),
             measurements: node.measurements,
             position,

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::{MONDAY, WEEK, node_id};
 
-const CURRENT: u32 = 2;
+const CURRENT: u32 = 3;
 const METADATA: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("metadata");
 const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
 
@@ -57,8 +57,14 @@ async fn text_of(repository: &RedbRepository) -> String {
     let mut line = |line: String| writeln!(text, "{line}").expect("a text takes lines");
     for node in repository.nodes().await.expect("it can be read") {
         line(format!(
-            "node {:?} {}: {} from {} to {}, arrived {}",
-            node.id, node.number, node.measurements, node.first_timestamp, node.latest.timestamp, node.last_received_at
+            "node {:?} {}: {} from {} to {}, arrived {} to {}",
+            node.id,
+            node.number,
+            node.measurements,
+            node.first_timestamp,
+            node.latest.timestamp,
+            node.first_received_at,
+            node.last_received_at
         ));
         let query = MeasurementQuery::oldest_first(node.id.clone());
         for measurement in repository.measurements(&query).await.expect("it can be read") {

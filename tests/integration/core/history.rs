@@ -177,9 +177,10 @@ impl Run {
 }
 
 /// What a node should be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
     measurements: BTreeMap<i64, Measurement>,
+    first_received_at: i64,
     last_received_at: i64,
 }
 
@@ -191,11 +192,16 @@ impl Model {
     fn store(&mut self, runs: &[Run]) -> Vec<(Outcome, Measurement)> {
         let mut outcomes = Vec::new();
         for (node, measurement) in runs.iter().flat_map(|run| run.measurements().into_iter().map(|m| (run.node, m))) {
-            let kept = self.0.entry(node).or_insert_with(|| Kept { last_received_at: i64::MIN, ..Kept::default() });
+            let kept = self.0.entry(node).or_insert_with(|| Kept {
+                measurements: BTreeMap::new(),
+                first_received_at: i64::MAX,
+                last_received_at: i64::MIN,
+            });
             let outcome = match kept.measurements.get(&measurement.timestamp) {
                 Some(known) if known.same_values(&measurement) => Outcome::Duplicate,
                 Some(_) => Outcome::Conflict,
                 None => {
+                    kept.first_received_at = kept.first_received_at.min(measurement.received_at);
                     kept.last_received_at = kept.last_received_at.max(measurement.received_at);
                     kept.measurements.insert(measurement.timestamp, measurement.clone());
                     Outcome::Stored
@@ -360,6 +366,7 @@ impl Subject {
             let node = self.repository.node(&id).await.expect("it can be read").expect("it is known");
             assert_eq!(node.measurements as usize, expected.len());
             assert_eq!(node.first_timestamp, expected[0].timestamp);
+            assert_eq!(node.first_received_at, kept.first_received_at);
             assert_eq!(node.last_received_at, kept.last_received_at);
             assert_exact(std::slice::from_ref(&node.latest), &expected[expected.len() - 1..]);
             let counted = statistics.nodes.iter().find(|counted| counted.id == id).expect("it is counted");

@@ -29,7 +29,7 @@ pub(crate) struct Server {
 
 /// Where a server answers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Api(SocketAddr);
+pub(crate) struct Api(pub(crate) SocketAddr);
 
 /// What a server takes.
 #[derive(Debug, Clone, Copy)]

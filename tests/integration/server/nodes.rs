@@ -34,6 +34,7 @@ async fn a_node_tells_all_that_is_known_of_it() {
             "usualIntervalSeconds": null,
             "firstTimestamp": "2018-06-30T13:15:15Z",
             "lastTimestamp": "2018-06-30T13:16:15Z",
+            "firstReceivedAt": arrival,
             "lastReceivedAt": arrival,
             "measurements": 2,
             "position": { "latitude": 52.507_309, "longitude": 13.458_635 },
