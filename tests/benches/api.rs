@@ -3,9 +3,11 @@
 //!
 //! `cargo build --release && cargo bench -p isems-tests --bench api`
 
+mod clients;
+
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -14,6 +16,8 @@ use std::{
 };
 
 use isems_core::{Batch, BoxError, RedbRepository, Repository, simulation::SimulatedNode, unix_now};
+
+use self::clients::{latency, wrk};
 
 const NODES: u32 = 100;
 
@@ -38,10 +42,11 @@ async fn main() -> Result<(), BoxError> {
             ("/measurements/latest", "/measurements/latest?all=true"),
             ("/measurements/NODE/latest", "/measurements/Elektra-Dach/latest"),
         ] {
-            let (bytes, p50, p99) = latency(running.address, target)?;
+            let (bytes, p50, p99) = latency(running.address, target, 1000)?;
             println!("  {name}: {bytes} bytes; one client: p50 {p50:.2} ms, p99 {p99:.2} ms");
             println!("  resident memory after these: {:.1} MB", running.resident_megabytes()?);
-            println!("  {name}: 32 clients: {}", wrk(running.address, target)?);
+            let (each_second, p50, p99) = wrk(running.address, target, 8)?;
+            println!("  {name}: 32 clients: {each_second} requests/s, p50 {p50}, p99 {p99}");
             println!("  resident memory after these: {:.1} MB", running.resident_megabytes()?);
         }
         thread::sleep(Duration::from_secs(2));
@@ -108,45 +113,4 @@ fn get(address: SocketAddr, path: &str) -> Option<()> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer.starts_with("HTTP/1.1 200").then_some(())
-}
-
-/// Bytes of the body, and the median and 99th percentile of 1,000 requests over one connection, in ms.
-fn latency(address: SocketAddr, path: &str) -> Result<(usize, f64, f64), BoxError> {
-    let mut reader = BufReader::new(TcpStream::connect(address)?);
-    reader.get_ref().set_nodelay(true)?;
-    let mut body = Vec::new();
-    let mut times = Vec::new();
-    for _ in 0..1_000 {
-        let start = Instant::now();
-        reader.get_mut().write_all(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").as_bytes())?;
-        let mut length = 0;
-        let mut line = String::new();
-        while reader.read_line(&mut line)? > 2 {
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            }
-            line.clear();
-        }
-        body.resize(length, 0);
-        reader.read_exact(&mut body)?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok((body.len(), times[times.len() / 2], times[times.len() * 99 / 100]))
-}
-
-fn wrk(address: SocketAddr, path: &str) -> Result<String, BoxError> {
-    let output = Command::new("wrk")
-        .args(["-t2", "-c32", "-d8s", "--latency", &format!("http://{address}{path}")])
-        .output()
-        .map_err(|error| format!("cannot run wrk: {error}; install the Debian package wrk"))?;
-    let text = String::from_utf8(output.stdout)?;
-    let value = |name: &str| {
-        let line = text.lines().find(|line| line.trim().starts_with(name));
-        line.and_then(|line| line.split_whitespace().last()).unwrap_or("?").to_owned()
-    };
-    if text.contains("Non-2xx") {
-        return Err(format!("not every answer was a good one: {text}").into());
-    }
-    Ok(format!("{} requests/s, p50 {}, p99 {}", value("Requests/sec:"), value("50%"), value("99%")))
 }
