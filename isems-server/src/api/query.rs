@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use isems_core::{Node, NodeId, Repository};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use poem::{Request, http::StatusCode};
 
 use super::problem::Refusal;
@@ -42,7 +42,11 @@ pub(super) fn invalid(detail: String) -> Refusal {
 pub(super) fn next_page(request: &Request, cursor: &str) -> String {
     let uri = request.original_uri();
     let query = uri.query().unwrap_or_default().split('&');
-    let kept = query.filter(|parameter| !parameter.is_empty() && !parameter.starts_with("cursor="));
+    let is_cursor = |parameter: &str| {
+        let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
+        percent_decode_str(name).eq("cursor".bytes())
+    };
+    let kept = query.filter(|parameter| !parameter.is_empty() && !is_cursor(parameter));
     let cursor = format!("cursor={}", utf8_percent_encode(cursor, NON_ALPHANUMERIC));
     let query: Vec<&str> = kept.chain([&*cursor]).collect();
     format!("{}?{}", uri.path(), query.join("&"))

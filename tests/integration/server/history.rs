@@ -144,6 +144,15 @@ async fn pages_of_several_nodes_go_from_node_to_node() {
 }
 
 #[tokio::test]
+async fn a_parameter_can_be_percent_encoded_in_its_name() {
+    let service = with_times("Hut", &[60, 120, 180].map(|after| MIDNIGHT + after)).await;
+    let page = service.json(&format!("{HISTORY}?%6Cimit=1&%63ursor={}", MIDNIGHT + 180)).await;
+    assert_eq!(clock_times(&page), ["00:02:00Z"]);
+    let next = page["next"].as_str().expect("there is one more");
+    assert_eq!(clock_times(&service.json(next).await), ["00:01:00Z"]);
+}
+
+#[tokio::test]
 async fn a_page_has_a_thousand_unless_others_are_asked_for() {
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
     store(&*repository, minutes("Hut", 10_001)).await;
