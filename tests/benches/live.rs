@@ -62,13 +62,8 @@ async fn measure(seconds: u64, name: &str, subscribers: u64, nodes: u64, path: i
     let broker = Mosquitto::start("");
     let folder = tempfile::tempdir().expect("a folder");
     let address = format!("127.0.0.1:{}", broker.port());
-    let settings = [
-        ("MQTT_SERVER", &*address),
-        ("ISEMS_LINES_PER_MINUTE_AND_NODE", "0"),
-        ("ISEMS_MAX_CONNECTIONS", "2100"),
-        // As in the systemd unit.
-        ("MALLOC_ARENA_MAX", "2"),
-    ];
+    let settings =
+        [("MQTT_SERVER", &*address), ("ISEMS_LINES_PER_MINUTE_AND_NODE", "0"), ("ISEMS_MAX_CONNECTIONS", "2100")];
     let mut server = Server::start(folder.path(), &settings);
     server.until_transport("mqtt", |status| status["sources"][0]["up"] == true).await;
 

@@ -73,12 +73,7 @@ async fn main() -> Result<(), BoxError> {
 
     let broker = Mosquitto::start("");
     let address = format!("127.0.0.1:{}", broker.port());
-    let settings = [
-        ("MQTT_SERVER", &*address),
-        ("ISEMS_LINES_PER_MINUTE_AND_NODE", "0"),
-        // As in the systemd unit.
-        ("MALLOC_ARENA_MAX", "2"),
-    ];
+    let settings = [("MQTT_SERVER", &*address), ("ISEMS_LINES_PER_MINUTE_AND_NODE", "0")];
     let mut server = Server::start(folder.path(), &settings);
     server.until_transport("mqtt", |status| status["sources"][0]["up"] == true).await;
 

@@ -94,13 +94,8 @@ pub(crate) async fn run(duration: Duration, messages_a_second: u32) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let address = format!("127.0.0.1:{}", broker.port());
     // The nodes' time passes so quickly that weeks are sealed and removed; no real node has so much to say.
-    let settings = [
-        ("MQTT_SERVER", &*address),
-        ("ISEMS_RETENTION", RETENTION),
-        ("ISEMS_LINES_PER_MINUTE_AND_NODE", "0"),
-        // As in the systemd unit.
-        ("MALLOC_ARENA_MAX", "2"),
-    ];
+    let settings =
+        [("MQTT_SERVER", &*address), ("ISEMS_RETENTION", RETENTION), ("ISEMS_LINES_PER_MINUTE_AND_NODE", "0")];
     let mut server = Server::start(folder.path(), &settings);
     server.until_transport("mqtt", |status| status["sources"][0]["up"] == true).await;
     let idle = server.resources();

@@ -20,6 +20,9 @@ use super::{free_port, kill, signal};
 /// How long a test waits for what must happen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
+/// What the systemd unit sets, so that memory is given back.
+const ALLOCATOR: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
+
 /// Runs until it is dropped. Its folder holds its database, `isems.redb`, and its log.
 pub(crate) struct Server {
     child: Child,
@@ -68,6 +71,7 @@ impl Server {
             .current_dir(folder)
             .env_clear()
             .env("ISEMS_LISTEN", address.to_string())
+            .envs(ALLOCATOR)
             .envs(settings.iter().copied())
             .stderr(stderr)
             .spawn()
