@@ -132,9 +132,14 @@ impl Series {
 
     /// Adds a measurement that lies in the range of the buckets.
     pub fn add(&mut self, measurement: &Measurement) {
-        let place = (measurement.timestamp - self.start).div_euclid(self.interval) as usize;
+        self.add_numbers(measurement.timestamp, |field| measurement.number(field));
+    }
+
+    /// Adds the numbers of a time that lies in the range of the buckets.
+    pub(crate) fn add_numbers(&mut self, timestamp: i64, number: impl Fn(Field) -> Option<f64>) {
+        let place = (timestamp - self.start).div_euclid(self.interval) as usize;
         for (field, buckets) in &mut self.fields {
-            if let Some(number) = measurement.number(*field) {
+            if let Some(number) = number(*field) {
                 buckets[place].add(number);
             }
         }

@@ -219,6 +219,12 @@ impl Header {
         Some(u64::from(start)..end)
     }
 
+    /// Whether all its rows are from one second on and before another one.
+    pub(super) fn is_within(&self, range: &Range<u64>) -> bool {
+        let first = self.first_times.first().copied();
+        first.is_some_and(|first| range.start <= u64::from(first)) && u64::from(self.last_time) < range.end
+    }
+
     /// The pages that can have rows from one second on and before another one.
     pub(super) fn pages(&self, from: u64, to: u64) -> Range<usize> {
         if u64::from(self.last_time) < from {

@@ -21,6 +21,7 @@ mod row;
 mod seal;
 mod sealed;
 mod statistics;
+mod summaries;
 mod tables;
 mod tiers;
 mod upkeep;
@@ -48,6 +49,7 @@ pub use self::report::{Checked, Compacted, Copied, Damage, Imported, NodeStatist
 use self::{
     database::OpenDatabase,
     failure::Failure,
+    summaries::Summaries,
     tables::{BLOCKS, METADATA, REJECTS, ROWS, metadata_key},
     tiers::{Hole, Tiers, Wanted},
     upkeep::Upkeep,
@@ -99,6 +101,7 @@ pub struct RedbRepository {
     commits: Arc<Mutex<DurationHistogram>>,
     queue: Arc<Semaphore>,
     readers: Arc<Semaphore>,
+    summaries: Arc<Summaries>,
     /// What could not be read and has been told.
     holes: Arc<Mutex<BTreeSet<Hole>>>,
 }
@@ -306,8 +309,8 @@ impl Repository for RedbRepository {
 
     async fn series(&self, query: &SeriesQuery) -> Result<Series, RepositoryError> {
         let Some(node) = self.known(&query.node) else { return Ok(Series::empty(query, 0, -1)) };
-        let query = query.clone();
-        self.read_tiers(node, move |tiers, node, holes| tiers.series(node, &query, holes)).await
+        let (query, summaries) = (query.clone(), self.summaries.clone());
+        self.read_tiers(node, move |tiers, node, holes| tiers.series(node, &query, &summaries, holes)).await
     }
 
     async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError> {

@@ -216,6 +216,7 @@ impl RedbOptions {
             commits,
             queue: Arc::new(Semaphore::new(QUEUE)),
             readers: Arc::new(Semaphore::new(READERS)),
+            summaries: Arc::default(),
             holes: Arc::default(),
         })
     }

@@ -83,26 +83,52 @@ fn verified(newest: u8, key: u64, record: &[u8]) -> Result<(u8, Reader<'_>), Dam
     Ok((format, record))
 }
 
-/// The measurement in a row that has this key, of the node with this number.
-pub(super) fn decode(node: &NodeId, number: u32, key: u64, row: &[u8]) -> Result<Measurement, DamagedRecord> {
+/// What a row has in front of its numbers.
+struct Head {
+    flags: u8,
+    presence: u16,
+    received_at: i64,
+    power_save_level: u8,
+    status: Option<Status>,
+}
+
+/// The start of a row that has this key, of the node with this number; and what follows it.
+fn head(number: u32, key: u64, row: &[u8]) -> Result<(Head, Reader<'_>), DamagedRecord> {
     // In a damaged file a range can have keys of others.
     if number_of(key) != number {
         return Err(DamagedRecord("the row is another node's"));
     }
     let (_, mut row) = verified(FORMAT, key, row)?;
-    let timestamp = i64::from(key as u32);
-    let flags = row.u8()?;
-    let presence = row.u16()?;
-    let mut measurement = Measurement::new(node.clone(), timestamp, row.i64()?);
+    let (flags, presence, received_at) = (row.u8()?, row.u16()?, row.i64()?);
+    let (power_save_level, status) = (row.u8()?, row.u16()?);
+    let status = (flags & HAS_STATUS != 0).then(|| Status::from_bits(status).ok_or(DamagedRecord("impossible status")));
+    Ok((Head { flags, presence, received_at, power_save_level, status: status.transpose()? }, row))
+}
+
+/// The second and the numbers of a row, by the places of their fields in [`Field::ALL`].
+pub(super) type TimedNumbers = (i64, [Option<f64>; Field::ALL.len()]);
+
+/// What of a row is needed for series, several times as fast as all of it.
+pub(super) fn decode_numbers(_: &NodeId, number: u32, key: u64, row: &[u8]) -> Result<TimedNumbers, DamagedRecord> {
+    let (Head { presence, .. }, mut row) = head(number, key, row)?;
+    let mut numbers = [None; Field::ALL.len()];
+    for (bit, number) in numbers.iter_mut().enumerate() {
+        if presence & 1 << bit != 0 {
+            *number = Some(row.f64()?);
+        }
+    }
+    Ok((i64::from(key as u32), numbers))
+}
+
+/// The measurement in a row that has this key, of the node with this number.
+pub(super) fn decode(node: &NodeId, number: u32, key: u64, row: &[u8]) -> Result<Measurement, DamagedRecord> {
+    let (Head { flags, presence, received_at, power_save_level, status }, mut row) = head(number, key, row)?;
+    let mut measurement = Measurement::new(node.clone(), i64::from(key as u32), received_at);
     if flags & TIME_IS_ARRIVAL != 0 {
         measurement.time_source = TimeSource::Arrival;
     }
-    let level = row.u8()?;
-    measurement.power_save_level = (flags & HAS_POWER_SAVE_LEVEL != 0).then_some(level);
-    let status = row.u16()?;
-    if flags & HAS_STATUS != 0 {
-        measurement.status = Some(Status::from_bits(status).ok_or(DamagedRecord("impossible status"))?);
-    }
+    measurement.power_save_level = (flags & HAS_POWER_SAVE_LEVEL != 0).then_some(power_save_level);
+    measurement.status = status;
     for (bit, field) in Field::ALL.into_iter().enumerate() {
         if presence & 1 << bit != 0 {
             *measurement.number_mut(field) = Some(row.f64()?);

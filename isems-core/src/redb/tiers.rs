@@ -5,14 +5,15 @@ use std::{iter::Peekable, ops::Range};
 use redb::{ReadableTable, StorageError};
 
 use super::{
-    block::{self, Kind, Pages},
+    block::{self, Header, Kind, Pages},
     bytes::DamagedRecord,
     column::Numbers,
     row,
     sealed::{self, BlockError},
+    summaries::{Summaries, Summary},
     tables::{number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
 };
-use crate::{Bucket, Measurement, Node, Order, Series, SeriesQuery};
+use crate::{Bucket, Field, Measurement, Node, NodeId, Order, Series, SeriesQuery};
 
 /// Both tiers of one transaction.
 pub(super) struct Tiers<'a, R, B> {
@@ -137,7 +138,7 @@ where
     ) -> Result<(), StorageError> {
         let Wanted { range, order, limit } = wanted;
         let mut row_holes = Vec::new();
-        let mut rows = self.rows_of(node, &range, order, &mut row_holes)?;
+        let mut rows = self.rows_of(node, &range, order, row::decode, &mut row_holes)?;
         let sealed = (|| {
             let Some(header) = sealed::header(self.blocks, node.number, week)? else { return Ok(()) };
             let mut wanted_pages: Vec<usize> = header.pages(range.start, range.end).collect();
@@ -174,44 +175,44 @@ where
         Ok(())
     }
 
-    /// The rows of a span, without those that are damaged.
-    fn rows_of<'h>(
+    /// The rows of a span, each decoded, without those that are damaged.
+    fn rows_of<'h, T>(
         &'h self,
         node: &'h Node,
         range: &Range<u64>,
         order: Order,
+        decode: impl Fn(&NodeId, u32, u64, &[u8]) -> Result<T, DamagedRecord> + 'h,
         holes: &'h mut Vec<Hole>,
-    ) -> Result<Rows<'h>, StorageError> {
+    ) -> Result<Rows<'h, T>, StorageError> {
         let base = row_key(node.number, 0);
         let rows = self.rows.range(base + range.start..base + range.end)?;
         let mut range = range.clone();
-        let measurement =
-            move |entry: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), StorageError>| {
-                let (key, row) = match entry {
-                    Ok(entry) => entry,
-                    Err(error) => return Some(Err(error)),
-                };
-                let second = second_of(key.value());
-                let in_order = |measurement| {
-                    if range.contains(&second) { Ok(measurement) } else { Err(DamagedRecord("rows are not in order")) }
-                };
-                match row::decode(&node.id, node.number, key.value(), row.value()).and_then(in_order) {
-                    Ok(measurement) => {
-                        match order {
-                            Order::OldestFirst => range.start = second + 1,
-                            Order::NewestFirst => range.end = second,
-                        }
-                        Some(Ok(measurement))
-                    }
-                    Err(DamagedRecord(problem)) => {
-                        holes.push(Hole { number: node.number, from: second, to: second + 1, problem });
-                        None
-                    }
-                }
+        let decoded = move |entry: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), StorageError>| {
+            let (key, row) = match entry {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error)),
             };
+            let second = second_of(key.value());
+            let in_order = |decoded| {
+                if range.contains(&second) { Ok(decoded) } else { Err(DamagedRecord("rows are not in order")) }
+            };
+            match decode(&node.id, node.number, key.value(), row.value()).and_then(in_order) {
+                Ok(decoded) => {
+                    match order {
+                        Order::OldestFirst => range.start = second + 1,
+                        Order::NewestFirst => range.end = second,
+                    }
+                    Some(Ok(decoded))
+                }
+                Err(DamagedRecord(problem)) => {
+                    holes.push(Hole { number: node.number, from: second, to: second + 1, problem });
+                    None
+                }
+            }
+        };
         let rows: Box<dyn Iterator<Item = _>> = match order {
-            Order::OldestFirst => Box::new(rows.filter_map(measurement)),
-            Order::NewestFirst => Box::new(rows.rev().filter_map(measurement)),
+            Order::OldestFirst => Box::new(rows.filter_map(decoded)),
+            Order::NewestFirst => Box::new(rows.rev().filter_map(decoded)),
         };
         Ok(rows.peekable())
     }
@@ -220,6 +221,7 @@ where
         &self,
         node: &Node,
         query: &SeriesQuery,
+        summaries: &Summaries,
         holes: &mut Vec<Hole>,
     ) -> Result<Series, StorageError> {
         let mut series = Series::empty(query, node.first_timestamp, node.latest.timestamp);
@@ -231,9 +233,12 @@ where
         let last = week_of(to - 1);
         let mut next = week_of(from);
         while let Some(week) = sealed::first_week(self.blocks, node.number, next, last)? {
-            let sealed = self.buckets_of(node.number, week, from..to, query, &series);
-            for (field, place, bucket) in or_hole(sealed, node.number, week, holes)?.into_iter().flatten() {
-                series.fields[field].1[place].merge(&bucket);
+            let sealed = self.summaries_of(node.number, week, from..to, &query.fields, series.interval, summaries);
+            let sealed = or_hole(sealed, node.number, week, holes)?;
+            for ((_, buckets), summary) in series.fields.iter_mut().zip(sealed.unwrap_or_default()) {
+                for (place, bucket) in summary.iter() {
+                    buckets[(place - series.start / series.interval) as usize].merge(bucket);
+                }
             }
             next = week + 1;
             if next > last {
@@ -241,48 +246,77 @@ where
             }
         }
         let mut row_holes = Vec::new();
-        for row in self.rows_of(node, &(from..to), Order::OldestFirst, &mut row_holes)? {
-            series.add(&row?);
+        for row in self.rows_of(node, &(from..to), Order::OldestFirst, row::decode_numbers, &mut row_holes)? {
+            let (timestamp, numbers) = row?;
+            series.add_numbers(timestamp, |field| numbers[field as usize]);
         }
         holes.append(&mut row_holes);
         Ok(series)
     }
 
-    /// What a block adds to a series: places of fields and of buckets, a bucket once or several times.
-    fn buckets_of(
+    /// What a block adds to series of fields, each of them.
+    fn summaries_of(
         &self,
         number: u32,
         week: u16,
         range: Range<u64>,
-        query: &SeriesQuery,
-        series: &Series,
-    ) -> Result<Vec<(usize, usize, Bucket)>, BlockError> {
-        let mut buckets = Vec::new();
-        let Some(header) = sealed::header(self.blocks, number, week)? else { return Ok(buckets) };
+        fields: &[Field],
+        interval: i64,
+        summaries: &Summaries,
+    ) -> Result<Vec<Summary>, BlockError> {
+        let Some(header) = sealed::header(self.blocks, number, week)? else { return Ok(Vec::new()) };
+        if !header.is_within(&range) {
+            return self.summarize(number, week, &header, range, fields, interval);
+        }
+        let known = |field: &Field| summaries.get(number, week, &header, *field, interval);
+        let mut found: Vec<Option<Summary>> = fields.iter().map(known).collect();
+        let missing: Vec<Field> =
+            fields.iter().zip(&found).filter(|(_, known)| known.is_none()).map(|(field, _)| *field).collect();
+        if !missing.is_empty() {
+            let new = self.summarize(number, week, &header, range, &missing, interval)?;
+            for (field, summary) in missing.iter().zip(&new) {
+                summaries.keep(number, week, &header, *field, interval, summary);
+            }
+            let unknown = found.iter_mut().filter(|known| known.is_none());
+            unknown.zip(new).for_each(|(unknown, summary)| *unknown = Some(summary));
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Reads what a block adds to series of fields, each of them.
+    fn summarize(
+        &self,
+        number: u32,
+        week: u16,
+        header: &Header,
+        range: Range<u64>,
+        fields: &[Field],
+        interval: i64,
+    ) -> Result<Vec<Summary>, BlockError> {
+        let mut summaries = vec![Vec::new(); fields.len()];
         let wanted_pages = header.pages(range.start, range.end);
         if wanted_pages.is_empty() {
-            return Ok(buckets);
+            return Ok(Vec::new());
         }
         let is_wanted = |kind| {
             let of = |field| kind == Kind::number(field);
-            kind == Kind::TIME
-                || query.fields.iter().any(|field| of(*field) || block::reference(*field).is_some_and(of))
+            kind == Kind::TIME || fields.iter().any(|field| of(*field) || block::reference(*field).is_some_and(of))
         };
-        let columns = sealed::columns(self.blocks, number, week, &header, is_wanted)?;
+        let columns = sealed::columns(self.blocks, number, week, header, is_wanted)?;
         let mut times = columns.times()?;
-        let mut fields: Vec<(Option<Numbers<'_>>, Option<Numbers<'_>>)> = Vec::new();
-        for field in &query.fields {
+        let mut decoders: Vec<(Option<Numbers<'_>>, Option<Numbers<'_>>)> = Vec::new();
+        for field in fields {
             let numbers = columns.numbers(*field)?;
             let needs_reference = numbers.as_ref().is_some_and(Numbers::needs_reference);
             let reference = block::reference(*field).filter(|_| needs_reference);
-            fields.push((numbers, reference.map(|field| columns.numbers(field)).transpose()?.flatten()));
+            decoders.push((numbers, reference.map(|field| columns.numbers(field)).transpose()?.flatten()));
         }
         for page in wanted_pages {
             let times = times.page(page)?;
             let place = |time: u64| times.partition_point(|this| (*this as u64) < time);
             let wanted = place(range.start)..place(range.end);
-            let spans = spans(&times, wanted, series);
-            for (field, (numbers, reference)) in fields.iter_mut().enumerate() {
+            let spans = spans(&times, wanted, interval);
+            for ((numbers, reference), summary) in decoders.iter_mut().zip(&mut summaries) {
                 let Some(numbers) = numbers else { continue };
                 let reference = reference.as_mut().map(|column| column.page(page, &[])).transpose()?;
                 let values = numbers.page(page, &reference.unwrap_or_default())?;
@@ -294,16 +328,16 @@ where
                             bucket.add(values[row]);
                         }
                     }
-                    buckets.push((field, *place, bucket));
+                    summary.push((*place, bucket));
                 }
             }
         }
-        Ok(buckets)
+        Ok(summaries.into_iter().map(Into::into).collect())
     }
 }
 
-/// Rows as measurements, in order.
-type Rows<'a> = Peekable<Box<dyn Iterator<Item = Result<Measurement, StorageError>> + 'a>>;
+/// What was decoded of rows, in order.
+type Rows<'a, T> = Peekable<Box<dyn Iterator<Item = Result<T, StorageError>> + 'a>>;
 
 /// Takes the rows that go before a measurement.
 fn take_before<I: Iterator<Item = Result<Measurement, StorageError>>>(
@@ -326,15 +360,15 @@ fn take_before<I: Iterator<Item = Result<Measurement, StorageError>>>(
     Ok(())
 }
 
-/// Which of the wanted rows of a page fall into which bucket.
-fn spans(times: &[i64], wanted: Range<usize>, series: &Series) -> Vec<(usize, Range<usize>)> {
+/// Which of the wanted rows of a page fall into which bucket, by its number since the epoch.
+fn spans(times: &[i64], wanted: Range<usize>, interval: i64) -> Vec<(i64, Range<usize>)> {
     let mut spans = Vec::new();
     let mut row = wanted.start;
     while row < wanted.end {
-        let bucket = (times[row] - series.start).div_euclid(series.interval);
-        let bucket_end = series.start + (bucket + 1) * series.interval;
+        let bucket = times[row].div_euclid(interval);
+        let bucket_end = (bucket + 1) * interval;
         let end = row + times[row..wanted.end].partition_point(|time| *time < bucket_end);
-        spans.push((bucket as usize, row..end));
+        spans.push((bucket, row..end));
         row = end;
     }
     spans

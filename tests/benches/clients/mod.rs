@@ -69,7 +69,15 @@ fn read_body(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Resul
 /// Requests a second of 32 clients for some seconds, and the median and 99th percentile as wrk prints them.
 pub(crate) fn wrk(address: SocketAddr, path: &str, seconds: u64) -> Result<(f64, String, String), BoxError> {
     let output = Command::new("wrk")
-        .args(["-t2", "-c32", &format!("-d{seconds}s"), "--latency", &format!("http://{address}{path}")])
+        .args([
+            "-t2",
+            "-c32",
+            &format!("-d{seconds}s"),
+            "--timeout",
+            "30s",
+            "--latency",
+            &format!("http://{address}{path}"),
+        ])
         .output()
         .map_err(|error| format!("cannot run wrk: {error}; install the Debian package wrk"))?;
     let text = String::from_utf8(output.stdout)?;

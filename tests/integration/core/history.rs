@@ -270,6 +270,8 @@ struct Subject {
     folder: TempDir,
     repository: RedbRepository,
     model: Model,
+    /// Which series were asked for, and of which node.
+    charts: Vec<(SeriesQuery, usize)>,
 }
 
 impl Subject {
@@ -332,7 +334,13 @@ impl Subject {
                     assert_eq!(found.interval, *interval);
                 }
                 assert_same_series(&found, &self.model.series(&query, *node));
+                self.charts.push((query, *node));
             }
+        }
+        // What was asked for before is answered anew.
+        for (query, node) in self.charts.iter().rev().take(3) {
+            let found = self.repository.series(query).await.expect("it can be read");
+            assert_same_series(&found, &self.model.series(query, *node));
         }
         self
     }
@@ -383,7 +391,7 @@ impl Subject {
 async fn holds_what_a_map_holds(steps: Vec<Step>) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let repository = Subject::open(&folder);
-    let mut subject = Subject { folder, repository, model: Model::default() };
+    let mut subject = Subject { folder, repository, model: Model::default(), charts: Vec::new() };
     for step in &steps {
         subject = subject.take(step).await;
     }

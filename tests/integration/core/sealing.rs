@@ -159,6 +159,40 @@ async fn what_is_late_for_a_sealed_week_meets_it() {
     assert_eq!(repository.seal(MONDAY + WEEK).await.expect("there is nothing to seal"), isems_core::Sealed::default());
 }
 
+#[tokio::test]
+async fn a_chart_that_was_asked_for_before_has_what_changed_since() {
+    let repository = RedbRepository::in_memory().expect("memory suffices");
+    let at = |minute: i64| sample_measurement("Hut", MONDAY + 60 * minute);
+    let query = SeriesQuery {
+        node: node_id("Hut"),
+        fields: vec![Field::BatteryVoltage, Field::MppVoltage],
+        from: MONDAY,
+        to: MONDAY + 2 * WEEK,
+        buckets: Buckets::Wide(3600),
+    };
+    let seal = async || drop(repository.seal(MONDAY + 2 * WEEK).await.expect("it is sealed"));
+    // Asked for twice: how many values there are, and the highest one of the first hour.
+    let chart = async || {
+        let first = repository.series(&query).await.expect("it can be read");
+        assert_eq!(first, repository.series(&query).await.expect("it can be read"));
+        let counts = [0, 1].map(|field| first.fields[field].1.iter().map(|bucket| bucket.count).sum::<u64>());
+        assert_eq!(counts[0], counts[1]);
+        (counts[0], first.fields[0].1[0].max)
+    };
+    store(&repository, (0..20_000).filter(|minute| *minute != 7).map(at).collect()).await;
+    seal().await;
+    let (count, usual) = chart().await;
+    assert_eq!(count, 19_999);
+    store(&repository, vec![Measurement { battery_voltage: Some(usual + 1.0), ..at(7) }]).await;
+    assert_eq!(chart().await, (20_000, usual + 1.0), "what is late lies beside its block");
+    seal().await;
+    assert_eq!(chart().await, (20_000, usual + 1.0), "and in it");
+    repository.delete(&node_id("Hut"), MONDAY + 7 * 60, MONDAY + 8 * 60).await.expect("it is deleted");
+    assert_eq!(chart().await, (19_999, usual));
+    repository.delete(&node_id("Hut"), MONDAY + WEEK, i64::MAX).await.expect("it is deleted");
+    assert_eq!(chart().await, (WEEK as u64 / 60 - 1, usual));
+}
+
 const BASE: i64 = 600;
 const LATE: i64 = 300;
 

@@ -1,0 +1,82 @@
+//! What blocks add to series, kept in memory: charts of a long time are asked for again and again, and blocks seldom change.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::block::Header;
+use crate::{Bucket, Field};
+
+/// How many buckets are kept of all blocks, 40 bytes each. A year of a field at an interval of a day takes about 620.
+const BUCKETS_KEPT: usize = 200_000;
+
+/// A summary is kept if it has at most one bucket for so many rows of the block: others would save little.
+const ROWS_A_BUCKET: usize = 8;
+
+/// What a whole block adds to a series of a field: buckets by their number since the epoch, each once or several times. It is
+/// what reading the block gives, bit by bit.
+pub(super) type Summary = Arc<[(i64, Bucket)]>;
+
+/// Which series a block adds something to. The checksum changes with the block, so that a summary of another state of it is
+/// never met, be it of a transaction that began before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    number: u32,
+    week: u16,
+    checksum: u32,
+    length: usize,
+    rows: usize,
+    field: Field,
+    interval: i64,
+}
+
+impl Key {
+    fn new(number: u32, week: u16, header: &Header, field: Field, interval: i64) -> Self {
+        let Header { checksum, length, rows, .. } = *header;
+        Self { number, week, checksum, length, rows, field, interval }
+    }
+}
+
+/// The summaries that were made last.
+#[derive(Default)]
+pub(super) struct Summaries(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    summaries: HashMap<Key, Summary>,
+    /// The keys of all of them, oldest first.
+    order: VecDeque<Key>,
+    /// How many buckets they have together.
+    buckets: usize,
+}
+
+impl Summaries {
+    /// What is known of a block of a node and a week.
+    pub(super) fn get(&self, number: u32, week: u16, header: &Header, field: Field, interval: i64) -> Option<Summary> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.summaries.get(&Key::new(number, week, header, field, interval)).cloned()
+    }
+
+    /// Keeps what a block adds, in the place of what was made first if it gets too much.
+    pub(super) fn keep(&self, number: u32, week: u16, header: &Header, field: Field, interval: i64, summary: &Summary) {
+        // One without buckets takes some room, too.
+        let buckets = |summary: &Summary| summary.len() + 4;
+        if summary.len() * ROWS_A_BUCKET > header.rows {
+            return;
+        }
+        let key = Key::new(number, week, header, field, interval);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.summaries.insert(key, summary.clone()).is_some() {
+            return;
+        }
+        kept.buckets += buckets(summary);
+        kept.order.push_back(key);
+        while kept.buckets > BUCKETS_KEPT
+            && let Some(oldest) = kept.order.pop_front()
+        {
+            let removed = kept.summaries.remove(&oldest);
+            kept.buckets -= removed.as_ref().map_or(0, buckets);
+        }
+    }
+}
