@@ -170,7 +170,7 @@ async fn a_chart_that_was_asked_for_before_has_what_changed_since() {
         to: MONDAY + 2 * WEEK,
         buckets: Buckets::Wide(3600),
     };
-    let seal = async || drop(repository.seal(MONDAY + 2 * WEEK).await.expect("it is sealed"));
+    let seal = async || repository.seal(MONDAY + 2 * WEEK).await.expect("it is sealed");
     // Asked for twice: how many values there are, and the highest one of the first hour.
     let chart = async || {
         let first = repository.series(&query).await.expect("it can be read");
