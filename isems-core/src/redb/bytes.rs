@@ -1,6 +1,6 @@
 //! Reading binary values, little-endian, without ever reading past their end.
 
-use std::{str, sync::Arc};
+use std::str;
 
 /// A value in the database that cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -53,8 +53,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A text of up to 255 bytes, after its length.
-    pub(super) fn text(&mut self) -> Result<Arc<str>, DamagedRecord> {
+    pub(super) fn text(&mut self) -> Result<&'a str, DamagedRecord> {
         let length = usize::from(self.u8()?);
-        str::from_utf8(self.bytes(length)?).map(Into::into).map_err(|_| DamagedRecord("text is no UTF-8"))
+        str::from_utf8(self.bytes(length)?).map_err(|_| DamagedRecord("text is no UTF-8"))
     }
 }

@@ -172,6 +172,7 @@ impl NodeCheck<'_> {
         rows: &impl ReadableTable<u64, &'static [u8]>,
         seconds: &mut Range<u64>,
     ) -> Result<(), StorageError> {
+        let mut texts = row::Texts::default();
         for entry in rows.range(Tier::Rows.keys(self.node.number, seconds))? {
             let (key, row) = entry?;
             let (key, row) = (key.value(), row.value());
@@ -180,7 +181,7 @@ impl NodeCheck<'_> {
                 return Err(out_of_order());
             }
             seconds.start = second + 1;
-            match row::decode(&self.node.id, self.node.number, key, row) {
+            match row::decode(&self.node.id, self.node.number, key, row, &mut texts) {
                 Ok(measurement) => self.measurement(measurement),
                 Err(DamagedRecord(problem)) => {
                     self.tell_damage(at(second as i64), format!("the row is damaged: {problem}"));

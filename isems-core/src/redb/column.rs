@@ -403,7 +403,7 @@ pub(super) struct Texts<'a> {
 impl<'a> Texts<'a> {
     pub(super) fn parse(bytes: &mut Reader<'a>, rows: usize) -> Result<Self, DamagedRecord> {
         let count = bytes.u32()?;
-        let distinct = (0..count).map(|_| bytes.text()).collect::<Result<_, _>>()?;
+        let distinct = (0..count).map(|_| bytes.text().map(Into::into)).collect::<Result<_, _>>()?;
         Ok(Self { distinct, places: Integers::parse(bytes, rows)? })
     }
 

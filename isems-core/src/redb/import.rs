@@ -160,10 +160,13 @@ fn known(
     }
     let base = row_key(node.number, 0);
     let mut had_rows = false;
+    let mut texts = row::Texts::default();
     for entry in rows.range(base + week_start(week)..base + week_end(week))? {
         let (key, row) = entry?;
         had_rows = true;
-        let Ok(measurement) = row::decode(&node.id, node.number, key.value(), row.value()) else { return Ok(None) };
+        let Ok(measurement) = row::decode(&node.id, node.number, key.value(), row.value(), &mut texts) else {
+            return Ok(None);
+        };
         measurements.entry(measurement.timestamp).or_insert(measurement);
     }
     Ok(Some(KnownWeek { measurements, had_rows }))

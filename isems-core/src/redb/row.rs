@@ -5,6 +5,8 @@
 //! Node and time are in the key. The checksum is the CRC-32 (ISO-HDLC) of the key, `u64`, and of what follows it. Format 1 has
 //! none. The record of a node has a format of its own.
 
+use std::sync::Arc;
+
 use super::{
     bytes::{DamagedRecord, Reader},
     tables::{number_of, row_key},
@@ -120,8 +122,28 @@ pub(super) fn decode_numbers(_: &NodeId, number: u32, key: u64, row: &[u8]) -> R
     Ok((i64::from(key as u32), numbers))
 }
 
+/// The texts of the row before. Neighbouring rows mostly repeat them, and share them then.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Texts {
+    revision: Option<Arc<str>>,
+    firmware: Option<Arc<str>>,
+}
+
+fn shared(text: &str, previous: &mut Option<Arc<str>>) -> Arc<str> {
+    match previous {
+        Some(previous) if **previous == *text => previous.clone(),
+        _ => previous.insert(text.into()).clone(),
+    }
+}
+
 /// The measurement in a row that has this key, of the node with this number.
-pub(super) fn decode(node: &NodeId, number: u32, key: u64, row: &[u8]) -> Result<Measurement, DamagedRecord> {
+pub(super) fn decode(
+    node: &NodeId,
+    number: u32,
+    key: u64,
+    row: &[u8],
+    texts: &mut Texts,
+) -> Result<Measurement, DamagedRecord> {
     let (Head { flags, presence, received_at, power_save_level, status }, mut row) = head(number, key, row)?;
     let mut measurement = Measurement::new(node.clone(), i64::from(key as u32), received_at);
     if flags & TIME_IS_ARRIVAL != 0 {
@@ -135,10 +157,10 @@ pub(super) fn decode(node: &NodeId, number: u32, key: u64, row: &[u8]) -> Result
         }
     }
     if flags & HAS_REVISION != 0 {
-        measurement.isems_revision = Some(row.text()?);
+        measurement.isems_revision = Some(shared(row.text()?, &mut texts.revision));
     }
     if flags & HAS_FIRMWARE != 0 {
-        measurement.firmware_version = Some(row.text()?);
+        measurement.firmware_version = Some(shared(row.text()?, &mut texts.firmware));
     }
     Ok(measurement)
 }
@@ -162,7 +184,7 @@ pub(super) fn encode_node(node: &Node) -> Vec<u8> {
 
 pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRecord> {
     let (format, mut record) = verified(NODE_FORMAT, number.into(), record)?;
-    let id = NodeId::new(&record.text()?).map_err(|_| DamagedRecord("impossible node id"))?;
+    let id = NodeId::new(record.text()?).map_err(|_| DamagedRecord("impossible node id"))?;
     let measurements = record.u64()?;
     let first_timestamp = record.i64()?;
     let first_received_at = if format < NODE_FORMAT { first_timestamp } else { record.i64()? };
@@ -175,6 +197,6 @@ pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRec
     if !(1..=Node::MAX_NUMBER).contains(&number) {
         return Err(DamagedRecord("impossible node number"));
     }
-    let latest = decode(&id, number, row_key(number, timestamp as u32), record.0)?;
+    let latest = decode(&id, number, row_key(number, timestamp as u32), record.0, &mut Texts::default())?;
     Ok(Node { id, number, measurements, first_timestamp, first_received_at, last_received_at, latest })
 }

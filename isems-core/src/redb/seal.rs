@@ -96,6 +96,7 @@ pub(super) fn prepare(database: &OpenDatabase, Week { node, week }: &Week) -> Re
     let mut checksum = crc32fast::Hasher::new();
     let mut has_more = false;
     let base = row_key(number, 0);
+    let mut texts = row::Texts::default();
     for entry in rows.range(base + week_start(week)..base + week_end(week))? {
         if seconds.len() >= ROWS_A_STEP {
             has_more = true;
@@ -104,7 +105,7 @@ pub(super) fn prepare(database: &OpenDatabase, Week { node, week }: &Week) -> Re
         let (key, row) = entry?;
         let second = second_of(key.value());
         // A row that cannot be read stays where it is, for `check` to tell.
-        if let Ok(measurement) = row::decode(&node.id, number, key.value(), row.value()) {
+        if let Ok(measurement) = row::decode(&node.id, number, key.value(), row.value(), &mut texts) {
             merged.insert(measurement.timestamp, measurement);
             seconds.push(second as u32);
             checksum.update(row.value());

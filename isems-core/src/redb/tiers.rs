@@ -138,7 +138,9 @@ where
     ) -> Result<(), StorageError> {
         let Wanted { range, order, limit } = wanted;
         let mut row_holes = Vec::new();
-        let mut rows = self.rows_of(node, &range, order, row::decode, &mut row_holes)?;
+        let mut texts = row::Texts::default();
+        let decode = move |id: &NodeId, number, key, row: &[u8]| row::decode(id, number, key, row, &mut texts);
+        let mut rows = self.rows_of(node, &range, order, decode, &mut row_holes)?;
         let sealed = (|| {
             let Some(header) = sealed::header(self.blocks, node.number, week)? else { return Ok(()) };
             let mut wanted_pages: Vec<usize> = header.pages(range.start, range.end).collect();
@@ -181,7 +183,7 @@ where
         node: &'h Node,
         range: &Range<u64>,
         order: Order,
-        decode: impl Fn(&NodeId, u32, u64, &[u8]) -> Result<T, DamagedRecord> + 'h,
+        mut decode: impl FnMut(&NodeId, u32, u64, &[u8]) -> Result<T, DamagedRecord> + 'h,
         holes: &'h mut Vec<Hole>,
     ) -> Result<Rows<'h, T>, StorageError> {
         let base = row_key(node.number, 0);

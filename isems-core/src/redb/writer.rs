@@ -338,7 +338,10 @@ pub(super) fn store_measurements(
             let row = rows.get(key)?;
             let known = match row {
                 // What is there but cannot be read is left as it is.
-                Some(row) => Some(row::decode(&measurement.node_id, node.number, key, row.value()).ok()),
+                Some(row) => {
+                    let texts = &mut row::Texts::default();
+                    Some(row::decode(&measurement.node_id, node.number, key, row.value(), texts).ok())
+                }
                 None => sealed.find(blocks, node, second)?.map(Some),
             };
             if let Some(known) = known {

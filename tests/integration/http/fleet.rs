@@ -5,7 +5,10 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicI64,
+            Ordering::{Relaxed, SeqCst},
+        },
         mpsc,
     },
     time::Duration,
@@ -206,11 +209,11 @@ async fn a_target_that_is_being_polled_is_polled_once_more_afterwards() {
     let may_answer = Mutex::new(may_answer);
     let (counter, busy) = (arrived.clone(), under_way.clone());
     let server = WebServer::start(move |_| {
-        let number = counter.fetch_add(1, Relaxed) + 1;
-        let others = busy.fetch_add(1, Relaxed);
+        let others = busy.fetch_add(1, SeqCst);
+        let number = counter.fetch_add(1, SeqCst) + 1;
         // In the end the test has gone, and nobody waits for an answer.
         let _ = may_answer.lock().expect("no test has panicked here").recv();
-        busy.fetch_sub(1, Relaxed);
+        busy.fetch_sub(1, SeqCst);
         // A poll beside another one has no log to give, so its lines would be missed.
         let log = if others == 0 { lines("Dach", 0..number) } else { String::new() };
         Reply::http("200 OK", &[], log)
@@ -226,11 +229,11 @@ async fn a_target_that_is_being_polled_is_polled_once_more_afterwards() {
     let collector = Collector::new(repository.clone()).transport(transport);
     let running = tokio::spawn(collector.run(async { drop(stopped.await) }));
     for number in 1..4 {
-        until("it is polled", async || arrived.load(Relaxed) == number).await;
+        until("it is polled", async || arrived.load(SeqCst) == number).await;
         for _ in 0..3 {
             trigger.clone().poll_now();
         }
-        assert_eq!(under_way.load(Relaxed), 1);
+        assert_eq!(under_way.load(SeqCst), 1);
         answer.send(()).expect("the server waits");
         until("its answer is stored", async || minutes(&repository, "Dach").await.len() == number as usize).await;
     }

@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    task::JoinSet,
+    task::{self, JoinSet},
     time,
 };
 
@@ -128,15 +128,17 @@ async fn accept(listener: TcpListener, respond: Arc<Respond>, exchanges: Arc<Mut
         let (respond, exchanges) = (respond.clone(), exchanges.clone());
         connections.spawn(async move {
             // Clients may hang up whenever they like.
-            let _ = serve(stream, &*respond, &exchanges).await;
+            let _ = serve(stream, respond, &exchanges).await;
         });
     }
 }
 
-async fn serve(stream: TcpStream, respond: &Respond, exchanges: &Mutex<Vec<Exchange>>) -> std::io::Result<()> {
+async fn serve(stream: TcpStream, respond: Arc<Respond>, exchanges: &Mutex<Vec<Exchange>>) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let Some(request) = read_request(&mut stream).await? else { return Ok(()) };
-    let reply = respond(&request);
+    // A test may let it wait, which must not hold up those whose thread it is.
+    let answered = task::spawn_blocking(move || (respond(&request), request)).await;
+    let (reply, request) = answered.expect("no test panics here");
     let exchange = Exchange { request, status: reply.status(), body_bytes: reply.body_bytes() };
     exchanges.lock().expect("no test has panicked here").push(exchange);
     match reply {
