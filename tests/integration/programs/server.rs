@@ -20,8 +20,8 @@ use super::{free_port, kill, signal};
 /// How long a test waits for what must happen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What the systemd unit sets, so that memory is given back.
-const ALLOCATOR: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
+/// What the systemd unit sets, for the sake of memory.
+const ALLOCATOR: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
 /// Runs until it is dropped. Its folder holds its database, `isems.redb`, and its log.
 pub(crate) struct Server {
@@ -71,7 +71,7 @@ impl Server {
             .current_dir(folder)
             .env_clear()
             .env("ISEMS_LISTEN", address.to_string())
-            .envs(ALLOCATOR)
+            .envs([ALLOCATOR])
             .envs(settings.iter().copied())
             .stderr(stderr)
             .spawn()
