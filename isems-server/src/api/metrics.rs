@@ -134,6 +134,8 @@ pub(crate) struct MetricsApi {
     pub(crate) states: Arc<NodeStates>,
     pub(crate) live: Arc<Live>,
     pub(crate) http: HttpMetrics,
+    /// Unix seconds.
+    pub(crate) started: i64,
 }
 
 #[OpenApi(tag = "Tag::Health")]
@@ -311,9 +313,15 @@ impl MetricsApi {
 
     fn database(&self) -> Vec<MetricFamily> {
         let subscribers = [(Vec::new(), self.live.subscribers() as f64)];
+        let started = [(Vec::new(), self.started as f64)];
         let version = [(vec![label("version", env!("CARGO_PKG_VERSION"))], 1.0)];
         let mut families = vec![
             gauge("isems_live_subscribers", "Clients that follow /api/v1/live.", subscribers),
+            gauge(
+                "process_start_time_seconds",
+                "When the program was started, by the clock of then, Unix time.",
+                started,
+            ),
             gauge("isems_build_info", "The version that runs.", version),
         ];
         if let Some(database) = &self.database {

@@ -189,6 +189,7 @@ impl Service {
             states: self.states.clone(),
             live: self.live.clone(),
             http: self.http.clone(),
+            started: unix_now(),
         };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
         let operations = (

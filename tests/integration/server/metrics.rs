@@ -20,6 +20,7 @@ fn value(text: &str, series: &str) -> Option<f64> {
 
 #[tokio::test]
 async fn a_node_shows_its_newest_values_and_flags() {
+    let before = unix_now();
     let service = TestService::start().await;
     let now = unix_now();
     service.deliver(&line("Küche \"1\"", now)).await;
@@ -40,6 +41,8 @@ async fn a_node_shows_its_newest_values_and_flags() {
     ] {
         assert_eq!(value(&text, &series), Some(expected), "{series}\n{text}");
     }
+    let started = value(&text, "process_start_time_seconds").expect("it is told");
+    assert!((before as f64..=now as f64).contains(&started), "{started}");
 }
 
 #[tokio::test]
