@@ -67,7 +67,10 @@ pub(super) fn unfinished(path: &Path) -> PathBuf {
 pub(super) fn make_empty(path: &Path) -> Result<(), TryLockError> {
     let file = File::options().write(true).create(true).truncate(false).open(path).map_err(TryLockError::Error)?;
     file.try_lock()?;
-    file.set_len(0).map_err(TryLockError::Error)
+    let emptied = file.set_len(0);
+    // Closing would not do: a program that is being started meanwhile holds the file until it runs, and the lock with it.
+    let unlocked = file.unlock();
+    emptied.and(unlocked).map_err(TryLockError::Error)
 }
 
 fn cannot(action: &str, path: &Path, error: &io::Error) -> Failure {

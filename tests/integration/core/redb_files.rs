@@ -7,6 +7,8 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
 use isems_core::{
@@ -216,4 +218,24 @@ async fn another_process_locks_the_file_and_loses_nothing_when_it_is_killed() {
         assert_eq!(nodes[0].measurements, found.len() as u64);
         assert_eq!(nodes[0].latest, found[found.len() - 1]);
     }
+}
+
+#[test]
+fn a_file_can_be_made_while_the_program_starts_others() {
+    let is_over = AtomicBool::new(false);
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    thread::scope(|scope| {
+        // Until it is the other program, a child holds whatever is open here.
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let child = Command::new("true").status();
+                assert!(child.expect("it can be started").success());
+            }
+        });
+        // Each is made, and opened again.
+        let paths = (0..300).map(|number| folder.path().join((number / 2).to_string()));
+        let made: Result<Vec<()>, RepositoryError> = paths.map(|path| RedbRepository::open(path).map(drop)).collect();
+        is_over.store(true, Ordering::Relaxed);
+        made.expect("nobody else has them open");
+    });
 }
