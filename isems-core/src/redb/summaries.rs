@@ -21,7 +21,7 @@ pub(super) type Summary = Arc<[(i64, Bucket)]>;
 /// Which series a block adds something to. The checksum changes with the block, so that a summary of another state of it is
 /// never met, be it of a transaction that began before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
+pub(super) struct Key {
     number: u32,
     week: u16,
     checksum: u32,
@@ -32,7 +32,8 @@ struct Key {
 }
 
 impl Key {
-    fn new(number: u32, week: u16, header: &Header, field: Field, interval: i64) -> Self {
+    /// Of the block of a node and a week, which has this header.
+    pub(super) fn new(number: u32, week: u16, header: &Header, field: Field, interval: i64) -> Self {
         let Header { checksum, length, rows, .. } = *header;
         Self { number, week, checksum, length, rows, field, interval }
     }
@@ -52,20 +53,18 @@ struct Kept {
 }
 
 impl Summaries {
-    /// What is known of a block of a node and a week.
-    pub(super) fn get(&self, number: u32, week: u16, header: &Header, field: Field, interval: i64) -> Option<Summary> {
+    pub(super) fn get(&self, key: &Key) -> Option<Summary> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.summaries.get(&Key::new(number, week, header, field, interval)).cloned()
+        kept.summaries.get(key).cloned()
     }
 
     /// Keeps what a block adds, in the place of what was made first if it gets too much.
-    pub(super) fn keep(&self, number: u32, week: u16, header: &Header, field: Field, interval: i64, summary: &Summary) {
+    pub(super) fn keep(&self, key: Key, summary: &Summary) {
         // One without buckets takes some room, too.
         let buckets = |summary: &Summary| summary.len() + 4;
-        if summary.len() * ROWS_A_BUCKET > header.rows {
+        if summary.len() * ROWS_A_BUCKET > key.rows {
             return;
         }
-        let key = Key::new(number, week, header, field, interval);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.summaries.insert(key, summary.clone()).is_some() {
             return;

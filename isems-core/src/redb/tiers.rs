@@ -10,7 +10,7 @@ use super::{
     column::Numbers,
     row,
     sealed::{self, BlockError},
-    summaries::{Summaries, Summary},
+    summaries::{Key, Summaries, Summary},
     tables::{number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
 };
 use crate::{Bucket, Field, Measurement, Node, NodeId, Order, Series, SeriesQuery};
@@ -270,14 +270,14 @@ where
         if !header.is_within(&range) {
             return self.summarize(number, week, &header, range, fields, interval);
         }
-        let known = |field: &Field| summaries.get(number, week, &header, *field, interval);
-        let mut found: Vec<Option<Summary>> = fields.iter().map(known).collect();
+        let key = |field: &Field| Key::new(number, week, &header, *field, interval);
+        let mut found: Vec<Option<Summary>> = fields.iter().map(|field| summaries.get(&key(field))).collect();
         let missing: Vec<Field> =
             fields.iter().zip(&found).filter(|(_, known)| known.is_none()).map(|(field, _)| *field).collect();
         if !missing.is_empty() {
             let new = self.summarize(number, week, &header, range, &missing, interval)?;
             for (field, summary) in missing.iter().zip(&new) {
-                summaries.keep(number, week, &header, *field, interval, summary);
+                summaries.keep(key(field), summary);
             }
             let unknown = found.iter_mut().filter(|known| known.is_none());
             unknown.zip(new).for_each(|(unknown, summary)| *unknown = Some(summary));
