@@ -26,7 +26,10 @@ use isems_core::{
     simulation::{SimulatedNode, node_name},
     unix_now,
 };
-use tokio::{task, task::JoinSet, time};
+use tokio::{
+    task::{self, JoinSet},
+    time,
+};
 
 use self::{
     clients::{latency, wrk},

@@ -110,8 +110,8 @@ fn head(number: u32, key: u64, row: &[u8]) -> Result<(Head, Reader<'_>), Damaged
 /// The second and the numbers of a row, by the places of their fields in [`Field::ALL`].
 pub(super) type TimedNumbers = (i64, [Option<f64>; Field::ALL.len()]);
 
-/// What of a row is needed for series, several times as fast as all of it.
-pub(super) fn decode_numbers(_: &NodeId, number: u32, key: u64, row: &[u8]) -> Result<TimedNumbers, DamagedRecord> {
+/// What of a row is needed for series. Nothing is allocated.
+pub(super) fn decode_numbers(number: u32, key: u64, row: &[u8]) -> Result<TimedNumbers, DamagedRecord> {
     let (Head { presence, .. }, mut row) = head(number, key, row)?;
     let mut numbers = [None; Field::ALL.len()];
     for (bit, number) in numbers.iter_mut().enumerate() {

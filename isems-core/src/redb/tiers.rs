@@ -13,7 +13,7 @@ use super::{
     summaries::{Key, Summaries, Summary},
     tables::{number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
 };
-use crate::{Bucket, Field, Measurement, Node, NodeId, Order, Series, SeriesQuery};
+use crate::{Bucket, Field, Measurement, Node, Order, Series, SeriesQuery};
 
 /// Both tiers of one transaction.
 pub(super) struct Tiers<'a, R, B> {
@@ -139,7 +139,7 @@ where
         let Wanted { range, order, limit } = wanted;
         let mut row_holes = Vec::new();
         let mut texts = row::Texts::default();
-        let decode = move |id: &NodeId, number, key, row: &[u8]| row::decode(id, number, key, row, &mut texts);
+        let decode = move |key, row: &[u8]| row::decode(&node.id, node.number, key, row, &mut texts);
         let mut rows = self.rows_of(node, &range, order, decode, &mut row_holes)?;
         let sealed = (|| {
             let Some(header) = sealed::header(self.blocks, node.number, week)? else { return Ok(()) };
@@ -183,7 +183,7 @@ where
         node: &'h Node,
         range: &Range<u64>,
         order: Order,
-        mut decode: impl FnMut(&NodeId, u32, u64, &[u8]) -> Result<T, DamagedRecord> + 'h,
+        mut decode: impl FnMut(u64, &[u8]) -> Result<T, DamagedRecord> + 'h,
         holes: &'h mut Vec<Hole>,
     ) -> Result<Rows<'h, T>, StorageError> {
         let base = row_key(node.number, 0);
@@ -198,7 +198,7 @@ where
             let in_order = |decoded| {
                 if range.contains(&second) { Ok(decoded) } else { Err(DamagedRecord("rows are not in order")) }
             };
-            match decode(&node.id, node.number, key.value(), row.value()).and_then(in_order) {
+            match decode(key.value(), row.value()).and_then(in_order) {
                 Ok(decoded) => {
                     match order {
                         Order::OldestFirst => range.start = second + 1,
@@ -248,7 +248,8 @@ where
             }
         }
         let mut row_holes = Vec::new();
-        for row in self.rows_of(node, &(from..to), Order::OldestFirst, row::decode_numbers, &mut row_holes)? {
+        let decode = |key, row: &[u8]| row::decode_numbers(node.number, key, row);
+        for row in self.rows_of(node, &(from..to), Order::OldestFirst, decode, &mut row_holes)? {
             let (timestamp, numbers) = row?;
             series.add_numbers(timestamp, |field| numbers[field as usize]);
         }
