@@ -14,10 +14,11 @@ use std::{
 /// How long anything may take before a test gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The program in a folder of its own, with nothing set in its environment.
+/// The program in a folder of its own, with nothing set in its environment but a port that the system chooses: the default
+/// one may be taken.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isems-server"));
-    command.env_clear().current_dir(folder);
+    command.env_clear().env("ISEMS_LISTEN", "127.0.0.1:0").current_dir(folder);
     command
 }
 
