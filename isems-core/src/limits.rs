@@ -10,20 +10,21 @@ use tokio::time::Instant;
 
 use crate::NodeId;
 
-/// How much one transport takes of a node, and of how many. 0 is no limit.
+/// Bounds what one transport takes from each node, and the number of nodes. 0 means no limit.
 ///
-/// What counts are measurements that are new. Duplicates are free: a log that is read again, or messages whose lines overlap, cost
-/// nothing. A limit is an allowance that fills up with time: who has used it up is refused until it has filled up again, and
-/// everyone else goes on as before. The defaults keep a program that has gone wild, or a stranger at an open broker, from
-/// filling the disk; no real network meets them:
+/// What counts are measurements that are new. Duplicates are free: a log that is read again, or messages whose lines
+/// overlap, cost nothing. A limit is an allowance that fills up with time: who has used it up is refused until it has
+/// filled up again, and everyone else goes on as before. The defaults keep a program that has gone wild, or a stranger
+/// at an open broker, from filling the disk; no real network meets them:
 ///
 /// * The quickest nodes measure every 15 s, which is 4 lines a minute. The limit is five times that.
-/// * What has piled up while the collector was away comes at once: 40,320 lines of the quickest node after a week, or the
-///   two logs of 3,660 lines each that a router keeps. A node that is known can bring 50,000 at once, a new one 8,000.
+/// * What has piled up while the collector was away comes at once: 40,320 lines of the quickest node after a week, or
+///   the two logs of 3,660 lines each that a router keeps. A node that is known can bring 50,000 at once, a new one
+///   8,000.
 /// * A network of a thousand nodes can be there at the first start. After that a node an hour would be many.
 ///
-/// A payload is taken or refused as a whole, so a node can exceed its allowance by one payload; it then waits for longer.
-/// The allowances begin anew when the program starts.
+/// A payload is taken or refused as a whole, so a node can exceed its allowance by one payload; it then waits for
+/// longer. The allowances begin anew when the program starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -33,7 +34,7 @@ pub struct Limits {
     pub lines_at_once: u32,
     /// New measurements that a node can bring at once when it was unknown before.
     pub lines_at_once_of_new_node: u32,
-    /// How many nodes there may be in the repository for a new one to be taken. 0: as many as come. Known nodes go on.
+    /// The number of nodes in the repository from which on no new one is taken. 0: as many as come. Known nodes go on.
     pub nodes: u32,
     /// New nodes by the hour, in the long run. 0: as many as come.
     pub new_nodes_per_hour: u32,
@@ -61,7 +62,7 @@ impl Limits {
     }
 }
 
-/// How many nodes' allowances are held. An allowance that has filled up is not held.
+/// The most nodes whose allowances are held. An allowance that has filled up is not held.
 const NODES_HELD: usize = 100_000;
 
 /// Heeds the limits of one transport.
@@ -77,7 +78,7 @@ struct Allowances {
     new_nodes: Allowance,
 }
 
-/// What is left, at a time. Below 0 what was used too much.
+/// The lines left at a time; negative when overdrawn.
 #[derive(Debug, Clone, Copy)]
 struct Allowance {
     left: f64,
@@ -97,17 +98,17 @@ impl Limiter {
         Self { allowances: Mutex::new(Allowances { nodes: HashMap::new(), new_nodes }), limits }
     }
 
-    /// How many nodes there may be.
+    /// The most nodes there may be.
     pub(crate) fn nodes(&self) -> Option<usize> {
         (self.limits.nodes > 0).then_some(self.limits.nodes as usize)
     }
 
-    /// Whether an allowance of a node is held. Then the node is known, or was taken already.
+    /// Returns whether an allowance of a node is held. Then the node is known, or was taken already.
     pub(crate) fn holds(&self, node: &NodeId) -> bool {
         self.lock().nodes.contains_key(node)
     }
 
-    /// Whether a further node can be taken now. It counts as one that was.
+    /// Returns whether a further node can be taken now. It counts as one that was.
     pub(crate) fn take_new_node(&self) -> bool {
         let limits = &self.limits;
         if limits.new_nodes_per_hour == 0 {
@@ -160,8 +161,8 @@ impl Limiter {
     }
 }
 
-/// Lines that were taken from allowances and are on their way to the repository. What is not [spent](Self::spend) when it is
-/// dropped is given back.
+/// Lines that were taken from allowances and are on their way to the repository. What is not [spent](Self::spend) when
+/// it is dropped is given back.
 #[derive(Debug)]
 pub(crate) struct Taken<'a> {
     pub(crate) limiter: &'a Limiter,

@@ -65,27 +65,28 @@ pub struct SeriesQuery {
     pub from: i64,
     /// Before this measured time, Unix seconds, UTC.
     pub to: i64,
-    /// How the range is divided.
+    /// The division of the range.
     pub buckets: Buckets,
 }
 
-/// How a range is divided into buckets.
+/// The division of a range into buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Buckets {
     /// At most this many, at least 1, of an interval that [`SeriesQuery::interval`] chooses.
     AtMost(usize),
-    /// Of this interval, seconds, at least 1. There are as many as cover the range and the node's measurements; the caller
-    /// sees to it that these are not too many: each takes 32 bytes a field, and ten years have 315 million seconds.
+    /// Of this interval, seconds, at least 1. There are as many as cover the range and the node's measurements; the
+    /// caller sees to it that these are not too many: each takes 32 bytes a field, and ten years have 315 million
+    /// seconds.
     Wide(i64),
 }
 
 impl SeriesQuery {
-    /// How wide the buckets are that cover a range, seconds: the shortest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 and 30 seconds or
-    /// minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which as many are enough as there may be; or the one
-    /// that the query names. Of the range counts what a measurement can have as its time.
+    /// The width of the buckets that cover a range, seconds: the shortest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 and 30
+    /// seconds or minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which as many are enough as there
+    /// may be; or the one that the query names. Of the range counts what a measurement can have as its time.
     ///
-    /// For several nodes in one chart: choose the interval for the range of all of them, and ask for [`Buckets::Wide`] of it.
-    /// Buckets begin at multiples of it since the epoch, so those of all nodes fit.
+    /// For several nodes in one chart: choose the interval for the range of all of them, and ask for [`Buckets::Wide`]
+    /// of it. Buckets begin at multiples of it since the epoch, so those of all nodes fit.
     pub fn interval(&self, from: i64, to: i64) -> i64 {
         let points = match self.buckets {
             Buckets::AtMost(points) => i64::try_from(points.max(1)).unwrap_or(i64::MAX),
@@ -101,20 +102,20 @@ impl SeriesQuery {
     }
 }
 
-/// How many aligned buckets cover a range.
+/// The number of aligned buckets that cover a range.
 fn buckets(from: i64, to: i64, interval: i64) -> i64 {
     if from >= to { 0 } else { (to - 1).div_euclid(interval) - from.div_euclid(interval) + 1 }
 }
 
 /// Fields of a node over time.
 ///
-/// All fields have the same buckets, one after the other without gaps: bucket `i` begins at `start + i * interval`. A bucket
-/// in which nothing was measured has a count of 0.
+/// All fields have the same buckets, one after the other without gaps: bucket `i` begins at `start + i * interval`. A
+/// bucket in which nothing was measured has a count of 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// When the first bucket begins: a multiple of the interval, Unix seconds, UTC.
     pub start: i64,
-    /// How wide a bucket is, seconds.
+    /// The width of a bucket, seconds.
     pub interval: i64,
     /// The buckets of each field, in the order that was asked for.
     pub fields: Vec<(Field, Vec<Bucket>)>,
@@ -146,10 +147,10 @@ impl Series {
     }
 }
 
-/// What was measured of a field within an interval.
+/// A summary of one field's values within an interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
-    /// How many values there are. Where it is 0, the other members say nothing.
+    /// The number of values. Where it is 0, the other members mean nothing.
     pub count: u64,
     /// The lowest value.
     pub min: f64,

@@ -31,7 +31,7 @@ impl Status {
         self.0
     }
 
-    /// Whether a flag is set.
+    /// Returns whether a flag is set.
     pub fn contains(self, flag: StatusFlag) -> bool {
         self.0 & flag.mask() != 0
     }
@@ -88,7 +88,7 @@ impl From<Status> for String {
 #[error("invalid status {0:?}: expected three hex digits, such as 941 or 0x941")]
 pub struct InvalidStatus(String);
 
-/// How serious a [`StatusFlag`] is, as the ISEMS documents rate it.
+/// The severity of a [`StatusFlag`], as the ISEMS documents rate it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -151,7 +151,7 @@ impl StatusFlag {
         0x800 >> self as u16
     }
 
-    /// How serious it is when the flag is set.
+    /// The severity of the flag when it is set.
     pub fn severity(self) -> Severity {
         match self {
             Self::Charging | Self::Discharging | Self::FullyCharged | Self::Healthy | Self::UpgradeNotAllowed => {

@@ -1,6 +1,6 @@
-//! What subscribers of live events cost a server: its memory, and whether it stores as before. 2,000 messages a second of 100 nodes
-//! come through Mosquitto, each with one new line; without subscribers, with 1,000 that follow a node each, and with some that
-//! follow all. Needs mosquitto, Linux, and 2,200 file descriptors (`ulimit -n`).
+//! Measures the cost of subscribers of live events to a server: its memory, and whether it stores as before. 2,000
+//! messages a second of 100 nodes come through Mosquitto, each with one new line; without subscribers, with 1,000 that
+//! follow a node each, and with some that follow all. Needs mosquitto, Linux, and 2,200 file descriptors (`ulimit -n`).
 //!
 //! ```text
 //! cargo bench -p isems-tests --bench live [-- SECONDS [SUBSCRIBERS_OF_ALL]...]
@@ -27,13 +27,13 @@ const PUBLISHERS: u64 = 10;
 const NODES_A_PUBLISHER: u64 = 10;
 const NODES: u64 = PUBLISHERS * NODES_A_PUBLISHER;
 
-/// How long a publisher waits between two messages, so that all of them together send 2,000 a second.
+/// The pause of a publisher between two messages, so that all of them together send 2,000 a second.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How many follow a node.
+/// The number of subscribers that follow a node.
 const SUBSCRIBERS_OF_NODES: u64 = 1000;
 
-/// How long storing, and what subscribers are owed, may take after the last message.
+/// The longest that storing, and what subscribers are owed, may take after the last message.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 #[tokio::main]

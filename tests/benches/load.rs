@@ -1,5 +1,6 @@
-//! What clients of the HTTP service get over a year of 100 nodes, while nothing comes in and while 2,000 messages a second do,
-//! through Mosquitto at QoS 1, each with one new line; and whether all of these are stored. Needs mosquitto, wrk, and Linux.
+//! Measures what clients of the HTTP service get over a year of 100 nodes, while nothing comes in and while 2,000
+//! messages a second do, through Mosquitto at QoS 1, each with one new line; and whether all of these are stored. Needs
+//! mosquitto, wrk, and Linux.
 //!
 //! ```text
 //! cargo bench -p isems-tests --bench load [-- SECONDS_OF_EACH_REQUEST]
@@ -46,13 +47,13 @@ const MINUTES_A_YEAR: usize = 525_600;
 const MINUTES_A_WEEK: usize = 10_080;
 const WEEKS_AT_ONCE: usize = 13;
 
-/// How long ago the history ends: as many seconds of the nodes' time may pass meanwhile.
+/// The age of the history's end: as many seconds of the nodes' time may pass meanwhile.
 const AGE: i64 = 2 * 86_400;
 
-/// How long a publisher waits between two messages, so that all of them together send 2,000 a second.
+/// The pause of a publisher between two messages, so that all of them together send 2,000 a second.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How many requests one client makes.
+/// The number of requests that one client makes.
 const REQUESTS: usize = 200;
 
 #[tokio::main]

@@ -1,5 +1,5 @@
-//! How many messages a second come through Mosquitto into a repository file: ten publishers, a thousand nodes, QoS 1, five
-//! lines a message of which one is new. Needs mosquitto.
+//! Measures the messages a second that come through Mosquitto into a repository file: ten publishers, a thousand nodes,
+//! QoS 1, five lines a message of which one is new. Needs mosquitto.
 //!
 //! ```text
 //! cargo bench -p isems-tests --bench mqtt [-- MESSAGES]

@@ -1,5 +1,5 @@
-//! `isems-server poll`, a real process: 100 nodes with 3,660 lines each on loopback, into a fresh file, all durable; then the
-//! same again, answered by 304; then the same again from a server that knows no conditions.
+//! `isems-server poll`, a real process: 100 nodes with 3,660 lines each on loopback, into a fresh file, all durable;
+//! then the same again, answered by 304; then the same again from a server that knows no conditions.
 //!
 //! `cargo build --release && cargo bench -p isems-tests --bench poll`
 

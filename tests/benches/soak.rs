@@ -4,9 +4,9 @@
 //! cargo bench -p isems-tests --bench soak [-- SECONDS [MESSAGES_A_SECOND]]
 //! ```
 //!
-//! An hour at 100 messages a second unless told. Needs mosquitto, and Linux. Ends with an error when something is lost or
-//! doubled, when descriptors stay open, or when the memory in use in the end is more than 110 % of that after five minutes, or a
-//! third of the time if that is less.
+//! An hour at 100 messages a second unless told. Needs mosquitto, and Linux. Ends with an error when something is lost
+//! or doubled, when descriptors stay open, or when the memory in use in the end is more than 110 % of that after five
+//! minutes, or a third of the time if that is less.
 
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../integration/programs/mod.rs"]

@@ -4,8 +4,8 @@
 //! cargo build --release && cargo bench -p isems-tests --bench storage [-- FOLDER]
 //! ```
 //!
-//! `FOLDER` has csvlog files, one a node. Without it 10 simulated nodes of 175,200 minutes each are written first. Figures from a
-//! dropped page cache need root; without it they are left out, and that is said.
+//! `FOLDER` has csvlog files, one a node. Without it 10 simulated nodes of 175,200 minutes each are written first.
+//! Figures from a dropped page cache need root; without it they are left out, and that is said.
 
 use std::{
     env,
@@ -203,7 +203,7 @@ async fn queries(path: &Path) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// How long each kind of question took once.
+/// The duration of each kind of question.
 struct Answers {
     latest: Duration,
     day: Duration,

@@ -1,5 +1,5 @@
-//! What is logged, for tests to look at. There is one subscriber for all threads: what one for a thread alone is told of depends
-//! on the others.
+//! A recorder of log events, for tests to look at. There is one subscriber for all threads: what one for a thread alone
+//! is told of depends on the others.
 
 use std::{
     cell::RefCell,

@@ -1,5 +1,5 @@
-//! A real server under everyday load for as long as one likes: nodes that come and go at a broker, and clients that ask for
-//! measurements.
+//! A real server under everyday load for as long as one likes: nodes that come and go at a broker, and clients that ask
+//! for measurements.
 
 use std::{
     collections::BTreeMap,
@@ -16,24 +16,24 @@ use tokio::{task::JoinSet, time};
 
 use crate::programs::{Api, Mosquitto, Publisher, Resources, Server};
 
-/// How many nodes are there at a time.
+/// The number of nodes at a time.
 const PUBLISHERS: u32 = 10;
 
-/// How many nodes take turns in each place.
+/// The number of nodes that take turns in each place.
 const NODES_A_PUBLISHER: usize = 10;
 
-/// How long a node stays.
+/// The time for which a node stays.
 const STAY: Duration = Duration::from_secs(3);
 
-/// How many lines a node brings along, so that the answers about it have their size from the start.
+/// The number of lines that a node brings along, so that the answers about it have their size from the start.
 const HISTORY: i64 = 1440;
 
-/// How many lines a message has, of which one is new.
+/// The number of lines in a message, of which one is new.
 const LINES: i64 = 5;
 
 const CLIENTS: usize = 4;
 
-/// How much is kept.
+/// The retention.
 const RETENTION: &str = "2w";
 const RETENTION_SECONDS: i64 = 14 * 86_400;
 
@@ -43,22 +43,22 @@ const START: i64 = 1_700_000_000;
 /// When memory should have settled.
 const WARM_UP: Duration = Duration::from_mins(5);
 
-/// How long a client waits between two requests.
+/// The pause of a client between two requests.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long resources are watched to find the most that is in use.
+/// The time for which resources are watched to find the most that is in use.
 const WATCH: Duration = Duration::from_secs(5);
 
-/// How long connections may take to be closed in the end.
+/// The longest that connections may take to be closed in the end.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What a run took.
+/// The figures of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) messages: u64,
-    /// How many weeks of nodes are sealed in the end.
+    /// The number of weeks of nodes that are sealed in the end.
     pub(crate) sealed: u64,
-    /// How many measurements the retention has removed.
+    /// The number of measurements that the retention has removed.
     pub(crate) removed: u64,
     pub(crate) requests: u64,
     /// After five minutes, or a third of the time if that is less.
@@ -87,8 +87,8 @@ impl fmt::Display for Outcome {
 /// Runs a server for some time under some messages a second.
 ///
 /// # Panics
-/// When a measurement is missing in the end or is there more often, when one was rejected, when a client is not answered, or
-/// when the server keeps more descriptors open than before the clients came.
+/// When a measurement is missing in the end or is there more often, when one was rejected, when a client is not
+/// answered, or when the server keeps more descriptors open than before the clients came.
 pub(crate) async fn run(duration: Duration, messages_a_second: u32) -> Outcome {
     let broker = Mosquitto::start("");
     let folder = tempfile::tempdir().expect("a folder");
@@ -155,7 +155,7 @@ fn last_time(measurements: u64) -> i64 {
     START + 60 * (measurements as i64 - 1)
 }
 
-/// What a node has published.
+/// The messages that a node has published.
 #[derive(Debug, Default)]
 struct Published {
     messages: u64,

@@ -1,5 +1,5 @@
-//! A custom repository: measurements in a `BTreeMap`. It shows that it keeps the contract by running the conformance suite on
-//! itself, and then collects a simulated day into it.
+//! A custom repository: measurements in a `BTreeMap`. It shows that it keeps the contract by running the conformance
+//! suite on itself, and then collects a simulated day into it.
 //!
 //! `cargo run -p isems-examples --bin custom_repository`
 

@@ -1,7 +1,7 @@
 //! Embeds the core: collects from a simulated node into memory, and prints each measurement as it comes in.
 //!
-//! `cargo run -p isems-examples --bin embed`, and Ctrl-C to end it. The node begins an hour ago at a measurement a second,
-//! until it has caught up.
+//! `cargo run -p isems-examples --bin embed`, and Ctrl-C to end it. The node begins an hour ago at a measurement a
+//! second, until it has caught up.
 
 use std::{sync::Arc, time::Duration};
 

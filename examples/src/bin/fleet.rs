@@ -1,5 +1,5 @@
-//! A simulated fleet to point a collector at: serves the logs of its nodes over HTTP and, given a broker, publishes MQTT
-//! messages as the nodes' firmware does. It prints at its start how a collector reaches it.
+//! A simulated fleet to point a collector at: serves the logs of its nodes over HTTP and, given a broker, publishes
+//! MQTT messages as the nodes' firmware does. It prints at its start how a collector reaches it.
 //!
 //! * `cargo run --release -p isems-examples --bin fleet -- --nodes 20 --days 3`
 //! * `cargo run --release -p isems-examples --bin fleet -- --broker 127.0.0.1:1883 --days 30 --rate 1000`

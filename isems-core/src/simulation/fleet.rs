@@ -33,7 +33,7 @@ impl Fleet {
         self.nodes.iter().map(SimulatedNode::id)
     }
 
-    /// What is measured before `end` (Unix seconds). What follows is yielded afterwards.
+    /// The measurements taken before `end` (Unix seconds). What follows is yielded afterwards.
     pub fn until(&mut self, end: i64) -> impl Iterator<Item = Measurement> + '_ {
         std::iter::from_fn(move || {
             let is_due = self.nodes.get(self.turn)?.next_timestamp() < end;

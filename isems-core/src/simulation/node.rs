@@ -19,11 +19,11 @@ const NAMES: [&str; 10] = [
 ];
 const FIRMWARES: [&str; 3] = ["ATmega8_A_1", "FF-ESP-1A", "ESP_1A"];
 
-/// How much later than UTC the sun stands where the nodes are, hours.
+/// Solar time minus UTC where the nodes are, hours.
 const SOLAR_TIME_OFFSET: f64 = 1.0;
 const SECONDS_A_DAY: i64 = 86_400;
 const MINUTES_A_DAY: i32 = 1440;
-/// How often in a minute a node with a bad contact loses its solar controller, and for how many minutes.
+/// The probability that a node with a bad contact loses its solar controller, and for how many minutes.
 const CONTROLLER_LOSS: f64 = 1.0 / 3000.0;
 const CONTROLLER_LOST_MINUTES: u32 = 3;
 
@@ -44,15 +44,15 @@ pub struct SimulatedNode {
     installation: Installation,
     random: Random,
     next_timestamp: i64,
-    /// How much sun the clouds let through, `0..=1`.
+    /// The share of the sun that the clouds let through, `0..=1`.
     clearness: f64,
-    /// How full the battery is, `0..=1`.
+    /// The battery's state of charge, `0..=1`.
     charge: f64,
     minutes_to_reboot: i32,
     controller_lost_minutes: u32,
 }
 
-/// What does not change about a node.
+/// The properties of a node that never change.
 #[derive(Debug, Clone)]
 struct Installation {
     latitude: f64,
@@ -89,12 +89,12 @@ impl Installation {
         }
     }
 
-    /// What the battery holds, Wh.
+    /// The energy that the full battery holds, Wh.
     fn energy(&self) -> f64 {
         self.battery_capacity * 12.0 * self.battery_health / 100.0
     }
 
-    /// Whether the battery is too small for the panel.
+    /// Returns whether the battery is too small for the panel.
     fn is_battery_too_small(&self) -> bool {
         self.battery_capacity * self.battery_health / 100.0 <= self.module_power / 3.0
     }
@@ -109,8 +109,8 @@ struct Voltages {
 }
 
 impl SimulatedNode {
-    /// The node of this index. Its first measurement is in the minute from `start` on (Unix seconds), at the second of the
-    /// minute that is the node's own. The same seed, index and start give the same measurements.
+    /// The node of this index. Its first measurement is in the minute from `start` on (Unix seconds), at the second of
+    /// the minute that is the node's own. The same seed, index and start give the same measurements.
     #[expect(clippy::missing_panics_doc, reason = "the simulated names are valid")]
     pub fn new(seed: u64, index: u32, start: i64) -> Self {
         let mut random = Random::new(seed, index);
@@ -148,7 +148,7 @@ impl SimulatedNode {
         rounded(self.random.normal(self.installation.mean_temperature + swing, 0.15), 1e2)
     }
 
-    /// What share of the panel's power shines on it.
+    /// The share of the panel's rated power that it receives.
     fn sun(&mut self, hour: f64) -> f64 {
         self.clearness = self.random.normal(self.clearness, 0.02).clamp(0.05, 1.0);
         let elevation = ((hour - 6.0) / 12.0 * PI).sin().max(0.0);
@@ -180,7 +180,7 @@ impl SimulatedNode {
         Voltages { open_circuit, mpp, battery, charge_end }
     }
 
-    /// Whether the controller does not answer in this minute.
+    /// Returns whether the controller fails to answer in this minute.
     fn is_controller_lost(&mut self) -> bool {
         if self.installation.has_bad_contact && self.random.chance(CONTROLLER_LOSS) {
             self.controller_lost_minutes = CONTROLLER_LOST_MINUTES;

@@ -23,7 +23,7 @@ impl Random {
         self.uniform.f64()
     }
 
-    /// Whether something of this probability happens.
+    /// Returns `true` with this probability.
     pub(super) fn chance(&mut self, probability: f64) -> bool {
         self.uniform() < probability
     }

@@ -257,7 +257,7 @@ async fn waits(runs: usize, act: impl Fn(usize, Inbox) -> future::Ready<bool> + 
     times.windows(2).map(|pair| (pair[1].0 - pair[0].1).as_secs_f64()).collect()
 }
 
-/// Whether each wait is as expected, give or take a quarter.
+/// Returns whether each wait is as expected, give or take a quarter.
 #[track_caller]
 fn assert_waits(waits: &[f64], expected: &[f64]) {
     assert_eq!(waits.len(), expected.len());

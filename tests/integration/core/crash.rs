@@ -19,13 +19,13 @@ const FILE_OF_CHILD: &str = "ISEMS_TEST_FILE_OF_CRASH";
 const STEP_OF_CHILD: &str = "ISEMS_TEST_STEP_OF_CRASH";
 const ACKNOWLEDGED: &str = "acknowledged ";
 
-/// What a step stores: 300 measurements in each of two weeks. Three steps fill the same weeks.
+/// The measurements that a step stores: 300 measurements in each of two weeks. Three steps fill the same weeks.
 fn measurements(step: i64) -> Vec<Measurement> {
     let time = |place: i64| MONDAY + step / 12 % 4 * WEEK + place / 300 * WEEK + (place % 300) * 1200 + step;
     (0..600).map(|place| sample_measurement("Hut", time(place))).collect()
 }
 
-/// What a step deletes.
+/// The range that a step deletes.
 fn deleted(step: i64) -> std::ops::Range<i64> {
     let start = MONDAY + step / 12 % 4 * WEEK + 3 * 86_400;
     start..start + 5 * 86_400
@@ -44,7 +44,7 @@ async fn take(repository: &RedbRepository, step: i64) {
     }
 }
 
-/// What is there after a number of steps.
+/// The measurements that exist after a number of steps.
 fn after(steps: i64) -> Vec<Measurement> {
     let mut kept = BTreeMap::new();
     for step in 0..steps {

@@ -25,7 +25,7 @@ const REJECTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rejects")
 
 const NAMES: [&str; 2] = ["Barn", "Hut"];
 
-/// How many measurements a node has in a week of these files.
+/// The number of measurements of a node in a week of these files.
 const A_WEEK: i64 = 200;
 
 fn batch(measurements: Vec<Measurement>) -> Batch {
@@ -96,7 +96,7 @@ fn flip(path: &Path, table: TableDefinition<'static, u64, &'static [u8]>, key: u
     });
 }
 
-/// What there is of a node outside the week that is damaged.
+/// The measurements of a node outside the damaged week.
 fn outside(measurements: impl IntoIterator<Item = Measurement>, id: &NodeId, week: i64) -> Vec<Measurement> {
     let start = MONDAY + week * WEEK;
     let is_outside = |m: &Measurement| m.node_id == *id && !(start..start + WEEK).contains(&m.timestamp);
@@ -461,7 +461,7 @@ async fn a_copy_has_what_lies_around_a_page_that_is_lost() {
     assert!(sound(&all_of(&copy, "Hut").await, 0..2), "the other node is there");
 }
 
-/// What is told of a node, as text.
+/// Everything that a repository says about a node, as text.
 fn told_of_nodes(damages: &[Damage]) -> Vec<String> {
     let of_nodes = damages.iter().filter(|damage| damage.place.starts_with("node "));
     let mut texts: Vec<_> = of_nodes.map(ToString::to_string).collect();
@@ -469,8 +469,8 @@ fn told_of_nodes(damages: &[Damage]) -> Vec<String> {
     texts
 }
 
-/// Each page of a file is lost once. What a copy has was stored, what it lacks is told, by `check` too, and nothing else is.
-/// Returns for how many pages something was told.
+/// Each page of a file is lost once. What a copy has was stored, what it lacks is told, by `check` too, and nothing
+/// else is. Returns for how many pages something was told.
 async fn lose_each_page(path: &Path, stored: &[Measurement], is_sealed: fn(&Measurement) -> bool) -> usize {
     RedbOptions::default().compact(path).expect("it can be compacted");
     let whole = fs::read(path).expect("it can be read");

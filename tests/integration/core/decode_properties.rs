@@ -1,4 +1,4 @@
-//! What holds for whatever arrives.
+//! Properties that hold for any input.
 
 use std::sync::Arc;
 

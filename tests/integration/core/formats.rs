@@ -1,7 +1,7 @@
 //! Files of every format that there was: they are opened, and hold what they held.
 //!
-//! `tests/fixtures` has a small file of each format and what is in it, as text. `UPDATE_GOLDEN=1` writes the texts anew; the ignored
-//! test here makes the file of the current format.
+//! `tests/fixtures` has a small file of each format and what is in it, as text. `UPDATE_GOLDEN=1` writes the texts
+//! anew; the ignored test here makes the file of the current format.
 
 use std::{
     env,

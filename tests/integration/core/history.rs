@@ -26,7 +26,7 @@ struct Run {
     variant: i64,
 }
 
-/// What measurements have in them.
+/// The kind of values in generated measurements.
 #[derive(Debug, Clone, Copy)]
 enum Values {
     Nothing,
@@ -176,7 +176,7 @@ impl Run {
     }
 }
 
-/// What a node should be.
+/// The expected record of a node.
 #[derive(Debug)]
 struct Kept {
     measurements: BTreeMap<i64, Measurement>,
@@ -241,7 +241,7 @@ fn batch(runs: &[Run]) -> Batch {
     Batch { measurements: runs.iter().flat_map(Run::measurements).collect(), ..Batch::default() }
 }
 
-/// What an import tells: conflicts are ordered by node and time.
+/// The result of an import: conflicts are ordered by node and time.
 fn imported(outcomes: &[(Outcome, Measurement)]) -> Imported {
     let of =
         |wanted| outcomes.iter().filter(move |(outcome, _)| *outcome == wanted).map(|(_, measurement)| measurement);

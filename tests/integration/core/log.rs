@@ -1,4 +1,4 @@
-//! What the log says of rejects: enough, and no more.
+//! The log tells enough about rejects, and no more.
 
 use std::{
     io::{self, Write},

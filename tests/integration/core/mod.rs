@@ -80,7 +80,7 @@ async fn all_of(repository: &dyn Repository, node: &str) -> Vec<Measurement> {
 /// A Monday at 00:00 UTC, when a week begins.
 const MONDAY: i64 = 2600 * WEEK - 259_200;
 
-/// How long a week is, seconds.
+/// The seconds of a week.
 const WEEK: i64 = 604_800;
 
 /// Compares measurements to the bit: `==` takes -0 for 0.

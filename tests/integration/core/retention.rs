@@ -9,7 +9,7 @@ use isems_core::{
 
 use super::{MONDAY, WEEK, all_of, assert_exact};
 
-/// How many measurements a node has in a week of these tests.
+/// The number of measurements of a node in a week of these tests.
 const A_WEEK: i64 = 1000;
 
 fn open(path: &Path, retention: Retention) -> RedbRepository {
@@ -102,7 +102,7 @@ async fn the_oldest_weeks_are_removed_while_there_is_too_much() {
     assert_eq!(repository.check().await.expect("it can be read").damages, []);
 }
 
-/// What retention takes for live is what the statistics take for it, be it rows or blocks.
+/// Retention and statistics agree on what is live, be it rows or blocks.
 #[tokio::test]
 async fn what_counts_as_too_much_is_what_statistics_report() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");

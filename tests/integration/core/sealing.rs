@@ -201,7 +201,8 @@ fn of_four_weeks(place: i64) -> Measurement {
     sample_measurement("Hut", MONDAY + place * (4 * WEEK / (2 * BASE)))
 }
 
-/// Reads all of the node until nothing is changed any more. Everything is met once, and all that was acknowledged is met.
+/// Reads all of the node until nothing is changed any more. Everything is met once, and all that was acknowledged is
+/// met.
 async fn read(repository: Arc<RedbRepository>, acknowledged: Arc<AtomicI64>, is_over: Arc<AtomicBool>, order: Order) {
     let query = MeasurementQuery { order, ..MeasurementQuery::oldest_first(node_id("Hut")) };
     let series = SeriesQuery {

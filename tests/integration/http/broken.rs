@@ -13,7 +13,7 @@ use super::{
     web_server::{Reply, WebServer, head},
 };
 
-/// What becomes of a poll of a server that always replies the same.
+/// Polls a server that always replies the same.
 async fn poll(reply: Reply) -> (Station, Result<Receipt, String>) {
     poll_with(reply, HttpConfig::default()).await
 }

@@ -1,4 +1,4 @@
-//! What is asked for and what travels, poll after poll.
+//! Requests and what travels, poll after poll.
 
 use isems_core::RedbRepository;
 

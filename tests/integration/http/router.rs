@@ -10,7 +10,7 @@ use super::{
 pub(crate) const LOG: &str = "/ISEMS/ffopenmppt.log";
 pub(crate) const ARCHIVE: &str = "/ISEMS/ffopenmppt.log.gz";
 
-/// What a router's web server can do.
+/// The abilities of a router's web server.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Abilities {
     pub(crate) ranges: bool,
@@ -21,12 +21,12 @@ pub(crate) struct Abilities {
 
 pub(crate) const RANGES: Abilities = Abilities { ranges: true, compression: false, no_etag: false };
 
-/// What there is in place of an archive.
+/// The state of a router's archive.
 #[derive(Debug, Clone)]
 pub(crate) enum Archive {
     Missing,
     Whole(Vec<u8>),
-    /// What the compression has written so far.
+    /// The bytes that the compression has written so far.
     Growing(Vec<u8>),
     /// The connection ends after this much of it.
     CutShort(Vec<u8>),
@@ -35,7 +35,7 @@ pub(crate) enum Archive {
 
 struct Files {
     log: Vec<u8>,
-    /// How often the log was changed.
+    /// The number of changes of the log.
     changes: usize,
     /// The minute of the last change, by the router's clock.
     clock: usize,
@@ -85,7 +85,7 @@ impl Router {
         lock(&self.files).archive = archive;
     }
 
-    /// What was exchanged since the last call.
+    /// Takes the exchanges since the last call.
     pub(crate) fn take(&self) -> Vec<Exchange> {
         self.server.take()
     }

@@ -27,7 +27,7 @@ impl Request {
     }
 }
 
-/// What is sent for a request.
+/// The reply to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// These bytes, and then the end of the connection.
@@ -80,7 +80,7 @@ pub(crate) struct Exchange {
     pub(crate) request: Request,
     /// When it was HTTP.
     pub(crate) status: Option<u16>,
-    /// How long the body was, when it had an end.
+    /// The length of the body, when it had an end.
     pub(crate) body_bytes: usize,
 }
 
@@ -109,12 +109,12 @@ impl WebServer {
         format!("http://{}{path}", self.address)
     }
 
-    /// What was exchanged since the last call.
+    /// Takes the exchanges since the last call.
     pub(crate) fn take(&self) -> Vec<Exchange> {
         std::mem::take(&mut self.exchanges.lock().expect("no test has panicked here"))
     }
 
-    /// How many requests have arrived since the last [`take`](Self::take).
+    /// The number of requests since the last [`take`](Self::take).
     pub(crate) fn requests(&self) -> usize {
         self.exchanges.lock().expect("no test has panicked here").len()
     }

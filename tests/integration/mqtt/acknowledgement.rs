@@ -1,4 +1,4 @@
-//! What is acknowledged, when, and in which order.
+//! Acknowledgements: of which messages, when, and in which order.
 
 use std::{
     future,

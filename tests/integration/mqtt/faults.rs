@@ -9,7 +9,7 @@ use tokio::{io::AsyncReadExt, time};
 use super::{Running, gate::gated, line, peer::Broker, seconds};
 use crate::recorder::{logged, record_log};
 
-/// What a broker does to a connection.
+/// A misbehaviour of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     ClosesAtOnce,

@@ -49,7 +49,7 @@ impl Gate {
         self.is_broken.store(is_broken, Ordering::SeqCst);
     }
 
-    /// How many wait at the gate.
+    /// The number of stores that wait at the gate.
     pub(super) fn waiting(&self) -> usize {
         *self.waiting.borrow()
     }

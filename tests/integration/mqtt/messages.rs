@@ -1,4 +1,4 @@
-//! What becomes of a message, by its topic and payload.
+//! Messages by their topics and payloads.
 
 use std::sync::Arc;
 

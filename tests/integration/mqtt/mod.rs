@@ -23,10 +23,10 @@ use isems_core::{Backoff, Collector, MeasurementQuery, Monitor, Repository, Tran
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
-/// How long a test waits for what must happen.
+/// The longest that a test waits for what must happen.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// How long a test waits for what must not happen.
+/// The time for which a test watches that something does not happen.
 const SILENCE: Duration = Duration::from_millis(200);
 
 /// A csvlog line of a second after 2023-11-14.

@@ -134,8 +134,8 @@ impl Peer {
         self.send(Packet::Publish(publish)).await;
     }
 
-    /// Publishes a message many times without waiting for its acknowledgements, and reads those, in their order, meanwhile.
-    /// Counts the messages that the client or the connection has taken.
+    /// Publishes a message many times without waiting for its acknowledgements, and reads those, in their order,
+    /// meanwhile. Counts the messages that the client or the connection has taken.
     pub(super) async fn flood(&mut self, topic: &str, payload: &str, messages: usize, written: &AtomicUsize) {
         let (mut reader, mut writer) = io::split(&mut self.stream);
         let id = |message: usize| (message % usize::from(u16::MAX)) as u16 + 1;

@@ -9,7 +9,7 @@ use crate::programs::Server;
 
 const TOPIC: &str = "/isems/Hut/csvlog";
 
-/// What is in the file while the process is held still is what a kill at that moment would leave.
+/// The file's content while the process is held still is what a kill at that moment would leave.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_is_in_the_file_at_that_moment() {
     const MESSAGES: u16 = 20;
@@ -70,7 +70,7 @@ async fn a_broker_that_goes_and_comes_is_told_of() {
     }
 }
 
-/// Who reads does not wait for who writes.
+/// Readers do not wait for writers.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newest_measurements_are_told_while_a_commit_is_held_back() {
     let broker = Broker::start().await;

@@ -1,4 +1,4 @@
-//! What topics say.
+//! The meaning of topics.
 
 use isems_core::{Format, NodeId, RejectReason};
 use isems_transport_mqtt::{Broker, Topic};

@@ -9,7 +9,7 @@ use std::{
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::{sync::watch, task::JoinHandle, time};
 
-/// How long the broker may take to accept what is left in the end.
+/// The longest that the broker may take to accept what is left in the end.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Publishes at QoS 1, until it is dropped.

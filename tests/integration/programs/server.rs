@@ -17,10 +17,10 @@ use tokio::{
 
 use super::{free_port, kill, signal};
 
-/// How long a test waits for what must happen.
+/// The longest that a test waits for what must happen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What the systemd unit sets, for the sake of memory.
+/// The allocator's setting of the systemd unit, for the sake of memory.
 const ALLOCATOR: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
 /// Runs until it is dropped. Its folder holds its database, `isems.redb`, and its log.
@@ -34,7 +34,7 @@ pub(crate) struct Server {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Api(pub(crate) SocketAddr);
 
-/// What a server takes.
+/// The resources that a server uses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resources {
     /// Memory that is in use, in bytes.
@@ -83,7 +83,7 @@ impl Server {
         self.api
     }
 
-    /// What it takes at the moment, as Linux tells it.
+    /// The resources in use at the moment, as Linux reports them.
     pub(crate) fn resources(&self) -> Resources {
         let process = PathBuf::from(format!("/proc/{}", self.child.id()));
         let status = fs::read_to_string(process.join("status")).expect("it runs");
@@ -93,7 +93,7 @@ impl Server {
         Resources { resident_bytes: 1024 * resident.unwrap_or(0_u64), descriptors }
     }
 
-    /// What all servers in the folder have logged.
+    /// The log of all servers in the folder.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("it can be read")
     }

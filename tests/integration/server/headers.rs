@@ -1,4 +1,4 @@
-//! What browsers are told to do with answers, and what they are not told.
+//! The headers that tell browsers how to treat answers.
 
 use reqwest::{Method, Response};
 

@@ -1,4 +1,4 @@
-//! What nodes measured, in pages and as files.
+//! History in pages and as files.
 
 use std::{
     io::Read,
@@ -302,7 +302,7 @@ async fn a_file_has_the_name_of_its_node() {
     assert!(disposition.starts_with("attachment; filename=\"measurements.ndjson\";"), "{disposition}");
 }
 
-/// What the command `export` writes of a file.
+/// The output of the command `export` for a file.
 fn exported(database: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server-under-test"));
     command.env_clear().arg("export").args(arguments).arg("--database-url").arg(database);
@@ -361,7 +361,7 @@ async fn files_are_those_that_export_writes() {
     assert!(decoded == csv && compressed.len() * 5 < csv.len());
 }
 
-/// What becomes of a read.
+/// The outcome of a read.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     /// There is always more.

@@ -1,4 +1,4 @@
-//! What strangers cannot take from the server.
+//! Limits on what strangers can take from the server.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -18,14 +18,14 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// What is logged on this thread while it exists.
+/// Records what is logged on this thread while it exists.
 #[derive(Clone, Default)]
 pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     pub(super) fn start() -> (Self, DefaultGuard) {
-        // While there is but one subscriber, tracing lets the thread that comes first decide for all whether an event is
-        // wanted, and that thread can be another test's.
+        // While there is but one subscriber, tracing lets the thread that comes first decide for all whether an event
+        // is wanted, and that thread can be another test's.
         static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
         ANOTHER.get_or_init(|| Dispatch::new(NoSubscriber::new()));
         let log = Self::default();

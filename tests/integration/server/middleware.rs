@@ -1,4 +1,4 @@
-//! What surrounds the operations: compression and cross-origin access.
+//! Compression and cross-origin access, which surround the operations.
 
 use std::{io::Read, sync::Arc};
 

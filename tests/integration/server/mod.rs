@@ -160,8 +160,8 @@ fn client() -> Client {
     client_trusting(RootCertStore::empty(), usize::MAX)
 }
 
-/// A client that trusts some authorities, and keeps some connections. What it would do about TLS is said to it alone, not
-/// to the whole process, where it would hide that something else has not been told.
+/// A client that trusts some authorities, and keeps some connections. What it would do about TLS is said to it alone,
+/// not to the whole process, where it would hide that something else has not been told.
 fn client_trusting(roots: RootCertStore, idle_connections: usize) -> Client {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -179,7 +179,7 @@ fn client_trusting(roots: RootCertStore, idle_connections: usize) -> Client {
         .unwrap()
 }
 
-/// What takes no time to speak of, or fails a test that would wait for ever.
+/// Awaits what takes no time to speak of, or fails a test that would wait for ever.
 async fn in_time<F: Future>(future: F) -> F::Output {
     time::timeout(Duration::from_mins(1), future).await.expect("it took more than a minute")
 }

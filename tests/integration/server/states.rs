@@ -22,13 +22,13 @@ fn arrived(node: &str, timestamp: i64, received_at: i64) -> Measurement {
     Measurement { received_at, ..sample_measurement(node, timestamp) }
 }
 
-/// What a node brings that measures every minute and is polled every quarter of an hour.
+/// The measurements of a node that measures every minute and is polled every quarter of an hour.
 fn polled(node: &str, polls: i64) -> Vec<Measurement> {
     let poll = |poll| (0..15).map(move |minute| (START + poll * QUARTER - minute * 60, START + poll * QUARTER));
     (0..polls).flat_map(poll).map(|(timestamp, received_at)| arrived(node, timestamp, received_at)).collect()
 }
 
-/// What a node brings that publishes at once whatever it measures.
+/// The measurements of a node that publishes whatever it measures at once.
 fn published(node: &str, messages: i64) -> Vec<Measurement> {
     (0..messages).map(|message| arrived(node, START + message * 65, START + message * 65 + 1)).collect()
 }

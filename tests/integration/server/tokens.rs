@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Tokens and what each of them allows.
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ use self::simulated::{Call, Disk, Fault};
 use super::{MONDAY, WEEK, all_of, assert_exact, node_id};
 use crate::recorder::{logged_with, record_log};
 
-/// How long a test waits for what must happen.
+/// The longest that a test waits for what must happen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Nothing is kept in memory: what is asked for is read.
@@ -198,7 +198,7 @@ async fn a_disk_that_cannot_be_read_is_waited_out() {
     assert_eq!(repository.check().await.expect("it can be read").damages, []);
 }
 
-/// What is there, or should be: measurements by node and time.
+/// The expected content: measurements by node and time.
 type Content = BTreeMap<String, BTreeMap<i64, Measurement>>;
 
 /// Something that changes what is there.
@@ -266,8 +266,8 @@ async fn content(repository: &RedbRepository) -> Result<Content, RepositoryError
     Ok(content)
 }
 
-/// Takes all steps on a disk of which one call fails. Each step that fails is done or not done as a whole, and the nodes are
-/// known as the disk has them. Returns how many calls there were, and how many steps have failed.
+/// Takes all steps on a disk of which one call fails. Each step that fails is done or not done as a whole, and the
+/// nodes are known as the disk has them. Returns how many calls there were, and how many steps have failed.
 async fn survive(call: usize) -> (usize, usize) {
     let disk = &Disk::default();
     let repository = open(disk);

@@ -14,7 +14,7 @@ use redb::{BackendError, StorageBackend};
 
 const PAGE: usize = 4096;
 
-/// What is asked of a disk.
+/// A call to a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
     Len,
@@ -24,7 +24,7 @@ pub(super) enum Call {
     Sync,
 }
 
-/// What goes wrong.
+/// A way in which a call fails.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
     /// So many calls from now on one fails, and no other.
@@ -57,7 +57,7 @@ impl Disk {
         Ok(OpenFile { disk: self.clone(), is_closed: AtomicBool::new(false) })
     }
 
-    /// What is on the disk at the moment, on another one that works.
+    /// A copy of the disk's present content on another disk that works.
     pub(super) fn copy(&self) -> Self {
         let State { len, pages, .. } = self.state().clone();
         Self(Arc::new(Mutex::new(State { len, pages, ..State::default() })))
@@ -73,12 +73,12 @@ impl Disk {
         self.state().fault = None;
     }
 
-    /// How much was asked since it was last told to fail.
+    /// The number of calls since the disk was last told to fail.
     pub(super) fn calls(&self) -> usize {
         self.state().calls
     }
 
-    /// How many pages have been written.
+    /// The number of pages written.
     pub(super) fn pages(&self) -> usize {
         self.state().pages.len()
     }

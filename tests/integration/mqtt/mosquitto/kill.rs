@@ -22,21 +22,22 @@ use tokio::{task::JoinHandle, time};
 use super::super::{eventually, lines, seconds};
 use crate::programs::{Mosquitto, Publisher, Server};
 
-/// How many nodes publish, in turn.
+/// The number of nodes that publish, in turn.
 const PUBLISHING_NODES: i64 = 10;
 
-/// How many lines a message has, of which one is new.
+/// The number of lines in a message, of which one is new.
 const LINES: i64 = 5;
 
-/// How many nodes are polled.
+/// The number of nodes that are polled.
 const POLLED_NODES: u32 = 5;
 
 /// When the polled nodes begin, and how much of a log they have then: it is full after ten seconds of the test.
 const AGO_SECONDS: i64 = 100 * 86_400;
 const HISTORY_SECONDS: i64 = 3610 * 60;
 
-/// How much faster than the test their time runs. The next log is full after twelve minutes: a router keeps one archive, so a
-/// log is lost, and by right, when none of its polls comes through while the next one is written.
+/// The factor by which their time runs faster than the test's. The next log is full after twelve minutes: a router
+/// keeps one archive, so a log is lost, and by right, when none of its polls comes through while the next one is
+/// written.
 const SPEED: f64 = 300.0;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +113,7 @@ fn node_name(number: i64) -> String {
     format!("node-{number}")
 }
 
-/// How many measurements there are of each node.
+/// Counts the measurements of each node.
 fn counts(measurements: &[Measurement]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for measurement in measurements {
@@ -134,7 +135,7 @@ async fn until_whole(repository: &RedbRepository, expected: &BTreeMap<String, u6
     }
 }
 
-/// How many measurements of each node are not stored.
+/// Counts the measurements of each node that are not stored.
 async fn missing(repository: &RedbRepository, expected: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let nodes = repository.nodes().await.expect("it can be read");
     let stored = |id: &str| nodes.iter().find(|node| node.id.as_str() == id).map_or(0, |node| node.measurements);
@@ -169,7 +170,7 @@ impl Polled {
         Self { seed, start, clock, targets, _task: task }
     }
 
-    /// What is in the logs by now. They go on growing.
+    /// The lines in the logs by now. They go on growing.
     fn measured(&self) -> Vec<Measurement> {
         simulation::Fleet::new(self.seed, POLLED_NODES, self.start).until(self.clock.now()).collect()
     }
@@ -202,7 +203,7 @@ impl Published {
         Self { must_stop, task }
     }
 
-    /// How many messages the broker has accepted, which is all.
+    /// The number of messages that the broker has accepted, which is all of them.
     async fn stop(self) -> i64 {
         self.must_stop.store(true, Ordering::Relaxed);
         self.task.await.expect("the broker accepts all") as i64

@@ -221,8 +221,8 @@ async fn a_user_with_the_right_password_is_let_in() {
     running.until(|status| has_message(status, "check user and password")).await;
 }
 
-/// A broker with TLS and some more lines of configuration. Its folder holds `ca.pem`, `client.pem` and `client.key`, and
-/// of another authority `other-ca.pem`, `other-client.pem` and `other-client.key`.
+/// A broker with TLS and some more lines of configuration. Its folder holds `ca.pem`, `client.pem` and `client.key`,
+/// and of another authority `other-ca.pem`, `other-client.pem` and `other-client.key`.
 fn with_tls(more: &str) -> Mosquitto {
     let mut broker = Mosquitto::start("");
     broker.stop();
