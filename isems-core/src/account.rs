@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use tracing::{debug, info, warn};
 
-use crate::{DurationHistogram, Receipt, RejectCounts, printable, unix_now};
+use crate::{DroppedCounts, DurationHistogram, Receipt, RejectCounts, printable, unix_now};
 
 /// How a transport fares: a snapshot, as [`Monitor::transports`](crate::Monitor::transports) gives it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,6 +28,8 @@ pub struct TransportStatus {
     pub duplicates: u64,
     /// Lines that were rejected, by reason.
     pub rejected: RejectCounts,
+    /// Values that were dropped from lines that were new, by field and reason.
+    pub dropped: DroppedCounts,
     /// How long deliveries took, from when the transport handed them in until everything was durable.
     pub deliveries: DurationHistogram,
     /// When something was last delivered, Unix seconds, UTC.
@@ -94,6 +96,7 @@ impl Account {
             stored: 0,
             duplicates: 0,
             rejected: RejectCounts::default(),
+            dropped: DroppedCounts::default(),
             deliveries: DurationHistogram::default(),
             last_success: None,
             last_error: None,
@@ -122,6 +125,7 @@ impl Account {
         status.stored += receipt.stored;
         status.duplicates += receipt.duplicates;
         status.rejected.merge(&receipt.rejected);
+        status.dropped.merge(&receipt.dropped);
         status.deliveries.add(duration);
         status.last_success = Some(unix_now());
     }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fmt, mem, sync::Arc, time::Instant};
 use serde::Serialize;
 
 use crate::{
-    Batch, ClockState, Decoded, Fault, Limits, Measurement, NodeId, Outcome, Payload, Reject, RejectCounts,
-    RejectReason, RejectedLine, Repository, RepositoryError, Stored, TimeSource, TransportStatus,
+    Batch, ClockState, Decoded, DroppedCounts, DroppedValue, Field, InvalidField, Limits, Measurement, NodeId, Outcome,
+    Payload, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine, Repository, RepositoryError, Stored,
+    TimeSource, TransportStatus,
     account::Account,
     clock::Clock,
     decode::decode_by,
@@ -15,8 +16,8 @@ use crate::{
     observers::Observers,
 };
 
-/// Where a transport delivers what it got. Everything that is stored goes through one, and everything is counted in it:
-/// stored + duplicates + rejected = received.
+/// Takes what a transport has received. Everything that is stored goes through one, and everything is counted in it:
+/// stored + duplicates + rejected = received. Values that were dropped from stored lines are counted beside that.
 #[derive(Clone)]
 pub struct Inbox {
     transport: Arc<str>,
@@ -28,36 +29,41 @@ pub struct Inbox {
     journal: Arc<Journal>,
 }
 
-/// What became of a delivery. It is given out when everything in it is durable.
+/// The result of a delivery. It is given out when everything in it is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
-    /// How many lines (or objects) arrived; blank lines are none.
+    /// The number of lines (or objects) that arrived; blank lines are none.
     pub received: u64,
-    /// How many of them are new.
+    /// The number of those that are new.
     pub stored: u64,
-    /// How many were already stored with the same values.
+    /// The number of those that were already stored with the same values.
     pub duplicates: u64,
-    /// How many were rejected, by reason.
+    /// The number of those that were rejected, by reason.
     pub rejected: RejectCounts,
-    /// The first [`Self::REJECTS_TOLD`] of what was rejected, in the order of their lines.
+    /// The first [`Self::REJECTS_TOLD`] of the rejected lines, in their order.
     pub rejects: Vec<RejectedLine>,
-    /// How many bytes at the end belong to a line that was still being written. They are not counted; fetch them again.
+    /// The number of values that were dropped from lines that are new, by field and reason.
+    pub dropped: DroppedCounts,
+    /// The first [`Self::REJECTS_TOLD`] of the dropped values, in the order of their lines.
+    pub dropped_values: Vec<DroppedValue>,
+    /// The number of bytes at the end that belong to a line that was still being written. They are not counted; fetch them
+    /// again.
     pub incomplete_bytes: usize,
 }
 
 impl Receipt {
-    /// How many of the rejects a receipt tells one by one.
+    /// The most rejected lines, and the most dropped values, that a receipt tells one by one.
     pub const REJECTS_TOLD: usize = 100;
 
-    /// How many lines were refused for now, because of the [limits](Limits). They are taken when the source offers them again
+    /// The number of lines that were refused for now, because of the [limits](Limits). They are taken when the source offers them again
     /// later, so a transport whose source keeps them should not count them as read.
     pub fn refused_for_now(&self) -> u64 {
         self.rejected.of(RejectReason::RateLimited) + self.rejected.of(RejectReason::TooManyNodes)
     }
 }
 
-/// What is to be stored and written down of a delivery.
+/// A delivery on its way to the repository.
 struct Delivery<'a> {
     source: &'a str,
     /// The node that the transport names, where it names one.
@@ -67,13 +73,16 @@ struct Delivery<'a> {
     /// The number of each measurement's line.
     lines: Vec<u32>,
     rejects: Vec<RejectedLine>,
+    /// Values that are missing in the measurements. Those of lines that turn out not to be new are nothing to tell.
+    dropped: Vec<DroppedValue>,
     /// When the transport handed it in.
     started: Instant,
 }
 
 impl Inbox {
-    /// How many rejects of one node and reason are kept in the reject log in an hour; the others are only counted, so that a
-    /// source that sends nothing but nonsense does not push everything else aside. Of all nodes together 2,000 are kept.
+    /// The most rejects of one node and reason (and field, for dropped values) that the reject log keeps in an hour; the
+    /// others are only counted, so that a source that sends nothing but nonsense does not push everything else aside. Of
+    /// all nodes together 2,000 are kept.
     pub const REJECTS_LOGGED: usize = journal::KEPT_OF_ONE as usize;
 
     /// The inbox of a transport of this name, with the default limits. A [`Collector`](crate::Collector) makes one for each of
@@ -112,52 +121,59 @@ impl Inbox {
 
     /// Decodes a payload and stores it. Returns when everything is on disk.
     ///
-    /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are kept in the
-    /// reject log. So are lines beyond the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of
+    /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are kept
+    /// in the reject log. So are values that cannot be used, whose lines are stored without them, and lines beyond the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of
     /// the payload is known to be stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
         let started = Instant::now();
         let clock = self.clock.observe(payload.received_at, &*self.repository).await?;
-        let Decoded { measurements, lines, rejects, incomplete_bytes } = decode_by(&payload, clock);
+        let Decoded { measurements, lines, rejects, dropped, incomplete_bytes } = decode_by(&payload, clock);
         let Payload { source, received_at, ref node, .. } = payload;
-        let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, started };
+        let delivery =
+            Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, dropped, started };
         self.store(delivery, incomplete_bytes).await
     }
 
-    /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those that are not
-    /// [valid](Measurement::validate), or whose time is more than ten minutes later than their arrival, are rejected.
+    /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those with a time
+    /// that cannot be stored, or that is more than ten minutes later than their arrival, are rejected. Other values that are
+    /// not [valid](Measurement::validate) are dropped.
     pub async fn deliver_measurements(
         &self,
         source: &str,
         mut measurements: Vec<Measurement>,
     ) -> Result<Receipt, RepositoryError> {
         let started = Instant::now();
-        let (mut lines, mut rejects) = (Vec::new(), Vec::new());
+        let (mut lines, mut rejects, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
         let mut line = 0;
         let Some(received_at) = measurements.iter().map(|measurement| measurement.received_at).max() else {
             return Ok(Receipt::default());
         };
         let clock = self.clock.observe(received_at, &*self.repository).await?;
-        measurements.retain(|measurement| {
+        measurements.retain_mut(|measurement| {
             line += 1;
-            let Err(fault) = judge(measurement, clock).and_then(|()| measurement.validate()) else {
+            let Err(InvalidField { reason, field }) =
+                judge(measurement, clock).and_then(|()| measurement.validate_time())
+            else {
+                measurement.drop_invalid_values(line, &mut dropped);
                 lines.push(line);
                 return true;
             };
             let text = Reject::text_of(measurement.to_string().as_bytes());
-            rejects.push(RejectedLine { reason: fault.reason, field: Some(fault.field), line, text });
+            rejects.push(RejectedLine { reason, field: Some(field), line, text });
             false
         });
-        self.store(Delivery { source, node: None, received_at, measurements, lines, rejects, started }, 0).await
+        self.store(Delivery { source, node: None, received_at, measurements, lines, rejects, dropped, started }, 0)
+            .await
     }
 
     /// Rejects a payload as a whole, unread: it is counted and kept in the reject log as one line.
     pub async fn reject(&self, payload: &Payload<'_>, reason: RejectReason) -> Result<Receipt, RepositoryError> {
         let Payload { source, received_at, ref node, bytes, .. } = *payload;
         let rejects = vec![RejectedLine { reason, field: None, line: 1, text: Reject::text_of(bytes) }];
-        let (measurements, lines) = (Vec::new(), Vec::new());
+        let (measurements, lines, dropped) = (Vec::new(), Vec::new(), Vec::new());
         let started = Instant::now();
-        let delivery = Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, started };
+        let delivery =
+            Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, dropped, started };
         self.store(delivery, 0).await
     }
 
@@ -207,11 +223,13 @@ impl Inbox {
             taken.spend(outcome.stored());
             receipt.stored = outcome.stored();
             receipt.duplicates = outcome.duplicates();
-            let conflicts = self.reject_conflicts(&delivery, &outcome, &mut receipt);
+            // They are known when the outcome is, and rare: the journal bounds how many of a node are kept.
+            let mut late_rejects = self.reject_conflicts(&delivery, &outcome, &mut receipt);
+            late_rejects.extend(self.drop_values(&mut delivery, &outcome, &mut receipt));
             // First: what follows can fail, and what is stored is not new when it is delivered again.
             self.tell_observers(delivery.measurements, &outcome);
-            if !conflicts.is_empty() {
-                self.repository.store(Batch { rejects: conflicts, ..Batch::default() }).await?;
+            if !late_rejects.is_empty() {
+                self.repository.store(Batch { rejects: late_rejects, ..Batch::default() }).await?;
             }
         }
         self.account.add(&receipt, delivery.started.elapsed());
@@ -224,6 +242,38 @@ impl Inbox {
         let conflicts = lines.filter(|(_, outcome)| **outcome == Outcome::Conflict);
         let conflicts = conflicts.map(|((measurement, line), _)| refused(measurement, *line, RejectReason::Conflict));
         self.reject_lines(delivery, conflicts.collect(), receipt)
+    }
+
+    /// Counts and tells in the receipt the values that were dropped from lines that are new, and returns those that are to be
+    /// kept in the reject log.
+    fn drop_values(&self, delivery: &mut Delivery<'_>, outcome: &Stored, receipt: &mut Receipt) -> Vec<Reject> {
+        if delivery.dropped.is_empty() {
+            return Vec::new();
+        }
+        let lines = delivery.lines.iter().zip(&delivery.measurements).zip(&outcome.outcomes);
+        let new: BTreeMap<u32, &NodeId> = lines
+            .filter(|(_, outcome)| **outcome == Outcome::Stored)
+            .map(|((line, measurement), _)| (*line, &measurement.node_id))
+            .collect();
+        let mut dropped = mem::take(&mut delivery.dropped);
+        dropped.retain(|value| new.contains_key(&value.line));
+        receipt.dropped = dropped.iter().map(|value| (value.field, value.reason)).collect();
+        receipt.dropped_values = dropped.iter().take(Receipt::REJECTS_TOLD).cloned().collect();
+        let counts = receipt.dropped.iter().map(|(field, reason, count)| ((reason, Some(field)), count));
+        let mut room = self.journal.note(delivery.source, delivery.node, counts);
+        let kept = room.last_of(dropped, |value| (value.reason, Some(value.field)));
+        let reject = |DroppedValue { reason, field, line, text }| Reject {
+            kind: RejectKind::Value,
+            received_at: delivery.received_at,
+            transport: self.transport.to_string(),
+            source: delivery.source.into(),
+            node: new.get(&line).map(ToString::to_string),
+            reason,
+            field: Some(field.name().into()),
+            line,
+            text,
+        };
+        kept.into_iter().map(reject).collect()
     }
 
     fn tell_observers(&self, mut measurements: Vec<Measurement>, outcome: &Stored) {
@@ -247,8 +297,9 @@ impl Inbox {
         receipt.rejects.extend(lines.iter().take(Receipt::REJECTS_TOLD).cloned());
         receipt.rejects.sort_by_key(|reject| reject.line);
         receipt.rejects.truncate(Receipt::REJECTS_TOLD);
-        let mut room = self.journal.note(delivery.source, delivery.node, &counts);
-        let kept = room.last_of(lines, |line| line.reason);
+        let counts = counts.iter().map(|(reason, count)| ((reason, None), count));
+        let mut room = self.journal.note(delivery.source, delivery.node, counts);
+        let kept = room.last_of(lines, |line| (line.reason, None));
         kept.into_iter().map(|line| self.reject_of_line(delivery, line)).collect()
     }
 
@@ -302,12 +353,13 @@ impl Inbox {
     fn reject_of_line(&self, delivery: &Delivery<'_>, line: RejectedLine) -> Reject {
         let RejectedLine { reason, field, line, text } = line;
         Reject {
+            kind: RejectKind::Line,
             received_at: delivery.received_at,
             transport: self.transport.to_string(),
             source: delivery.source.into(),
             node: node_of(delivery.node, &text),
             reason,
-            field: field.map(Into::into),
+            field: field.map(|field| field.name().into()),
             line,
             text,
         }
@@ -319,14 +371,14 @@ impl Inbox {
 }
 
 /// Judges the time of a measurement by its arrival, as far as the clock that showed it can be right.
-fn judge(measurement: &Measurement, clock: ClockState) -> Result<(), Fault> {
+fn judge(measurement: &Measurement, clock: ClockState) -> Result<(), InvalidField> {
     let latest = measurement.received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS);
     let reason = match clock {
         ClockState::Plausible if measurement.timestamp > latest => RejectReason::ClockAhead,
         ClockState::Unset if measurement.time_source == TimeSource::Arrival => RejectReason::ClockUnset,
         _ => return Ok(()),
     };
-    Err(Fault { reason, field: "timestamp" })
+    Err(InvalidField { reason, field: Field::Timestamp })
 }
 
 /// The line of a measurement that is not stored though it is valid.

@@ -1,4 +1,4 @@
-//! What of the rejects is written down: enough to see what is wrong, and no more however many there are.
+//! The bounds of what is written down of rejects: enough to see what is wrong, and no more however many there are.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,9 +10,12 @@ use std::{
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::{NodeId, RejectCounts, RejectReason, printable};
+use crate::{Field, NodeId, RejectReason, printable};
 
-/// In an hour, as many rejects of a node and a reason are kept in the reject log.
+/// A reason, and for values that were dropped their field.
+pub(crate) type Kind = (RejectReason, Option<Field>);
+
+/// In an hour, as many rejects of a node and a kind are kept in the reject log.
 pub(crate) const KEPT_OF_ONE: u64 = 100;
 
 /// In an hour, as many rejects of a transport are kept in the reject log, which holds 10,000 at least.
@@ -20,14 +23,14 @@ const KEPT_IN_ALL: u64 = 2_000;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// How many pairs of a node and a reason are told apart in an hour. What comes beyond counts as one node.
+/// The most pairs of a node and a kind that are told apart in an hour. What comes beyond counts as one node.
 const PAIRS: usize = 1_000;
 
-/// How much of a source's name stands in a log line, in characters.
+/// The most of a source's name that stands in a log line, in characters.
 const SHOWN: usize = 200;
 
-/// Decides what is written down of the rejects of one transport: entries of the reject log, and at most one line an hour of
-/// a node and a reason in the program's own log.
+/// Decides what is written down of the rejects of one transport: entries of the reject log, and at most one line an hour
+/// of a node and a kind in the program's own log.
 #[derive(Debug)]
 pub(crate) struct Journal {
     transport: Arc<str>,
@@ -38,17 +41,17 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Entries {
     all: Entry,
-    /// By a hash of node and reason, so that their size does not matter.
+    /// By a hash of node and kind, so that their size does not matter.
     pairs: HashMap<u64, Entry>,
 }
 
-/// What was written down since the hour began.
+/// The rejects written down since the hour began.
 #[derive(Debug)]
 struct Entry {
     since: Instant,
     kept: u64,
     told: bool,
-    /// How many came since they were told of last.
+    /// The number that came since the last line in the log.
     untold: u64,
 }
 
@@ -70,17 +73,17 @@ impl Entry {
     }
 }
 
-/// How many rejects of each reason the reject log has room for.
+/// The number of rejects of each kind that the reject log has room for.
 #[derive(Debug, Default)]
-pub(crate) struct Room(BTreeMap<RejectReason, u64>);
+pub(crate) struct Room(BTreeMap<Kind, u64>);
 
 impl Room {
-    /// The last ones of each reason, as many as there is room for, in their order.
-    pub(crate) fn last_of<T>(&mut self, rejects: Vec<T>, reason: impl Fn(&T) -> RejectReason) -> Vec<T> {
+    /// The last ones of each kind, as many as there is room for, in their order.
+    pub(crate) fn last_of<T>(&mut self, rejects: Vec<T>, kind: impl Fn(&T) -> Kind) -> Vec<T> {
         let mut kept: Vec<T> = rejects
             .into_iter()
             .rev()
-            .filter(|reject| match self.0.get_mut(&reason(reject)) {
+            .filter(|reject| match self.0.get_mut(&kind(reject)) {
                 Some(room @ 1..) => {
                     *room -= 1;
                     true
@@ -100,28 +103,33 @@ impl Journal {
     }
 
     /// Notes rejects of a node (or of a source, where the transport names no node), and says how many of them are to be kept.
-    pub(crate) fn note(&self, source: &str, node: Option<&NodeId>, rejects: &RejectCounts) -> Room {
+    pub(crate) fn note(
+        &self,
+        source: &str,
+        node: Option<&NodeId>,
+        rejects: impl IntoIterator<Item = (Kind, u64)>,
+    ) -> Room {
         let who = node.map_or(source, NodeId::as_str);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let Entries { all, pairs } = &mut *entries;
         let all = all.current();
         let mut room = Room::default();
-        for (reason, count) in rejects.iter() {
-            let mut pair = self.hasher.hash_one((who, reason));
+        for (kind, count) in rejects {
+            let mut pair = self.hasher.hash_one((who, kind));
             if pairs.len() >= PAIRS && !pairs.contains_key(&pair) {
                 pairs.retain(|_, entry| !entry.is_over());
                 if pairs.len() >= PAIRS {
-                    pair = self.hasher.hash_one(reason);
+                    pair = self.hasher.hash_one(kind);
                 }
             }
             let entry = pairs.entry(pair).or_insert_with(Entry::new).current();
             let keep = count.min(KEPT_OF_ONE - entry.kept).min(KEPT_IN_ALL - all.kept);
             entry.kept += keep;
             all.kept += keep;
-            room.0.insert(reason, keep);
+            room.0.insert(kind, keep);
             entry.untold += count;
             if !entry.told {
-                self.tell(source, node, reason, entry.untold);
+                self.tell(source, node, kind, entry.untold);
                 entry.told = true;
                 entry.untold = 0;
             }
@@ -129,16 +137,43 @@ impl Journal {
         room
     }
 
-    fn tell(&self, source: &str, node: Option<&NodeId>, reason: RejectReason, count: u64) {
+    fn tell(&self, source: &str, node: Option<&NodeId>, (reason, field): Kind, count: u64) {
         let short: String = source.chars().take(SHOWN).collect();
         let (transport, source, code) = (&*self.transport, &*printable(&short), reason.code());
         let node = node.map(|node| printable(node.as_str()));
         let node = node.as_deref();
+        if let Some(field) = field {
+            let field = field.name();
+            info!(
+                transport,
+                source,
+                node,
+                field,
+                reason = code,
+                count,
+                "values are dropped and their lines kept; further ones are logged in an hour"
+            );
+            return;
+        }
         match reason {
             RejectReason::RateLimited | RejectReason::TooManyNodes | RejectReason::ClockAhead => {
-                warn!(transport, source, node, reason = code, count, "lines are rejected; of more is told in an hour");
+                warn!(
+                    transport,
+                    source,
+                    node,
+                    reason = code,
+                    count,
+                    "lines are rejected; further ones are logged in an hour"
+                );
             }
-            _ => info!(transport, source, node, reason = code, count, "lines are rejected; of more is told in an hour"),
+            _ => info!(
+                transport,
+                source,
+                node,
+                reason = code,
+                count,
+                "lines are rejected; further ones are logged in an hour"
+            ),
         }
     }
 }

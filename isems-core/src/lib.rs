@@ -48,6 +48,7 @@ mod clock;
 mod collector;
 mod decode;
 mod error;
+mod field;
 mod histogram;
 mod inbox;
 mod journal;
@@ -75,12 +76,13 @@ pub use crate::{
     backoff::Backoff,
     clock::ClockState,
     collector::{Collector, Monitor},
-    decode::{CsvlogDecoder, Decoded, RejectedLine, decode},
+    decode::{CsvlogDecoder, Decoded, decode},
     error::chain,
+    field::{Field, NumberField},
     histogram::DurationHistogram,
     inbox::{Inbox, Receipt},
     limits::Limits,
-    measurement::{Fault, Field, Measurement, TimeSource},
+    measurement::{InvalidField, Measurement, TimeSource},
     node::{InvalidNodeId, Node, NodeId},
     payload::{Format, Payload, unix_now},
     printable::printable,
@@ -88,7 +90,7 @@ pub use crate::{
         Checked, Compacted, Copied, Damage, Imported, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed,
         Statistics,
     },
-    reject::{Reject, RejectCounts, RejectReason},
+    reject::{DroppedCounts, DroppedValue, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine},
     repository::{
         Batch, MeasurementQuery, Order, Outcome, RejectPage, RejectQuery, Repository, RepositoryError, Stored, pages,
     },

@@ -4,12 +4,13 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{NodeId, RejectReason, Status};
+use crate::{DroppedValue, Field, NodeId, NumberField, Reject, RejectReason, Status};
 
 /// What a node measured at one moment. Its key is the node and the second.
 ///
 /// The names in JSON are the names on the wire. `None` is a value that the node did not report, or reported as `nan`,
-/// `inf`, `-` or nothing. A measurement that is stored keeps within the ranges of [`Field::range`].
+/// `inf`, `-`, nothing, or in a form that cannot be used. A measurement that is stored keeps within the ranges of
+/// [`NumberField::range`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measurement {
@@ -103,40 +104,40 @@ impl Measurement {
     }
 
     /// The value of a numeric field.
-    pub fn number(&self, field: Field) -> Option<f64> {
+    pub fn number(&self, field: NumberField) -> Option<f64> {
         match field {
-            Field::TimeToShutdown => self.time_to_shutdown,
-            Field::OpenCircuitVoltage => self.open_circuit_voltage,
-            Field::MppVoltage => self.mpp_voltage,
-            Field::BatteryVoltage => self.battery_voltage,
-            Field::BatteryChargeEstimate => self.battery_charge_estimate,
-            Field::BatteryHealthEstimate => self.battery_health_estimate,
-            Field::BatteryTemperature => self.battery_temperature,
-            Field::LowVoltageDisconnectVoltage => self.low_voltage_disconnect_voltage,
-            Field::TemperatureCorrectedVoltage => self.temperature_corrected_voltage,
-            Field::RatedBatteryCapacity => self.rated_battery_capacity,
-            Field::RatedSolarModuleCapacity => self.rated_solar_module_capacity,
-            Field::Latitude => self.latitude,
-            Field::Longitude => self.longitude,
+            NumberField::TimeToShutdown => self.time_to_shutdown,
+            NumberField::OpenCircuitVoltage => self.open_circuit_voltage,
+            NumberField::MppVoltage => self.mpp_voltage,
+            NumberField::BatteryVoltage => self.battery_voltage,
+            NumberField::BatteryChargeEstimate => self.battery_charge_estimate,
+            NumberField::BatteryHealthEstimate => self.battery_health_estimate,
+            NumberField::BatteryTemperature => self.battery_temperature,
+            NumberField::LowVoltageDisconnectVoltage => self.low_voltage_disconnect_voltage,
+            NumberField::TemperatureCorrectedVoltage => self.temperature_corrected_voltage,
+            NumberField::RatedBatteryCapacity => self.rated_battery_capacity,
+            NumberField::RatedSolarModuleCapacity => self.rated_solar_module_capacity,
+            NumberField::Latitude => self.latitude,
+            NumberField::Longitude => self.longitude,
         }
     }
 
     /// The place of a numeric field's value.
-    pub fn number_mut(&mut self, field: Field) -> &mut Option<f64> {
+    pub fn number_mut(&mut self, field: NumberField) -> &mut Option<f64> {
         match field {
-            Field::TimeToShutdown => &mut self.time_to_shutdown,
-            Field::OpenCircuitVoltage => &mut self.open_circuit_voltage,
-            Field::MppVoltage => &mut self.mpp_voltage,
-            Field::BatteryVoltage => &mut self.battery_voltage,
-            Field::BatteryChargeEstimate => &mut self.battery_charge_estimate,
-            Field::BatteryHealthEstimate => &mut self.battery_health_estimate,
-            Field::BatteryTemperature => &mut self.battery_temperature,
-            Field::LowVoltageDisconnectVoltage => &mut self.low_voltage_disconnect_voltage,
-            Field::TemperatureCorrectedVoltage => &mut self.temperature_corrected_voltage,
-            Field::RatedBatteryCapacity => &mut self.rated_battery_capacity,
-            Field::RatedSolarModuleCapacity => &mut self.rated_solar_module_capacity,
-            Field::Latitude => &mut self.latitude,
-            Field::Longitude => &mut self.longitude,
+            NumberField::TimeToShutdown => &mut self.time_to_shutdown,
+            NumberField::OpenCircuitVoltage => &mut self.open_circuit_voltage,
+            NumberField::MppVoltage => &mut self.mpp_voltage,
+            NumberField::BatteryVoltage => &mut self.battery_voltage,
+            NumberField::BatteryChargeEstimate => &mut self.battery_charge_estimate,
+            NumberField::BatteryHealthEstimate => &mut self.battery_health_estimate,
+            NumberField::BatteryTemperature => &mut self.battery_temperature,
+            NumberField::LowVoltageDisconnectVoltage => &mut self.low_voltage_disconnect_voltage,
+            NumberField::TemperatureCorrectedVoltage => &mut self.temperature_corrected_voltage,
+            NumberField::RatedBatteryCapacity => &mut self.rated_battery_capacity,
+            NumberField::RatedSolarModuleCapacity => &mut self.rated_solar_module_capacity,
+            NumberField::Latitude => &mut self.latitude,
+            NumberField::Longitude => &mut self.longitude,
         }
     }
 
@@ -148,40 +149,59 @@ impl Measurement {
             && self.firmware_version == other.firmware_version
             && self.power_save_level == other.power_save_level
             && self.status == other.status
-            && Field::ALL.into_iter().all(|field| self.number(field) == other.number(field))
+            && NumberField::ALL.into_iter().all(|field| self.number(field) == other.number(field))
     }
 
-    /// Whether every value is within its documented range, the time too. What decoding yields is valid; a transport that makes
-    /// measurements itself is checked by this.
+    /// Checks that every value is within its documented range, the time too. What decoding yields is valid.
     ///
-    /// Whether the time is ahead of the arrival is not looked at: that is judged when a measurement comes in, and only by a
+    /// A time that is ahead of the arrival is not looked for: that is judged when a measurement comes in, and only by a
     /// clock that can be right, see [`ClockState`](crate::ClockState).
-    pub fn validate(&self) -> Result<(), Fault> {
-        if self.timestamp < Self::CLOCK_UNSET_BEFORE {
-            return Err(Fault { reason: RejectReason::ClockUnset, field: "timestamp" });
-        }
-        if self.timestamp > i64::from(u32::MAX) {
-            return Err(Fault { reason: RejectReason::ClockAhead, field: "timestamp" });
-        }
+    pub fn validate(&self) -> Result<(), InvalidField> {
+        self.validate_time()?;
         for (field, text) in
-            [("isemsRevision", &self.isems_revision), ("openMPPTFirmwareVersion", &self.firmware_version)]
+            [(Field::IsemsRevision, &self.isems_revision), (Field::FirmwareVersion, &self.firmware_version)]
         {
-            // An empty text and `-` are how a line says that there is none.
-            let fits = |text: &Arc<str>| {
-                (1..=Self::MAX_TEXT_BYTES).contains(&text.len())
-                    && **text != *"-"
-                    && !text.chars().any(|c| c.is_control() || c == ';')
-            };
-            if !text.as_ref().is_none_or(fits) {
-                return Err(Fault { reason: RejectReason::TextInvalid, field });
+            if text.as_ref().is_some_and(|text| !is_text(text)) {
+                return Err(InvalidField { reason: RejectReason::TextInvalid, field });
             }
         }
-        for field in Field::ALL {
+        for field in NumberField::ALL {
             if self.number(field).is_some_and(|number| !field.range().contains(&number)) {
-                return Err(Fault { reason: RejectReason::NumberOutOfRange, field: field.name() });
+                return Err(InvalidField { reason: RejectReason::NumberOutOfRange, field: field.into() });
             }
         }
         Ok(())
+    }
+
+    /// Checks that the time is one that can be stored.
+    pub(crate) fn validate_time(&self) -> Result<(), InvalidField> {
+        let reason = if self.timestamp < Self::CLOCK_UNSET_BEFORE {
+            RejectReason::ClockUnset
+        } else if self.timestamp > i64::from(u32::MAX) {
+            RejectReason::ClockAhead
+        } else {
+            return Ok(());
+        };
+        Err(InvalidField { reason, field: Field::Timestamp })
+    }
+
+    /// Drops the values that are not within their documented ranges, so that the rest can be stored.
+    pub fn drop_invalid_values(&mut self, line: u32, dropped: &mut Vec<DroppedValue>) {
+        let mut drop = |reason, field, text: String| {
+            dropped.push(DroppedValue { reason, field, line, text: Reject::text_of(text.as_bytes()) });
+        };
+        for (field, text) in
+            [(Field::IsemsRevision, &mut self.isems_revision), (Field::FirmwareVersion, &mut self.firmware_version)]
+        {
+            if let Some(text) = text.take_if(|text| !is_text(text)) {
+                drop(RejectReason::TextInvalid, field, text.to_string());
+            }
+        }
+        for field in NumberField::ALL {
+            if let Some(number) = self.number_mut(field).take_if(|number| !field.range().contains(number)) {
+                drop(RejectReason::NumberOutOfRange, field.into(), number.to_string());
+            }
+        }
     }
 
     /// 2018-01-01T00:00:00Z, Unix seconds. The oldest genuine ISEMS logs are of that year; what is below comes from a
@@ -207,111 +227,26 @@ impl fmt::Display for Measurement {
         write!(formatter, "{};{revision};{};{firmware}", self.node_id, self.timestamp)?;
         number(formatter, self.time_to_shutdown)?;
         number(formatter, self.power_save_level.map(f64::from))?;
-        for field in Field::ALL.into_iter().skip(1) {
+        for field in NumberField::ALL.into_iter().skip(1) {
             number(formatter, self.number(field))?;
         }
         self.status.map_or(Ok(()), |status| write!(formatter, ";{:03x}", status.bits()))
     }
 }
 
-/// What is wrong with a measurement, and in which field (its name on the wire).
+/// Returns whether a text field can hold the text. An empty text and `-` are how a line says that there is none.
+fn is_text(text: &str) -> bool {
+    (1..=Measurement::MAX_TEXT_BYTES).contains(&text.len())
+        && text != "-"
+        && !text.chars().any(|c| c.is_control() || c == ';')
+}
+
+/// A value that a measurement cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} in {field}")]
-pub struct Fault {
+pub struct InvalidField {
     /// The kind of fault.
     pub reason: RejectReason,
-    /// The field's name on the wire.
-    pub field: &'static str,
-}
-
-/// A numeric field of a [`Measurement`], in the order of the csvlog line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "each is the field of `Measurement` with this name, documented there")]
-pub enum Field {
-    TimeToShutdown,
-    OpenCircuitVoltage,
-    MppVoltage,
-    BatteryVoltage,
-    BatteryChargeEstimate,
-    BatteryHealthEstimate,
-    BatteryTemperature,
-    LowVoltageDisconnectVoltage,
-    TemperatureCorrectedVoltage,
-    RatedBatteryCapacity,
-    RatedSolarModuleCapacity,
-    Latitude,
-    Longitude,
-}
-
-impl Field {
-    /// Every numeric field, in the order of the csvlog line.
-    pub const ALL: [Self; 13] = [
-        Self::TimeToShutdown,
-        Self::OpenCircuitVoltage,
-        Self::MppVoltage,
-        Self::BatteryVoltage,
-        Self::BatteryChargeEstimate,
-        Self::BatteryHealthEstimate,
-        Self::BatteryTemperature,
-        Self::LowVoltageDisconnectVoltage,
-        Self::TemperatureCorrectedVoltage,
-        Self::RatedBatteryCapacity,
-        Self::RatedSolarModuleCapacity,
-        Self::Latitude,
-        Self::Longitude,
-    ];
-
-    /// The field's name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TimeToShutdown => "timeToShutdown",
-            Self::OpenCircuitVoltage => "openCircuitVoltage",
-            Self::MppVoltage => "mppVoltage",
-            Self::BatteryVoltage => "batteryVoltage",
-            Self::BatteryChargeEstimate => "batteryChargeEstimate",
-            Self::BatteryHealthEstimate => "batteryHealthEstimate",
-            Self::BatteryTemperature => "batteryTemperature",
-            Self::LowVoltageDisconnectVoltage => "lowVoltageDisconnectVoltage",
-            Self::TemperatureCorrectedVoltage => "temperatureCorrectedVoltage",
-            Self::RatedBatteryCapacity => "rateBatteryCapacity",
-            Self::RatedSolarModuleCapacity => "ratedSolarModuleCapacity",
-            Self::Latitude => "latitude",
-            Self::Longitude => "longitude",
-        }
-    }
-
-    /// The field's unit, empty for none.
-    pub fn unit(self) -> &'static str {
-        match self {
-            Self::TimeToShutdown => "min",
-            Self::OpenCircuitVoltage
-            | Self::MppVoltage
-            | Self::BatteryVoltage
-            | Self::LowVoltageDisconnectVoltage
-            | Self::TemperatureCorrectedVoltage => "V",
-            Self::BatteryChargeEstimate | Self::BatteryHealthEstimate => "%",
-            Self::BatteryTemperature => "degC",
-            Self::RatedBatteryCapacity => "Ah",
-            Self::RatedSolarModuleCapacity => "W",
-            Self::Latitude | Self::Longitude => "deg",
-        }
-    }
-
-    /// The values that are accepted. They are wide: they keep out what the field cannot hold, not what is unlikely.
-    pub fn range(self) -> std::ops::RangeInclusive<f64> {
-        match self {
-            Self::TimeToShutdown => -1e6..=1e8,
-            Self::OpenCircuitVoltage
-            | Self::MppVoltage
-            | Self::BatteryVoltage
-            | Self::LowVoltageDisconnectVoltage
-            | Self::TemperatureCorrectedVoltage
-            | Self::BatteryChargeEstimate
-            | Self::BatteryHealthEstimate => -1e3..=1e3,
-            Self::BatteryTemperature => -273.15..=1e3,
-            Self::RatedBatteryCapacity | Self::RatedSolarModuleCapacity => 0.0..=1e6,
-            Self::Latitude => -90.0..=90.0,
-            Self::Longitude => -180.0..=180.0,
-        }
-    }
+    /// The field that has the value.
+    pub field: Field,
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxError, Fault, Measurement, Node, NodeId, Reject, RejectReason, Series, SeriesQuery};
+use crate::{BoxError, InvalidField, Measurement, Node, NodeId, Reject, RejectReason, Series, SeriesQuery};
 
 /// How many measurements a page holds where the caller does not say.
 const PAGE: usize = 10_000;
@@ -356,7 +356,7 @@ pub enum RepositoryError {
         /// The measured time.
         timestamp: i64,
         /// What is wrong.
-        fault: Fault,
+        fault: InvalidField,
     },
     /// Reading or writing failed.
     #[error("cannot {action} the database")]

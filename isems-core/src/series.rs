@@ -1,6 +1,6 @@
 //! Series: numeric fields of a node over time, in buckets, ready for a chart.
 
-use crate::{Field, Measurement, NodeId};
+use crate::{Measurement, NodeId, NumberField};
 
 const SECONDS_A_DAY: i64 = 86_400;
 
@@ -44,10 +44,10 @@ const INTERVALS: [i64; 30] = [
 /// Which series are wanted.
 ///
 /// ```
-/// use isems_core::{Buckets, Field, SeriesQuery};
+/// use isems_core::{Buckets, NumberField, SeriesQuery};
 /// let june = SeriesQuery {
 ///     node: "Elektra-Dach".parse()?,
-///     fields: vec![Field::BatteryVoltage],
+///     fields: vec![NumberField::BatteryVoltage],
 ///     from: 1_780_272_000,
 ///     to: 1_782_864_000,
 ///     buckets: Buckets::AtMost(720),
@@ -60,7 +60,7 @@ pub struct SeriesQuery {
     /// The node.
     pub node: NodeId,
     /// The fields, each once.
-    pub fields: Vec<Field>,
+    pub fields: Vec<NumberField>,
     /// Not before this measured time, Unix seconds, UTC.
     pub from: i64,
     /// Before this measured time, Unix seconds, UTC.
@@ -118,7 +118,7 @@ pub struct Series {
     /// The width of a bucket, seconds.
     pub interval: i64,
     /// The buckets of each field, in the order that was asked for.
-    pub fields: Vec<(Field, Vec<Bucket>)>,
+    pub fields: Vec<(NumberField, Vec<Bucket>)>,
 }
 
 impl Series {
@@ -137,7 +137,7 @@ impl Series {
     }
 
     /// Adds the numbers of a time that lies in the range of the buckets.
-    pub(crate) fn add_numbers(&mut self, timestamp: i64, number: impl Fn(Field) -> Option<f64>) {
+    pub(crate) fn add_numbers(&mut self, timestamp: i64, number: impl Fn(NumberField) -> Option<f64>) {
         let place = (timestamp - self.start).div_euclid(self.interval) as usize;
         for (field, buckets) in &mut self.fields {
             if let Some(number) = number(*field) {

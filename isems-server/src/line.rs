@@ -14,49 +14,40 @@ use serde::{
 
 use crate::time::Time;
 
-/// The fields of a measurement in the order of its JSON form, by their names on the wire.
-const FIELDS_BEFORE: [&str; 6] =
-    ["nodeId", "timestamp", "timeSource", "receivedAt", "isemsRevision", "openMPPTFirmwareVersion"];
-
 /// Writes the header of CSV: the names of the fields.
-pub(crate) fn csv_header(output: &mut Vec<u8>) -> io::Result<()> {
-    output.write_all(FIELDS_BEFORE.join(",").as_bytes())?;
-    for field in Field::ALL {
-        write!(output, ",{}", field.name())?;
-        if field == Field::TimeToShutdown {
-            output.write_all(b",isPowerSaveMode")?;
+pub(crate) fn csv_header(output: &mut Vec<u8>) {
+    for (place, field) in Field::ALL.into_iter().enumerate() {
+        if place > 0 {
+            output.push(b',');
         }
+        output.extend_from_slice(field.name().as_bytes());
     }
-    output.write_all(b",status\r\n")
+    output.extend_from_slice(b"\r\n");
 }
 
 /// Writes a line of CSV. A missing value is an empty field.
 pub(crate) fn csv(output: &mut Vec<u8>, measurement: &Measurement, zone: &TimeZone) -> io::Result<()> {
-    let Measurement { node_id, timestamp, time_source, received_at, isems_revision, firmware_version, .. } =
-        measurement;
-    csv_text(output, node_id.as_str());
-    let (time, arrival) = (Time { second: *timestamp, zone }, Time { second: *received_at, zone });
-    write!(output, ",{time},{},{arrival},", source(*time_source))?;
-    csv_text(output, isems_revision.as_deref().unwrap_or_default());
-    output.push(b',');
-    csv_text(output, firmware_version.as_deref().unwrap_or_default());
-    for field in Field::ALL {
-        output.push(b',');
-        if let Some(number) = measurement.number(field) {
-            write!(output, "{number}")?;
-        }
-        if field == Field::TimeToShutdown {
+    for (place, field) in Field::ALL.into_iter().enumerate() {
+        if place > 0 {
             output.push(b',');
-            if let Some(level) = measurement.power_save_level {
-                write!(output, "{level}")?;
-            }
         }
-    }
-    output.push(b',');
-    if let Some(status) = measurement.status {
-        write!(output, "{status}")?;
+        match field {
+            Field::NodeId => csv_text(output, measurement.node_id.as_str()),
+            Field::Timestamp => write!(output, "{}", Time { second: measurement.timestamp, zone })?,
+            Field::TimeSource => output.extend_from_slice(source(measurement.time_source).as_bytes()),
+            Field::ReceivedAt => write!(output, "{}", Time { second: measurement.received_at, zone })?,
+            Field::IsemsRevision => csv_text(output, measurement.isems_revision.as_deref().unwrap_or_default()),
+            Field::FirmwareVersion => csv_text(output, measurement.firmware_version.as_deref().unwrap_or_default()),
+            Field::PowerSaveLevel => csv_value(output, measurement.power_save_level)?,
+            Field::Number(field) => csv_value(output, measurement.number(field))?,
+            Field::Status => csv_value(output, measurement.status)?,
+        }
     }
     output.write_all(b"\r\n")
+}
+
+fn csv_value(output: &mut Vec<u8>, value: Option<impl fmt::Display>) -> io::Result<()> {
+    value.map_or(Ok(()), |value| write!(output, "{value}"))
 }
 
 /// Writes a text of CSV. What a spreadsheet would take for a formula gets an apostrophe in front, and so does what has one
@@ -107,26 +98,26 @@ pub(crate) struct Object<'a> {
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { measurement, zone } = *self;
-        let [node, timestamp, time_source, received_at, revision, firmware] = FIELDS_BEFORE;
-        let mut object = serializer.serialize_map(None)?;
-        object.serialize_entry(node, measurement.node_id.as_str())?;
-        object.serialize_entry(timestamp, &Time { second: measurement.timestamp, zone })?;
-        object.serialize_entry(time_source, source(measurement.time_source))?;
-        object.serialize_entry(received_at, &Time { second: measurement.received_at, zone })?;
-        object.serialize_entry(revision, &measurement.isems_revision)?;
-        object.serialize_entry(firmware, &measurement.firmware_version)?;
+        let mut object = serializer.serialize_map(Some(Field::ALL.len()))?;
         for field in Field::ALL {
-            object.serialize_entry(field.name(), &measurement.number(field))?;
-            if field == Field::TimeToShutdown {
-                object.serialize_entry("isPowerSaveMode", &measurement.power_save_level)?;
+            let name = field.name();
+            match field {
+                Field::NodeId => object.serialize_entry(name, measurement.node_id.as_str())?,
+                Field::Timestamp => object.serialize_entry(name, &Time { second: measurement.timestamp, zone })?,
+                Field::TimeSource => object.serialize_entry(name, source(measurement.time_source))?,
+                Field::ReceivedAt => object.serialize_entry(name, &Time { second: measurement.received_at, zone })?,
+                Field::IsemsRevision => object.serialize_entry(name, &measurement.isems_revision)?,
+                Field::FirmwareVersion => object.serialize_entry(name, &measurement.firmware_version)?,
+                Field::PowerSaveLevel => object.serialize_entry(name, &measurement.power_save_level)?,
+                Field::Number(field) => object.serialize_entry(name, &measurement.number(field))?,
+                Field::Status => object.serialize_entry(name, &measurement.status.map(Text))?,
             }
         }
-        object.serialize_entry("status", &measurement.status.map(Text))?;
         object.end()
     }
 }
 
-/// What is written as text, without a string of its own.
+/// Serializes as text, without a string of its own.
 struct Text<T>(T);
 
 impl<T: fmt::Display> Serialize for Text<T> {

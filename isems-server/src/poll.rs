@@ -30,8 +30,12 @@ pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<b
                 Ok(receipt) => {
                     inserted += receipt.stored;
                     let rejected = receipt.rejected.total();
+                    let dropped = match receipt.dropped.total() {
+                        0 => String::new(),
+                        dropped => format!(", {dropped} values dropped"),
+                    };
                     format!(
-                        "{target}: {} stored, {} duplicate, {rejected} rejected",
+                        "{target}: {} stored, {} duplicate, {rejected} rejected{dropped}",
                         receipt.stored, receipt.duplicates
                     )
                 }

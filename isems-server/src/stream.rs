@@ -132,7 +132,7 @@ struct TextWriter {
 impl TextWriter {
     fn begin(&mut self) {
         if self.format == TextFormat::Csv {
-            line::csv_header(&mut self.buffer).expect("a vector takes everything");
+            line::csv_header(&mut self.buffer);
         }
     }
 

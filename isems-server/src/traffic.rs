@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use isems_core::{Monitor, RejectCounts, RejectReason};
+use isems_core::{DroppedCounts, Monitor, RejectCounts};
 
 /// How far back it is known what came in.
 const KEPT: Duration = Duration::from_hours(1);
@@ -33,6 +33,7 @@ struct Sample {
 pub(crate) struct Total {
     pub(crate) stored: u64,
     pub(crate) rejected: RejectCounts,
+    pub(crate) dropped: DroppedCounts,
 }
 
 impl Traffic {
@@ -67,11 +68,15 @@ impl Traffic {
             return (Total::default(), Duration::ZERO);
         };
         let mut rejected = RejectCounts::default();
-        for reason in RejectReason::ALL {
-            rejected.add(reason, total.rejected.of(reason).saturating_sub(begin.total.rejected.of(reason)));
+        for (reason, count) in total.rejected.iter() {
+            rejected.add(reason, count.saturating_sub(begin.total.rejected.of(reason)));
+        }
+        let mut dropped = DroppedCounts::default();
+        for (field, reason, count) in total.dropped.iter() {
+            dropped.add(field, reason, count.saturating_sub(begin.total.dropped.of(field, reason)));
         }
         let stored = total.stored.saturating_sub(begin.total.stored);
-        (Total { stored, rejected }, now.duration_since(begin.at))
+        (Total { stored, rejected, dropped }, now.duration_since(begin.at))
     }
 
     fn total(&self) -> Total {
@@ -79,6 +84,7 @@ impl Traffic {
         for transport in self.monitor.transports() {
             total.stored += transport.stored;
             total.rejected.merge(&transport.rejected);
+            total.dropped.merge(&transport.dropped);
         }
         total
     }

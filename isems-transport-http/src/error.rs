@@ -66,7 +66,7 @@ pub enum PollError {
         /// How much arrived.
         bytes: usize,
         /// What became of the lines.
-        receipt: Receipt,
+        receipt: Box<Receipt>,
     },
     /// The repository cannot be read or written.
     #[error("nothing could be stored: {}", causes(.0))]

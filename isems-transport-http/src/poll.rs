@@ -87,7 +87,7 @@ impl Poll<'_> {
         }
         match body.flaw {
             None => Ok(receipt),
-            Some(cause) => Err(PollError::Incomplete { cause, bytes: body.received, receipt }),
+            Some(cause) => Err(PollError::Incomplete { cause, bytes: body.received, receipt: receipt.into() }),
         }
     }
 
@@ -127,7 +127,7 @@ impl Poll<'_> {
         match body.flaw {
             _ if body.bytes.starts_with(overlap) => Ok(Some(Content { body, received_at, ranges: true, validators })),
             Some(cause) if overlap.starts_with(&body.bytes) => {
-                Err(PollError::Incomplete { cause, bytes: body.received, receipt: Receipt::default() })
+                Err(PollError::Incomplete { cause, bytes: body.received, receipt: Box::default() })
             }
             _ => Ok(None),
         }
@@ -166,7 +166,7 @@ fn validators(answer: &Answer) -> Validators {
     Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
 }
 
-/// Adds what became of a further payload. Each line has its number in the payload that it came with.
+/// Adds the receipt of a further payload. Each line has its number in the payload that it came with.
 pub(crate) fn add(total: &mut Receipt, receipt: &Receipt) {
     total.received += receipt.received;
     total.stored += receipt.stored;
@@ -174,5 +174,8 @@ pub(crate) fn add(total: &mut Receipt, receipt: &Receipt) {
     total.rejected.merge(&receipt.rejected);
     let room = Receipt::REJECTS_TOLD - total.rejects.len();
     total.rejects.extend(receipt.rejects.iter().take(room).cloned());
+    total.dropped.merge(&receipt.dropped);
+    let room = Receipt::REJECTS_TOLD - total.dropped_values.len();
+    total.dropped_values.extend(receipt.dropped_values.iter().take(room).cloned());
     total.incomplete_bytes = receipt.incomplete_bytes;
 }

@@ -23,7 +23,7 @@ use std::{
 
 use futures_util::future::join_all;
 use isems_core::{
-    Batch, BoxError, Buckets, Field, Measurement, MeasurementQuery, RedbOptions, RedbRepository, Repository,
+    Batch, BoxError, Buckets, Measurement, MeasurementQuery, NumberField, RedbOptions, RedbRepository, Repository,
     SeriesQuery, simulation::SimulatedNode,
 };
 
@@ -32,12 +32,12 @@ const MINUTES: usize = 175_200;
 const MINUTES_A_YEAR: usize = 525_600;
 const WEEK: i64 = 604_800;
 const DAY: i64 = 86_400;
-const FIELDS: [Field; 5] = [
-    Field::BatteryVoltage,
-    Field::BatteryChargeEstimate,
-    Field::BatteryTemperature,
-    Field::MppVoltage,
-    Field::OpenCircuitVoltage,
+const FIELDS: [NumberField; 5] = [
+    NumberField::BatteryVoltage,
+    NumberField::BatteryChargeEstimate,
+    NumberField::BatteryTemperature,
+    NumberField::MppVoltage,
+    NumberField::OpenCircuitVoltage,
 ];
 
 /// 2025-01-01T00:00:00Z.
@@ -281,7 +281,7 @@ async fn cold_answers(path: &Path) -> Result<Option<Answers>, BoxError> {
         let from = node.first_timestamp + 30 * DAY;
         let whole = |node: &isems_core::Node, from| SeriesQuery {
             node: node.id.clone(),
-            fields: vec![Field::BatteryVoltage],
+            fields: vec![NumberField::BatteryVoltage],
             from,
             to: i64::MAX,
             buckets: Buckets::AtMost(500),
@@ -313,7 +313,7 @@ async fn hold(path: &Path) -> Result<(), BoxError> {
         line?;
         let year = SeriesQuery {
             node: node.id.clone(),
-            fields: vec![Field::BatteryVoltage],
+            fields: vec![NumberField::BatteryVoltage],
             from: node.latest.timestamp - 365 * DAY,
             to: i64::MAX,
             buckets: Buckets::AtMost(500),

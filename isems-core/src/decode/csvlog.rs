@@ -2,11 +2,17 @@
 
 use std::{mem, str, sync::Arc};
 
-use super::{Decoded, LineFault, RejectedLine, value, without_byte_order_mark};
-use crate::{ClockState, Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
+use super::{
+    Decoded, LineError,
+    value::{self, Values},
+    without_byte_order_mark,
+};
+use crate::{
+    ClockState, DroppedValue, Field, Measurement, NodeId, Payload, RejectReason, RejectedLine, Status, TimeSource,
+};
 
 const FIELDS_WITHOUT_STATUS: usize = 18;
-const FIELDS: usize = 19;
+const FIELDS: usize = Field::CSVLOG.len();
 
 pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     let mut lines = CsvlogDecoder { named: payload.node.clone(), ..CsvlogDecoder::new(payload.received_at, clock) };
@@ -33,7 +39,8 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match lines.measurement(line) {
+        let mut values = Values { line: number, dropped: &mut decoded.dropped };
+        match lines.measurement(line, &mut values) {
             Ok(measurement) => {
                 newest_is_unset = measurement.timestamp < Measurement::CLOCK_UNSET_BEFORE;
                 if newest_is_unset {
@@ -50,7 +57,7 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     decoded
 }
 
-const CLOCK_UNSET: LineFault = LineFault { reason: RejectReason::ClockUnset, field: Some("timestamp") };
+const CLOCK_UNSET: LineError = LineError { reason: RejectReason::ClockUnset, field: Some(Field::Timestamp) };
 
 /// Of the lines whose clock was not set only the newest of the payload can be dated: by its `arrival`, where that is a date.
 fn settle_unset_clocks(decoded: &mut Decoded, mut unset: Vec<(usize, RejectedLine)>, arrival: Option<i64>) {
@@ -77,6 +84,8 @@ fn settle_unset_clocks(decoded: &mut Decoded, mut unset: Vec<(usize, RejectedLin
         }
     }
     decoded.rejects.sort_by_key(|reject| reject.line);
+    let good = &decoded.lines;
+    decoded.dropped.retain(|value| good.binary_search(&value.line).is_ok());
 }
 
 /// Whether a line without its line end is complete by itself: 19 fields, and the last one three status digits.
@@ -114,54 +123,69 @@ impl CsvlogDecoder {
 
     /// Decodes a line without its line feed. `None`: it is blank. `number` is its number in the log, and `is_ended` whether
     /// it had a line feed: without one a line counts only when it is whole by itself, with 19 fields and three status digits.
-    pub fn decode(&mut self, number: u32, line: &[u8], is_ended: bool) -> Option<Result<Measurement, RejectedLine>> {
+    /// Values of a good line that cannot be used are added to `dropped`.
+    pub fn decode(
+        &mut self,
+        number: u32,
+        line: &[u8],
+        is_ended: bool,
+        dropped: &mut Vec<DroppedValue>,
+    ) -> Option<Result<Measurement, RejectedLine>> {
         let (line, is_ended) = line.strip_suffix(b"\r").map_or((line, is_ended), |line| (line, true));
         let line = without_byte_order_mark(line);
         if line.trim_ascii().is_empty() {
             return None;
         }
         let decoded = if is_ended || is_whole(line) {
-            self.measurement(line).and_then(|measurement| {
-                if measurement.timestamp < Measurement::CLOCK_UNSET_BEFORE { Err(CLOCK_UNSET) } else { Ok(measurement) }
+            let before = dropped.len();
+            let measurement = self.measurement(line, &mut Values { line: number, dropped });
+            measurement.and_then(|measurement| {
+                if measurement.timestamp >= Measurement::CLOCK_UNSET_BEFORE {
+                    return Ok(measurement);
+                }
+                dropped.truncate(before);
+                Err(CLOCK_UNSET)
             })
         } else {
-            Err(LineFault::whole(RejectReason::FieldCount))
+            Err(LineError::whole(RejectReason::FieldCount))
         };
         Some(decoded.map_err(|fault| fault.rejected(number, line)))
     }
 
-    fn measurement(&mut self, line: &[u8]) -> Result<Measurement, LineFault> {
-        let line = str::from_utf8(line).map_err(|_| LineFault::whole(RejectReason::EncodingInvalid))?;
+    fn measurement(&mut self, line: &[u8], values: &mut Values<'_>) -> Result<Measurement, LineError> {
+        let line = str::from_utf8(line).map_err(|_| LineError::whole(RejectReason::EncodingInvalid))?;
         let mut fields = [""; FIELDS];
         let mut count = 0;
         for field in line.split(';') {
-            *fields.get_mut(count).ok_or(LineFault::whole(RejectReason::FieldCount))? = field;
+            *fields.get_mut(count).ok_or(LineError::whole(RejectReason::FieldCount))? = field;
             count += 1;
         }
         if count < FIELDS_WITHOUT_STATUS {
-            return Err(LineFault::whole(RejectReason::FieldCount));
+            return Err(LineError::whole(RejectReason::FieldCount));
         }
         let node = self.node(fields[0])?;
         let timestamp = timestamp(fields[2])?;
         if timestamp == 0 && fields[3..count].iter().all(|field| is_zero(field)) {
-            return Err(LineFault::whole(RejectReason::Placeholder));
+            return Err(LineError::whole(RejectReason::Placeholder));
         }
         if timestamp > self.latest {
-            return Err(LineFault { reason: RejectReason::ClockAhead, field: Some("timestamp") });
+            return Err(LineError::of(Field::Timestamp, RejectReason::ClockAhead));
         }
         let mut measurement = Measurement::new(node, timestamp, self.received_at);
-        measurement.isems_revision = value::text("isemsRevision", fields[1], &mut self.revision)?;
-        measurement.firmware_version = value::text("openMPPTFirmwareVersion", fields[3], &mut self.firmware)?;
-        measurement.time_to_shutdown = value::field_number(Field::TimeToShutdown, fields[4])?;
-        measurement.power_save_level = value::power_save_level(fields[5])?;
-        for (field, text) in Field::ALL.into_iter().skip(1).zip(&fields[6..FIELDS_WITHOUT_STATUS]) {
-            *measurement.number_mut(field) = value::field_number(field, text)?;
+        for (field, text) in Field::CSVLOG.into_iter().zip(fields) {
+            match field {
+                Field::IsemsRevision => measurement.isems_revision = values.text(field, text, &mut self.revision),
+                Field::FirmwareVersion => measurement.firmware_version = values.text(field, text, &mut self.firmware),
+                Field::PowerSaveLevel => measurement.power_save_level = values.power_save_level(text),
+                Field::Number(field) => *measurement.number_mut(field) = values.number(field, text),
+                Field::Status => measurement.status = values.status(text),
+                Field::NodeId | Field::Timestamp | Field::TimeSource | Field::ReceivedAt => {}
+            }
         }
-        measurement.status = value::status(fields[FIELDS_WITHOUT_STATUS])?;
         Ok(measurement)
     }
 
-    fn node(&mut self, name: &str) -> Result<NodeId, LineFault> {
+    fn node(&mut self, name: &str) -> Result<NodeId, LineError> {
         if let Some(node) = &self.named {
             if node.as_str() == name {
                 return Ok(node.clone());
@@ -171,10 +195,9 @@ impl CsvlogDecoder {
         {
             return Ok(node.clone());
         }
-        let node =
-            NodeId::new(name).map_err(|_| LineFault { reason: RejectReason::NodeIdInvalid, field: Some("nodeId") })?;
+        let node = NodeId::new(name).map_err(|_| LineError::of(Field::NodeId, RejectReason::NodeIdInvalid))?;
         if self.named.is_some() {
-            return Err(LineFault { reason: RejectReason::NodeMismatch, field: Some("nodeId") });
+            return Err(LineError::of(Field::NodeId, RejectReason::NodeMismatch));
         }
         self.node = Some(node.clone());
         Ok(node)
@@ -187,13 +210,13 @@ fn is_zero(text: &str) -> bool {
 }
 
 /// Whole Unix seconds; a fraction, as some Lua builds print it, is cut off.
-fn timestamp(text: &str) -> Result<i64, LineFault> {
+fn timestamp(text: &str) -> Result<i64, LineError> {
     let text = text.trim_ascii();
     if let Ok(seconds) = text.parse() {
         return Ok(seconds);
     }
     match value::number(text) {
         Ok(Some(seconds)) => Ok(seconds.floor() as i64),
-        _ => Err(LineFault { reason: RejectReason::TimestampInvalid, field: Some("timestamp") }),
+        _ => Err(LineError::of(Field::Timestamp, RejectReason::TimestampInvalid)),
     }
 }

@@ -1,9 +1,15 @@
 //! The nodes' JSON: one object with the names of the csvlog fields; the node is the transport's, the time the arrival.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use super::{Decoded, LineFault, value, without_byte_order_mark};
-use crate::{ClockState, Fault, Field, Measurement, NodeId, Payload, RejectReason, Status, TimeSource};
+use super::{
+    Decoded, LineError,
+    value::{self, Values},
+    without_byte_order_mark,
+};
+use crate::{ClockState, Field, Measurement, NodeId, NumberField, Payload, RejectReason, TimeSource};
 
 pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     let bytes = without_byte_order_mark(payload.bytes).trim_ascii();
@@ -12,27 +18,31 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
         return decoded;
     }
     let result = match &payload.node {
-        Some(_) if clock == ClockState::Unset => {
-            Err(LineFault { reason: RejectReason::ClockUnset, field: Some("timestamp") })
+        Some(_) if clock == ClockState::Unset => Err(LineError::of(Field::Timestamp, RejectReason::ClockUnset)),
+        Some(node) => {
+            let mut values = Values { line: 1, dropped: &mut decoded.dropped };
+            object(bytes).and_then(|object| measurement(node, payload.received_at, &object, &mut values))
         }
-        Some(node) => object(bytes).and_then(|object| measurement(node, payload.received_at, &object)),
-        None => Err(LineFault { reason: RejectReason::NodeIdInvalid, field: Some("nodeId") }),
+        None => Err(LineError::of(Field::NodeId, RejectReason::NodeIdInvalid)),
     };
     match result {
         Ok(measurement) => {
             decoded.measurements.push(measurement);
             decoded.lines.push(1);
         }
-        Err(fault) => decoded.rejects.push(fault.rejected(1, bytes)),
+        Err(fault) => {
+            decoded.dropped.clear();
+            decoded.rejects.push(fault.rejected(1, bytes));
+        }
     }
     decoded
 }
 
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, LineFault> {
-    let text = str::from_utf8(bytes).map_err(|_| LineFault::whole(RejectReason::EncodingInvalid))?;
+fn object(bytes: &[u8]) -> Result<Map<String, Value>, LineError> {
+    let text = str::from_utf8(bytes).map_err(|_| LineError::whole(RejectReason::EncodingInvalid))?;
     serde_json::from_str(text)
         .or_else(|_| serde_json::from_str(&with_null_for_bare_words(text)))
-        .map_err(|_| LineFault::whole(RejectReason::JsonInvalid))
+        .map_err(|_| LineError::whole(RejectReason::JsonInvalid))
 }
 
 /// The nodes put their JSON together as text, so that a division by zero appears as a bare `nan` or `-inf`.
@@ -58,42 +68,43 @@ fn with_null_for_bare_words(text: &str) -> String {
     repaired
 }
 
-fn measurement(node: &NodeId, received_at: i64, object: &Map<String, Value>) -> Result<Measurement, LineFault> {
+fn measurement(
+    node: &NodeId,
+    received_at: i64,
+    object: &Map<String, Value>,
+    values: &mut Values<'_>,
+) -> Result<Measurement, LineError> {
     let mut measurement = Measurement::new(node.clone(), received_at, received_at);
     measurement.time_source = TimeSource::Arrival;
-    for field in Field::ALL {
-        *measurement.number_mut(field) = value::field_number(field, &text(object, field.name())?)?;
+    for field in NumberField::ALL {
+        *measurement.number_mut(field) = values.number(field, &text(object, field.name()));
     }
-    measurement.power_save_level = value::power_save_level(&text(object, "isPowerSaveMode")?)?;
-    measurement.status = status(object)?;
+    measurement.power_save_level = values.power_save_level(&text(object, Field::PowerSaveLevel.name()));
+    measurement.status = values.status(&status(object));
     let has_value = measurement.power_save_level.is_some()
         || measurement.status.is_some()
-        || Field::ALL.into_iter().any(|field| measurement.number(field).is_some());
+        || NumberField::ALL.into_iter().any(|field| measurement.number(field).is_some());
     if !has_value {
-        return Err(LineFault::whole(RejectReason::Empty));
+        return Err(LineError::whole(RejectReason::Empty));
     }
     // The arrival is the collector's clock, which can be wrong, too.
-    measurement.validate()?;
+    measurement.validate_time()?;
     Ok(measurement)
 }
 
 /// A value as the text of a csvlog field, empty when it is missing. Numbers may come as text.
-fn text(object: &Map<String, Value>, name: &'static str) -> Result<String, Fault> {
+fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Cow<'a, str> {
     match object.get(name) {
-        None | Some(Value::Null) => Ok(String::new()),
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(_) => Err(Fault { reason: RejectReason::NumberInvalid, field: name }),
+        None | Some(Value::Null) => Cow::Borrowed(""),
+        Some(Value::String(text)) => text.into(),
+        Some(other) => other.to_string().into(),
     }
 }
 
 /// The status is hex, also where a node prints it without quotes: then leading zeros are missing.
-fn status(object: &Map<String, Value>) -> Result<Option<Status>, Fault> {
-    match object.get("status") {
-        Some(Value::Number(number)) => value::status(&format!("{:0>3}", number.to_string())),
-        Some(Value::Array(_) | Value::Object(_) | Value::Bool(_)) => {
-            Err(Fault { reason: RejectReason::StatusInvalid, field: "status" })
-        }
-        _ => value::status(&text(object, "status")?),
+fn status(object: &Map<String, Value>) -> Cow<'_, str> {
+    match object.get(Field::Status.name()) {
+        Some(Value::Number(number)) => format!("{:0>3}", number.to_string()).into(),
+        _ => text(object, Field::Status.name()),
     }
 }

@@ -4,12 +4,12 @@ mod csvlog;
 mod json;
 mod value;
 
-use serde::Serialize;
-
 pub use self::csvlog::CsvlogDecoder;
-use crate::{ClockState, Fault, Format, Measurement, Payload, Reject, RejectReason};
+use crate::{
+    ClockState, DroppedValue, Field, Format, InvalidField, Measurement, Payload, Reject, RejectReason, RejectedLine,
+};
 
-/// What a payload's bytes hold: `received` = measurements + rejects.
+/// The content of a payload: `received` = measurements + rejects.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Decoded {
     /// The good lines, in their order.
@@ -18,29 +18,17 @@ pub struct Decoded {
     pub lines: Vec<u32>,
     /// The bad lines, in their order.
     pub rejects: Vec<RejectedLine>,
-    /// How many bytes at the end belong to a line that was still being written; it is not counted as received.
+    /// The values that were dropped from the good lines, in the order of their lines.
+    pub dropped: Vec<DroppedValue>,
+    /// The number of bytes at the end that belong to a line that was still being written; it is not counted as received.
     pub incomplete_bytes: usize,
 }
 
 impl Decoded {
-    /// How many lines (or objects) arrived. Blank lines are none.
+    /// The number of lines (or objects) that arrived. Blank lines are none.
     pub fn received(&self) -> u64 {
         (self.measurements.len() + self.rejects.len()) as u64
     }
-}
-
-/// A line that is no measurement, with the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RejectedLine {
-    /// Why.
-    pub reason: RejectReason,
-    /// The wire name of the field at fault, where it is one.
-    pub field: Option<&'static str>,
-    /// The line's number in the payload, from 1 on.
-    pub line: u32,
-    /// The line, at most [`Reject::MAX_TEXT_BYTES`](crate::Reject::MAX_TEXT_BYTES) of it.
-    pub text: String,
 }
 
 /// Reads a payload.
@@ -71,16 +59,20 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// What is wrong with a line, and in which field where it is one.
+/// The reason why a line is no measurement, and the field at fault where it is one.
 #[derive(Debug, Clone, Copy)]
-struct LineFault {
+struct LineError {
     reason: RejectReason,
-    field: Option<&'static str>,
+    field: Option<Field>,
 }
 
-impl LineFault {
+impl LineError {
     fn whole(reason: RejectReason) -> Self {
         Self { reason, field: None }
+    }
+
+    fn of(field: Field, reason: RejectReason) -> Self {
+        Self { reason, field: Some(field) }
     }
 
     fn rejected(self, line: u32, text: &[u8]) -> RejectedLine {
@@ -88,8 +80,8 @@ impl LineFault {
     }
 }
 
-impl From<Fault> for LineFault {
-    fn from(fault: Fault) -> Self {
-        Self { reason: fault.reason, field: Some(fault.field) }
+impl From<InvalidField> for LineError {
+    fn from(InvalidField { reason, field }: InvalidField) -> Self {
+        Self::of(field, reason)
     }
 }

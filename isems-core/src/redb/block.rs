@@ -20,7 +20,7 @@ use super::{
     column::{Integers, Numbers, PAGE_ROWS, Texts, encode_integers, encode_numbers, encode_texts, filled, pages},
     tables::{WEEK_SECONDS, week_of},
 };
-use crate::{Field, Measurement, NodeId, Status, TimeSource};
+use crate::{Measurement, NodeId, NumberField, Status, TimeSource};
 
 const FORMAT: u8 = 1;
 
@@ -38,7 +38,7 @@ impl Kind {
     const POWER_SAVE_LEVEL: Self = Self(6);
     const STATUS: Self = Self(7);
 
-    pub(super) fn number(field: Field) -> Self {
+    pub(super) fn number(field: NumberField) -> Self {
         Self(16 + field as u8)
     }
 
@@ -53,7 +53,7 @@ impl Kind {
             Self::POWER_SAVE_LEVEL => "isPowerSaveMode",
             Self::STATUS => "status",
             Self(number) => {
-                let field = Field::ALL.get(usize::from(number.wrapping_sub(16)));
+                let field = NumberField::ALL.get(usize::from(number.wrapping_sub(16)));
                 field.map_or("unknown", |field| field.name())
             }
         }
@@ -62,15 +62,15 @@ impl Kind {
 
 /// The field that predicts another one: the nodes derive the charge end voltage from the temperature, and track the panel at a
 /// fixed share of its open circuit voltage.
-pub(super) fn reference(field: Field) -> Option<Field> {
+pub(super) fn reference(field: NumberField) -> Option<NumberField> {
     match field {
-        Field::TemperatureCorrectedVoltage => Some(Field::BatteryTemperature),
-        Field::MppVoltage => Some(Field::OpenCircuitVoltage),
+        NumberField::TemperatureCorrectedVoltage => Some(NumberField::BatteryTemperature),
+        NumberField::MppVoltage => Some(NumberField::OpenCircuitVoltage),
         _ => None,
     }
 }
 
-fn numbers(measurements: &[Measurement], field: Field) -> Vec<Option<f64>> {
+fn numbers(measurements: &[Measurement], field: NumberField) -> Vec<Option<f64>> {
     measurements.iter().map(|measurement| measurement.number(field)).collect()
 }
 
@@ -99,7 +99,7 @@ pub(super) fn encode(number: u32, week: u16, measurements: &[Measurement]) -> Re
     let mut firmware = Vec::new();
     encode_texts(measurements.iter().map(|measurement| measurement.firmware_version.as_ref()), &mut firmware)?;
     columns.push((Kind::FIRMWARE, firmware));
-    for field in Field::ALL {
+    for field in NumberField::ALL {
         let values = numbers(measurements, field);
         if values.iter().any(Option::is_some) {
             let reference = reference(field).map(|reference| numbers(measurements, reference));
@@ -275,7 +275,7 @@ impl Columns<'_> {
         Ok(Times { integers, header: self.header })
     }
 
-    pub(super) fn numbers(&self, field: Field) -> Result<Option<Numbers<'_>>, DamagedRecord> {
+    pub(super) fn numbers(&self, field: NumberField) -> Result<Option<Numbers<'_>>, DamagedRecord> {
         self.get(Kind::number(field)).map(|mut bytes| Numbers::parse(&mut bytes, self.header.rows)).transpose()
     }
 }
@@ -313,14 +313,14 @@ pub(super) struct Pages<'a> {
     statuses: Option<Integers<'a>>,
     revisions: Option<Texts<'a>>,
     firmwares: Option<Texts<'a>>,
-    numbers: Vec<(Field, Numbers<'a>)>,
+    numbers: Vec<(NumberField, Numbers<'a>)>,
 }
 
 impl<'a> Pages<'a> {
     /// `columns` are all of the block.
     pub(super) fn new(columns: &'a Columns<'_>, node: &'a NodeId) -> Result<Self, DamagedRecord> {
         let mut numbers = Vec::new();
-        for field in Field::ALL {
+        for field in NumberField::ALL {
             numbers.extend(columns.numbers(field)?.map(|column| (field, column)));
         }
         Ok(Self {
@@ -382,7 +382,7 @@ impl<'a> Pages<'a> {
                 measurement.firmware_version = firmware;
             }
         }
-        let mut decoded: Vec<(Field, Vec<f64>)> = Vec::with_capacity(self.numbers.len());
+        let mut decoded: Vec<(NumberField, Vec<f64>)> = Vec::with_capacity(self.numbers.len());
         for (field, column) in &mut self.numbers {
             let reference = reference(*field);
             let reference = decoded.iter().find(|(this, _)| Some(*this) == reference).map(|(_, numbers)| numbers);

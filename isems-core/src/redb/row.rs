@@ -1,6 +1,6 @@
 //! The binary form of a measurement in the recent tier, and of a node.
 //!
-//! A row is little-endian: format `u8`, checksum `u32`, flags `u8`, presence of the numbers `u16` (bit n: [`Field::ALL`]`[n]`), arrival
+//! A row is little-endian: format `u8`, checksum `u32`, flags `u8`, presence of the numbers `u16` (bit n: [`NumberField::ALL`]`[n]`), arrival
 //! `i64`, power save level `u8`, status `u16`, each present number `f64`, then each present text as length `u8` and UTF-8.
 //! Node and time are in the key. The checksum is the CRC-32 (ISO-HDLC) of the key, `u64`, and of what follows it. Format 1 has
 //! none. The record of a node has a format of its own.
@@ -11,7 +11,7 @@ use super::{
     bytes::{DamagedRecord, Reader},
     tables::{number_of, row_key},
 };
-use crate::{Field, Measurement, Node, NodeId, Status, TimeSource};
+use crate::{Measurement, Node, NodeId, NumberField, Status, TimeSource};
 
 const FORMAT: u8 = 2;
 const FORMAT_WITHOUT_CHECKSUM: u8 = 1;
@@ -34,7 +34,7 @@ pub(super) fn encode(key: u64, measurement: &Measurement, row: &mut Vec<u8>) {
     flag(measurement.power_save_level.is_some(), HAS_POWER_SAVE_LEVEL);
     flag(measurement.status.is_some(), HAS_STATUS);
     let mut presence = 0_u16;
-    for (bit, field) in Field::ALL.into_iter().enumerate() {
+    for (bit, field) in NumberField::ALL.into_iter().enumerate() {
         presence |= u16::from(measurement.number(field).is_some()) << bit;
     }
     row.push(flags);
@@ -42,7 +42,7 @@ pub(super) fn encode(key: u64, measurement: &Measurement, row: &mut Vec<u8>) {
     row.extend(measurement.received_at.to_le_bytes());
     row.push(measurement.power_save_level.unwrap_or(0));
     row.extend(measurement.status.map_or(0, Status::bits).to_le_bytes());
-    for number in Field::ALL.into_iter().filter_map(|field| measurement.number(field)) {
+    for number in NumberField::ALL.into_iter().filter_map(|field| measurement.number(field)) {
         row.extend(number.to_le_bytes());
     }
     for text in [&measurement.isems_revision, &measurement.firmware_version].into_iter().flatten() {
@@ -107,13 +107,13 @@ fn head(number: u32, key: u64, row: &[u8]) -> Result<(Head, Reader<'_>), Damaged
     Ok((Head { flags, presence, received_at, power_save_level, status: status.transpose()? }, row))
 }
 
-/// The second and the numbers of a row, by the places of their fields in [`Field::ALL`].
-pub(super) type TimedNumbers = (i64, [Option<f64>; Field::ALL.len()]);
+/// The second and the numbers of a row, by the places of their fields in [`NumberField::ALL`].
+pub(super) type TimedNumbers = (i64, [Option<f64>; NumberField::ALL.len()]);
 
 /// What of a row is needed for series. Nothing is allocated.
 pub(super) fn decode_numbers(number: u32, key: u64, row: &[u8]) -> Result<TimedNumbers, DamagedRecord> {
     let (Head { presence, .. }, mut row) = head(number, key, row)?;
-    let mut numbers = [None; Field::ALL.len()];
+    let mut numbers = [None; NumberField::ALL.len()];
     for (bit, number) in numbers.iter_mut().enumerate() {
         if presence & 1 << bit != 0 {
             *number = Some(row.f64()?);
@@ -151,7 +151,7 @@ pub(super) fn decode(
     }
     measurement.power_save_level = (flags & HAS_POWER_SAVE_LEVEL != 0).then_some(power_save_level);
     measurement.status = status;
-    for (bit, field) in Field::ALL.into_iter().enumerate() {
+    for (bit, field) in NumberField::ALL.into_iter().enumerate() {
         if presence & 1 << bit != 0 {
             *measurement.number_mut(field) = Some(row.f64()?);
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::block::Header;
-use crate::{Bucket, Field};
+use crate::{Bucket, NumberField};
 
 /// How many buckets are kept of all blocks, 40 bytes each. A year of a field at an interval of a day takes about 620.
 const BUCKETS_KEPT: usize = 200_000;
@@ -27,13 +27,13 @@ pub(super) struct Key {
     checksum: u32,
     length: usize,
     rows: usize,
-    field: Field,
+    field: NumberField,
     interval: i64,
 }
 
 impl Key {
     /// Of the block of a node and a week, which has this header.
-    pub(super) fn new(number: u32, week: u16, header: &Header, field: Field, interval: i64) -> Self {
+    pub(super) fn new(number: u32, week: u16, header: &Header, field: NumberField, interval: i64) -> Self {
         let Header { checksum, length, rows, .. } = *header;
         Self { number, week, checksum, length, rows, field, interval }
     }

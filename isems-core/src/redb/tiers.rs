@@ -13,7 +13,7 @@ use super::{
     summaries::{Key, Summaries, Summary},
     tables::{number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
 };
-use crate::{Bucket, Field, Measurement, Node, Order, Series, SeriesQuery};
+use crate::{Bucket, Measurement, Node, NumberField, Order, Series, SeriesQuery};
 
 /// Both tiers of one transaction.
 pub(super) struct Tiers<'a, R, B> {
@@ -263,7 +263,7 @@ where
         number: u32,
         week: u16,
         range: Range<u64>,
-        fields: &[Field],
+        fields: &[NumberField],
         interval: i64,
         summaries: &Summaries,
     ) -> Result<Vec<Summary>, BlockError> {
@@ -271,9 +271,9 @@ where
         if !header.is_within(&range) {
             return self.summarize(number, week, &header, range, fields, interval);
         }
-        let key = |field: &Field| Key::new(number, week, &header, *field, interval);
+        let key = |field: &NumberField| Key::new(number, week, &header, *field, interval);
         let mut found: Vec<Option<Summary>> = fields.iter().map(|field| summaries.get(&key(field))).collect();
-        let missing: Vec<Field> =
+        let missing: Vec<NumberField> =
             fields.iter().zip(&found).filter(|(_, known)| known.is_none()).map(|(field, _)| *field).collect();
         if !missing.is_empty() {
             let new = self.summarize(number, week, &header, range, &missing, interval)?;
@@ -293,7 +293,7 @@ where
         week: u16,
         header: &Header,
         range: Range<u64>,
-        fields: &[Field],
+        fields: &[NumberField],
         interval: i64,
     ) -> Result<Vec<Summary>, BlockError> {
         let mut summaries = vec![Vec::new(); fields.len()];

@@ -21,7 +21,7 @@ mod random;
 
 use std::fmt::Write;
 
-use crate::{Field, Measurement};
+use crate::{Measurement, NumberField};
 
 pub use self::{
     fleet::Fleet,
@@ -43,11 +43,11 @@ pub fn json_object(measurement: &Measurement) -> String {
         let _ = write!(json, "\"{name}\":{value}");
     }
     let mut json = String::with_capacity(512);
-    for field in Field::ALL {
+    for field in NumberField::ALL {
         if let Some(number) = measurement.number(field) {
             member(&mut json, field.name(), format_args!("{number}"));
         }
-        if field == Field::TimeToShutdown
+        if field == NumberField::TimeToShutdown
             && let Some(level) = measurement.power_save_level
         {
             member(&mut json, "isPowerSaveMode", format_args!("{level}"));

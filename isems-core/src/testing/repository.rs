@@ -315,6 +315,7 @@ fn node_id(name: &str) -> NodeId {
 
 pub(super) fn sample_reject(line: u32) -> Reject {
     Reject {
+        kind: crate::RejectKind::Line,
         received_at: SAMPLE_TIME,
         transport: "test".into(),
         source: "a test".into(),

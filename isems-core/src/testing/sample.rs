@@ -1,6 +1,6 @@
 //! What nodes send, for tests.
 
-use crate::{Field, Measurement, NodeId};
+use crate::{Measurement, NodeId, NumberField};
 
 /// A csvlog line of the oldest nodes: 18 fields, node `Elektra-Dach`, without a line end.
 pub const SAMPLE_LINE_18: &str =
@@ -27,7 +27,7 @@ pub fn sample_measurement(node: &str, timestamp: i64) -> Measurement {
     measurement.firmware_version = Some("ESP_2.0".into());
     measurement.power_save_level = Some(0);
     measurement.status = "941".parse().ok();
-    for (place, field) in Field::ALL.into_iter().enumerate() {
+    for (place, field) in NumberField::ALL.into_iter().enumerate() {
         *measurement.number_mut(field) = Some(10.0 + place as f64);
     }
     measurement.battery_voltage = Some(11.0 + timestamp.rem_euclid(3000) as f64 / 1000.0);

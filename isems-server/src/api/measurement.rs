@@ -26,7 +26,7 @@ pub(crate) struct MeasurementSchema {
     /// Revision of the packet format.
     #[oai(nullable)]
     isems_revision: Option<String>,
-    /// The firmware's name.
+    /// Name of the firmware.
     #[serde(rename = "openMPPTFirmwareVersion")]
     #[oai(rename = "openMPPTFirmwareVersion", nullable)]
     firmware_version: Option<String>,
@@ -72,8 +72,7 @@ pub(crate) struct MeasurementSchema {
     /// Longitude, degrees east. 13.4 is the shipped default, 0 is unset.
     #[oai(nullable)]
     longitude: Option<f64>,
-    /// Status word of twelve bits in hex, most significant bit first. `/api/v1/nodes` tells the flags of the newest one; null
-    /// when the node reports none.
+    /// Status word of twelve bits in hex, most significant bit first. The oldest nodes report none.
     #[oai(nullable, validator(pattern = "^0x[0-9a-f]{3}$"))]
     status: Option<String>,
 }

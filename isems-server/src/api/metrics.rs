@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use isems_core::{
-    DurationHistogram, Field, Monitor, Node, RedbRepository, Repository, StatusFlag, TransportState, TransportStatus,
-    unix_now,
+    DurationHistogram, Field, Monitor, Node, NumberField, RedbRepository, Repository, StatusFlag, TransportState,
+    TransportStatus, unix_now,
 };
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::{
@@ -158,43 +158,26 @@ impl MetricsApi {
     }
 }
 
-/// The metric of a numeric field: its name, what it is, and by what its values are multiplied to have the name's unit.
-fn field_metric(field: Field) -> (&'static str, &'static str, f64) {
-    match field {
-        Field::TimeToShutdown => (
-            "isems_node_time_to_shutdown_seconds",
-            "The watchdog's countdown to the next scheduled power cycle, nominally. Not how long the battery lasts.",
-            60.0,
-        ),
-        Field::OpenCircuitVoltage => ("isems_node_open_circuit_voltage_volts", "Panel voltage without load.", 1.0),
-        Field::MppVoltage => ("isems_node_mpp_voltage_volts", "Panel voltage at the tracked maximum power point.", 1.0),
-        Field::BatteryVoltage => ("isems_node_battery_voltage_volts", "Battery voltage.", 1.0),
-        Field::BatteryChargeEstimate => (
-            "isems_node_battery_charge_estimate_ratio",
-            "Charge that the node derives from the battery's voltage, 0 to 1. The load is cut at about 0.36.",
-            0.01,
-        ),
-        Field::BatteryHealthEstimate => {
-            ("isems_node_battery_health_estimate_ratio", "Health of the battery, 0 to 1.", 0.01)
+/// The name of a numeric field's metric, which ends with its unit, and the factor that gives its values this unit.
+fn field_metric(field: NumberField) -> (String, f64) {
+    let (unit, factor) = match field.unit() {
+        "V" => ("volts", 1.0),
+        "W" => ("watts", 1.0),
+        "degC" => ("celsius", 1.0),
+        "deg" => ("degrees", 1.0),
+        "min" => ("seconds", 60.0),
+        "%" => ("ratio", 0.01),
+        "Ah" => ("coulombs", 3600.0),
+        unit => unreachable!("{unit} is the unit of no field"),
+    };
+    let mut name = String::from("isems_node_");
+    for letter in field.name().chars() {
+        if letter.is_ascii_uppercase() {
+            name.push('_');
         }
-        Field::BatteryTemperature => ("isems_node_battery_temperature_celsius", "Battery temperature.", 1.0),
-        Field::LowVoltageDisconnectVoltage => {
-            ("isems_node_low_voltage_disconnect_voltage_volts", "The battery voltage below which the load is cut.", 1.0)
-        }
-        Field::TemperatureCorrectedVoltage => {
-            ("isems_node_temperature_corrected_voltage_volts", "Charge end voltage at this temperature.", 1.0)
-        }
-        Field::RatedBatteryCapacity => (
-            "isems_node_rate_battery_capacity_coulombs",
-            "Rated capacity of the battery as its owner typed it in; an ampere-hour is 3600 coulombs.",
-            3600.0,
-        ),
-        Field::RatedSolarModuleCapacity => {
-            ("isems_node_rated_solar_module_capacity_watts", "Rated power of the panel as its owner typed it in.", 1.0)
-        }
-        Field::Latitude => ("isems_node_latitude_degrees", "Latitude, degrees north.", 1.0),
-        Field::Longitude => ("isems_node_longitude_degrees", "Longitude, degrees east.", 1.0),
+        name.push(letter.to_ascii_lowercase());
     }
+    (name + "_" + unit, factor)
 }
 
 impl MetricsApi {
@@ -234,18 +217,18 @@ impl MetricsApi {
             }),
         ]);
         nodes.retain(|(_, state)| *state == NodeState::Active);
-        for field in Field::ALL {
-            let (name, help, factor) = field_metric(field);
+        for field in NumberField::ALL {
+            let (name, factor) = field_metric(field);
             let values = nodes.iter().filter_map(|(node, _)| {
                 let value = node.latest.number(field)?;
                 Some((vec![label("node", node.id.as_str())], value * factor))
             });
-            families.push(gauge(name, help, values));
+            families.push(gauge(&name, field.description(), values));
         }
         let levels = nodes.iter().filter_map(|(node, _)| {
             Some((vec![label("node", node.id.as_str())], node.latest.power_save_level?.into()))
         });
-        families.push(gauge("isems_node_power_save_level", "Level of power saving, 0 (none) to 6.", levels));
+        families.push(gauge("isems_node_power_save_level", Field::PowerSaveLevel.description(), levels));
         let flags = nodes.iter().flat_map(|(node, _)| {
             let status = node.latest.status;
             status.into_iter().flat_map(move |status| {
@@ -281,6 +264,20 @@ impl MetricsApi {
                 transports.iter().flat_map(|status| {
                     status.rejected.iter().map(move |(reason, count)| {
                         (vec![label("transport", &status.name), label("reason", reason.code())], count)
+                    })
+                }),
+            ),
+            counter(
+                "isems_transport_dropped_values_total",
+                "Values that were dropped from lines that are stored without them, by field and reason.",
+                transports.iter().flat_map(|status| {
+                    status.dropped.iter().map(move |(field, reason, count)| {
+                        let labels = vec![
+                            label("transport", &status.name),
+                            label("field", field.name()),
+                            label("reason", reason.code()),
+                        ];
+                        (labels, count)
                     })
                 }),
             ),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, iter};
 
-use isems_core::{Field, RejectReason, Severity, StatusFlag};
+use isems_core::{Field, NumberField, RejectKind, RejectReason, Severity, StatusFlag};
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
@@ -25,23 +25,43 @@ pub(crate) trait Names: Copy + Send + Sync + 'static {
     fn name(self) -> &'static str;
 }
 
-impl Names for Field {
-    const SCHEMA: &'static str = "Field";
+impl Names for NumberField {
+    const SCHEMA: &'static str = "NumberField";
     const DESCRIPTION: &'static str = "A numeric field of a measurement, by its name there.";
-    const ALL: &'static [Self] = &Field::ALL;
+    const ALL: &'static [Self] = &NumberField::ALL;
 
     fn name(self) -> &'static str {
-        Field::name(self)
+        NumberField::name(self)
     }
 }
 
 impl Names for RejectReason {
     const SCHEMA: &'static str = "RejectReason";
-    const DESCRIPTION: &'static str = "Why something was not stored.";
+    const DESCRIPTION: &'static str = "The reason why a line, or a value of one, was not stored.";
     const ALL: &'static [Self] = &RejectReason::ALL;
 
     fn name(self) -> &'static str {
         self.code()
+    }
+}
+
+impl Names for RejectKind {
+    const SCHEMA: &'static str = "RejectKind";
+    const DESCRIPTION: &'static str = "What was not stored.";
+    const ALL: &'static [Self] = &RejectKind::ALL;
+
+    fn name(self) -> &'static str {
+        RejectKind::name(self)
+    }
+}
+
+impl Names for Field {
+    const SCHEMA: &'static str = "Field";
+    const DESCRIPTION: &'static str = "A field of a measurement, by its name there.";
+    const ALL: &'static [Self] = &Field::ALL;
+
+    fn name(self) -> &'static str {
+        Field::name(self)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-use isems_core::{Monitor, Node, RejectReason, Repository, Severity, Status, unix_now};
+use isems_core::{Monitor, Node, NumberField, RejectReason, Repository, Severity, Status, unix_now};
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::Serialize;
@@ -17,7 +17,7 @@ use super::{
     rendered::Rendered,
     tagged::{IfNoneMatch, Tagged},
     time::UtcTime,
-    transports::{Rejected, State},
+    transports::{DroppedCount, RejectedCount, State},
 };
 use crate::{
     states::{NodeState, NodeStates},
@@ -41,8 +41,10 @@ struct Network {
     worst_nodes: Vec<WorstNode>,
     /// What came in, since the server was started at the earliest.
     ingest: Ingest,
-    /// What was rejected during the last hour.
-    rejects: Rejects,
+    /// The lines that were rejected during the last hour.
+    rejects: RejectTotals,
+    /// The values that were dropped during the last hour from lines that were stored without them.
+    dropped_values: DroppedTotals,
     /// Whether the clock of the server's computer can be right.
     clock: Clock,
     /// The ways by which measurements come in; `/api/v1/transports` tells more.
@@ -98,15 +100,26 @@ struct Ingest {
     per_second: f64,
 }
 
-/// What was rejected.
+/// Rejected lines.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[oai(rename = "RejectTotals", rename_all = "camelCase")]
-struct Rejects {
-    /// How many lines were rejected during the last hour, since the server was started at the earliest.
+#[oai(rename_all = "camelCase")]
+struct RejectTotals {
+    /// The number of lines that were rejected during the last hour, since the server was started at the earliest.
     last_hour: u64,
-    /// Of these, how many for which reason.
-    by_reason: Vec<Rejected>,
+    /// The number of those for each reason.
+    by_reason: Vec<RejectedCount>,
+}
+
+/// Dropped values.
+#[derive(Debug, Object, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase")]
+struct DroppedTotals {
+    /// The number of values that were dropped during the last hour, since the server was started at the earliest.
+    last_hour: u64,
+    /// The number of those for each field and reason.
+    by_field: Vec<DroppedCount>,
 }
 
 /// A way by which measurements come in.
@@ -140,9 +153,17 @@ impl Example for Network {
                 last_received_at: UtcTime(1_530_364_580),
             }],
             ingest: Ingest { last_minute: 10, last_hour: 601, per_second: 0.167 },
-            rejects: Rejects {
+            rejects: RejectTotals {
                 last_hour: 3,
-                by_reason: vec![Rejected { reason: Named(RejectReason::NumberInvalid), count: 3 }],
+                by_reason: vec![RejectedCount { reason: Named(RejectReason::FieldCount), count: 3 }],
+            },
+            dropped_values: DroppedTotals {
+                last_hour: 60,
+                by_field: vec![DroppedCount {
+                    field: Named(NumberField::BatteryTemperature.into()),
+                    reason: Named(RejectReason::NumberInvalid),
+                    count: 60,
+                }],
             },
             clock: Clock::Plausible,
             transports: vec![TransportSummary {
@@ -189,7 +210,11 @@ impl NetworkApi {
             measurements: nodes.iter().map(|(node, _)| node.measurements).sum(),
             worst_nodes: worst(nodes),
             ingest: ingest(&minute, duration, &hour),
-            rejects: rejects(&hour),
+            rejects: RejectTotals { last_hour: hour.rejected.total(), by_reason: RejectedCount::of(&hour.rejected) },
+            dropped_values: DroppedTotals {
+                last_hour: hour.dropped.total(),
+                by_field: DroppedCount::of(&hour.dropped),
+            },
             clock: self.monitor.clock().into(),
             transports: self.transports(),
         };
@@ -215,11 +240,6 @@ impl NetworkApi {
 fn ingest(minute: &Total, duration: Duration, hour: &Total) -> Ingest {
     let per_second = minute.stored as f64 / duration.as_secs_f64().max(1.0);
     Ingest { last_minute: minute.stored, last_hour: hour.stored, per_second: (per_second * 1000.0).round() / 1000.0 }
-}
-
-fn rejects(hour: &Total) -> Rejects {
-    let by_reason = hour.rejected.iter().map(|(reason, count)| Rejected { reason: Named(reason), count });
-    Rejects { last_hour: hour.rejected.total(), by_reason: by_reason.collect() }
 }
 
 fn counts(nodes: &[(&Node, NodeState)]) -> NodeCounts {

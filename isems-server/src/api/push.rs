@@ -3,7 +3,7 @@
 use std::{io::Read, sync::Arc};
 
 use flate2::read::MultiGzDecoder;
-use isems_core::{Format, NodeId, Receipt, RejectReason, RejectedLine};
+use isems_core::{DroppedValue, Field, Format, NodeId, NumberField, Receipt, RejectReason, RejectedLine};
 use poem::{
     IntoResponse, Request, RequestBody, Response, Result,
     http::{StatusCode, header},
@@ -27,7 +27,7 @@ use super::{
     problem::{FAILED, INVALID, Problem, ProblemJson, Problems, Refusal, Refused, UNAUTHORIZED},
     query,
     rendered::Rendered,
-    transports::Rejected,
+    transports::{DroppedCount, RejectedCount},
 };
 use crate::push::{Push, PushError};
 
@@ -37,30 +37,34 @@ const MAX_UNPACKED_BYTES: u64 = 4 << 20;
 /// How long a client is to wait that has sent too much, seconds.
 const RETRY_AFTER: &str = "60";
 
-/// What became of what was sent: stored + duplicates + rejected = received. When it is answered, it is on the disk.
+/// The account of what was sent: stored + duplicates + rejected = received. When it is answered, it is on the disk.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Receipt", rename_all = "camelCase", example)]
-pub(super) struct ReceiptDetails {
-    /// How many lines, or objects, arrived. Blank lines are none.
+pub(super) struct ReceiptSchema {
+    /// The number of lines, or objects, that arrived. Blank lines are none.
     received: u64,
-    /// How many of them are new.
+    /// The number of those that are new.
     stored: u64,
-    /// How many were already stored with the same values.
+    /// The number of those that were already stored with the same values.
     duplicates: u64,
-    /// How many were rejected, by reason.
-    rejected: Vec<Rejected>,
+    /// The number of those that were rejected, by reason.
+    rejected: Vec<RejectedCount>,
     /// The first 100 of those that were rejected, in order of their lines.
-    rejects: Vec<RejectDetails>,
+    rejects: Vec<RejectedLineSchema>,
+    /// The number of values that were dropped from lines that are new, by field and reason. The lines are stored without them.
+    dropped: Vec<DroppedCount>,
+    /// The first 100 of the dropped values, in order of their lines.
+    dropped_values: Vec<DroppedValueSchema>,
 }
 
 /// A line that was rejected.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "RejectedLine")]
-pub(super) struct RejectDetails {
+pub(super) struct RejectedLineSchema {
     /// Its number, from 1 on.
     line: u32,
-    /// Why it was rejected.
+    /// The reason why it was rejected.
     reason: Named<RejectReason>,
     /// The field at fault, where it is one.
     #[oai(nullable)]
@@ -69,40 +73,69 @@ pub(super) struct RejectDetails {
     text: String,
 }
 
-impl From<Receipt> for ReceiptDetails {
+/// A value that could not be used.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "DroppedValue")]
+pub(super) struct DroppedValueSchema {
+    /// The number of its line, from 1 on.
+    line: u32,
+    /// The field that is missing now.
+    field: Named<Field>,
+    /// The reason why it was dropped.
+    reason: Named<RejectReason>,
+    /// The value as it arrived, at most 512 bytes of it.
+    text: String,
+}
+
+impl From<Receipt> for ReceiptSchema {
     fn from(receipt: Receipt) -> Self {
-        let reject = |RejectedLine { reason, field, line, text }| RejectDetails {
+        let reject = |RejectedLine { reason, field, line, text }| RejectedLineSchema {
             line,
             reason: Named(reason),
-            field: field.map(Into::into),
+            field: field.map(|field| field.name().into()),
+            text,
+        };
+        let dropped_value = |DroppedValue { reason, field, line, text }| DroppedValueSchema {
+            line,
+            field: Named(field),
+            reason: Named(reason),
             text,
         };
         Self {
             received: receipt.received,
             stored: receipt.stored,
             duplicates: receipt.duplicates,
-            rejected: receipt
-                .rejected
-                .iter()
-                .map(|(reason, count)| Rejected { reason: Named(reason), count })
-                .collect(),
+            rejected: RejectedCount::of(&receipt.rejected),
             rejects: receipt.rejects.into_iter().map(reject).collect(),
+            dropped: DroppedCount::of(&receipt.dropped),
+            dropped_values: receipt.dropped_values.into_iter().map(dropped_value).collect(),
         }
     }
 }
 
-impl Example for ReceiptDetails {
+impl Example for ReceiptSchema {
     fn example() -> Self {
         Self {
             received: 3,
             stored: 1,
             duplicates: 1,
-            rejected: vec![Rejected { reason: Named(RejectReason::NumberInvalid), count: 1 }],
-            rejects: vec![RejectDetails {
+            rejected: vec![RejectedCount { reason: Named(RejectReason::FieldCount), count: 1 }],
+            rejects: vec![RejectedLineSchema {
                 line: 2,
+                reason: Named(RejectReason::FieldCount),
+                field: None,
+                text: "Elektra-Dach;1;1530364575;ATmega8_A_1;711;0;18.614;18.614;14.07".into(),
+            }],
+            dropped: vec![DroppedCount {
+                field: Named(NumberField::BatteryTemperature.into()),
                 reason: Named(RejectReason::NumberInvalid),
-                field: Some("batteryVoltage".into()),
-                text: "Elektra-Dach;1;1530364575;ATmega8_A_1;711;0;18.614;18.614;14.o73".into(),
+                count: 1,
+            }],
+            dropped_values: vec![DroppedValueSchema {
+                line: 1,
+                field: Named(NumberField::BatteryTemperature.into()),
+                reason: Named(RejectReason::NumberInvalid),
+                text: "N/A".into(),
             }],
         }
     }
@@ -123,11 +156,11 @@ pub(super) struct ReceiptProblem {
     /// What went wrong here, and what to do about it.
     detail: String,
     /// What became of each line.
-    receipt: ReceiptDetails,
+    receipt: ReceiptSchema,
 }
 
 impl ReceiptProblem {
-    fn new(status: StatusCode, detail: &str, receipt: ReceiptDetails) -> Self {
+    fn new(status: StatusCode, detail: &str, receipt: ReceiptSchema) -> Self {
         let Problem { kind, title, status, detail } = Problem::new(status, detail);
         Self { kind, title, status, detail, receipt }
     }
@@ -135,7 +168,7 @@ impl ReceiptProblem {
 
 impl Example for ReceiptProblem {
     fn example() -> Self {
-        let receipt = ReceiptDetails { received: 1, stored: 0, duplicates: 0, ..ReceiptDetails::example() };
+        let receipt = ReceiptSchema { received: 1, stored: 0, duplicates: 0, ..ReceiptSchema::example() };
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, ALL_REJECTED, receipt)
     }
 }
@@ -170,7 +203,7 @@ impl IntoResponse for ReceiptProblemJson {
 pub(super) enum PushResponse {
     /// It is on the disk, as far as the receipt says.
     #[oai(status = 200)]
-    Taken(Rendered<ReceiptDetails>),
+    Taken(Rendered<ReceiptSchema>),
     /// Nothing of it can be stored; the receipt says of each line why.
     #[oai(status = 422)]
     Rejected(ReceiptProblemJson),

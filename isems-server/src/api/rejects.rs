@@ -1,8 +1,8 @@
-//! What arrived and was not stored, for those who run the server.
+//! The reject log, for those who run the server.
 
 use std::sync::Arc;
 
-use isems_core::{Reject, RejectQuery, RejectReason, Repository};
+use isems_core::{Reject, RejectKind, RejectQuery, RejectReason, Repository};
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, param::Query, types::Example};
 use serde::Serialize;
@@ -17,19 +17,19 @@ use super::{
     time::UtcTime,
 };
 
-/// How many rejects an answer has where the client does not say.
+/// The number of rejects in an answer where the client does not say.
 const DEFAULT_LIMIT: usize = 100;
 
 /// The most rejects of an answer.
 const MAX_LIMIT: usize = 1000;
 
-/// About how long a reject is in JSON.
+/// The length of a reject in JSON, about.
 const RECORD_BYTES: usize = 400;
 
-/// Rejects.
+/// A page of the reject log.
 #[derive(Debug, Object, Serialize)]
-#[oai(example)]
-struct Rejects {
+#[oai(rename = "Rejects", example)]
+struct RejectPage {
     /// The rejects, newest first.
     rejects: Vec<Record>,
     /// Path and query of the page of older ones; null where there are none.
@@ -37,17 +37,20 @@ struct Rejects {
     next: Option<String>,
 }
 
-impl Example for Rejects {
+impl Example for RejectPage {
     fn example() -> Self {
         Self { rejects: vec![Record::example()], next: Some("/api/v1/rejects?cursor=41".into()) }
     }
 }
 
-/// Something that arrived and was not stored. Its texts are of strangers: show them as text, never as HTML.
+/// A line that arrived and was not stored, or a value that was dropped from one that was. Its texts are of strangers: show
+/// them as text, never as HTML.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Reject", rename_all = "camelCase", example)]
 struct Record {
+    /// The kind: `line` was not stored, `value` was dropped from a line that is stored without it.
+    kind: Named<RejectKind>,
     /// When it arrived.
     received_at: UtcTime,
     /// The transport that brought it: `http` or `mqtt`.
@@ -57,20 +60,21 @@ struct Record {
     /// The node that the transport or the line names, where either could be told.
     #[oai(nullable)]
     node: Option<String>,
-    /// Why it was not stored.
+    /// The reason why it was not stored.
     reason: Named<RejectReason>,
     /// The field at fault, where it is one.
     #[oai(nullable)]
     field: Option<String>,
     /// The line in what arrived, from 1 on.
     line: u32,
-    /// The line's text, at most 512 bytes of it.
+    /// The text of the line or the value, at most 512 bytes of it.
     text: String,
 }
 
 impl Example for Record {
     fn example() -> Self {
         Self {
+            kind: Named(RejectKind::Value),
             received_at: UtcTime(1_530_364_575),
             transport: "http".into(),
             source: "http://10.36.0.7/ISEMS/ffopenmppt.log".into(),
@@ -78,15 +82,25 @@ impl Example for Record {
             reason: Named(RejectReason::NumberInvalid),
             field: Some("batteryVoltage".into()),
             line: 17,
-            text: "Elektra-Dach;1;1530364575;ATmega8_A_1;711;0;18.614;18.614;14.o73".into(),
+            text: "14.o73".into(),
         }
     }
 }
 
 impl From<Reject> for Record {
     fn from(reject: Reject) -> Self {
-        let Reject { received_at, transport, source, node, reason, field, line, text } = reject;
-        Self { received_at: UtcTime(received_at), transport, source, node, reason: Named(reason), field, line, text }
+        let Reject { kind, received_at, transport, source, node, reason, field, line, text } = reject;
+        Self {
+            kind: Named(kind),
+            received_at: UtcTime(received_at),
+            transport,
+            source,
+            node,
+            reason: Named(reason),
+            field,
+            line,
+            text,
+        }
     }
 }
 
@@ -95,7 +109,7 @@ impl From<Reject> for Record {
 enum RejectsResponse {
     /// The rejects.
     #[oai(status = 200)]
-    Found(Rendered<Rejects>),
+    Found(Rendered<RejectPage>),
 }
 
 /// The reject log.
@@ -105,9 +119,10 @@ pub(crate) struct RejectsApi {
 
 #[OpenApi(tag = "Tag::Operation")]
 impl RejectsApi {
-    /// What arrived and was not stored
+    /// Rejected lines and dropped values
     ///
-    /// The newest rejects, newest first, with the reason and the text. At least the newest 10,000 are kept. Needs a
+    /// The newest lines that arrived and were not stored, and the newest values that were dropped from lines that were, newest
+    /// first, each with the reason and its text. At least the newest 10,000 are kept. Needs a
     /// token, because the texts can be anything that anybody sent.
     #[oai(path = "/api/v1/rejects", method = "get", operation_id = "rejects")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
@@ -136,7 +151,7 @@ impl RejectsApi {
         let page = self.repository.rejects(&wanted).await?;
         let capacity = 32 + page.rejects.len() * RECORD_BYTES;
         let next = page.next.map(|cursor| query::next_page(request, &cursor.to_string()));
-        let rejects = Rejects { rejects: page.rejects.into_iter().map(Into::into).collect(), next };
+        let rejects = RejectPage { rejects: page.rejects.into_iter().map(Into::into).collect(), next };
         Ok(RejectsResponse::Found(Rendered::new(&rejects, capacity)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isems_core::{Bucket, Buckets, Field, Node, Repository, Series, SeriesQuery};
+use isems_core::{Bucket, Buckets, Node, NumberField, Repository, Series, SeriesQuery};
 use jiff::tz::TimeZone;
 use poem::Request;
 use poem_openapi::{
@@ -56,7 +56,7 @@ struct NodeSeries {
 #[oai(rename = "SeriesField")]
 struct Column {
     /// The field.
-    field: Named<Field>,
+    field: Named<NumberField>,
     /// The field's unit; empty for none.
     unit: String,
     /// The lowest value of each bucket.
@@ -78,7 +78,7 @@ impl Example for NodeSeries {
             interval_seconds: 3600,
             timestamps: vec![UtcTime(1_530_360_000), UtcTime(1_530_363_600)],
             fields: vec![Column {
-                field: Named(Field::BatteryVoltage),
+                field: Named(NumberField::BatteryVoltage),
                 unit: "V".into(),
                 min: vec![Nullable(Some(14.02)), Nullable(None)],
                 average: vec![Nullable(Some(14.051)), Nullable(None)],
@@ -119,7 +119,7 @@ impl NodeSeries {
 }
 
 impl Column {
-    fn new(field: Field, buckets: &[Bucket]) -> Self {
+    fn new(field: NumberField, buckets: &[Bucket]) -> Self {
         let known = |bucket: &Bucket, value: f64| Nullable((bucket.count > 0).then_some(value));
         // Without the noise of adding up.
         let round = |value: f64| (value * 1e6).round() / 1e6;
@@ -170,7 +170,7 @@ impl SeriesApi {
         Path(node): Path<String>,
         /// The fields, separated by commas. One that is named twice comes once.
         #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
-        Query(fields): Query<Vec<Named<Field>>>,
+        Query(fields): Query<Vec<Named<NumberField>>>,
         /// Not before this measured time; from the beginning if it is not said.
         Query(from): Query<Option<Moment>>,
         /// Before this measured time; to the end if it is not said.
@@ -200,7 +200,7 @@ impl SeriesApi {
         Query(nodes): Query<Vec<String>>,
         /// The fields, separated by commas. One that is named twice comes once.
         #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
-        Query(fields): Query<Vec<Named<Field>>>,
+        Query(fields): Query<Vec<Named<NumberField>>>,
         /// Not before this measured time; from the beginning if it is not said.
         Query(from): Query<Option<Moment>>,
         /// Before this measured time; to the end if it is not said.
@@ -227,12 +227,12 @@ impl SeriesApi {
     async fn series(
         &self,
         nodes: &[Arc<Node>],
-        fields: &[Named<Field>],
+        fields: &[Named<NumberField>],
         from: Option<Moment>,
         to: Option<Moment>,
         points: u32,
     ) -> Result<Vec<NodeSeries>, Refusal> {
-        let mut wanted: Vec<Field> = Vec::new();
+        let mut wanted: Vec<NumberField> = Vec::new();
         for Named(field) in fields {
             if !wanted.contains(field) {
                 wanted.push(*field);
@@ -268,8 +268,8 @@ fn within(mut common: Series, found: Series) -> Series {
     common
 }
 
-fn default_fields() -> Vec<Named<Field>> {
-    [Field::BatteryVoltage, Field::BatteryChargeEstimate, Field::BatteryTemperature].map(Named).into()
+fn default_fields() -> Vec<Named<NumberField>> {
+    [NumberField::BatteryVoltage, NumberField::BatteryChargeEstimate, NumberField::BatteryTemperature].map(Named).into()
 }
 
 fn default_points() -> u32 {

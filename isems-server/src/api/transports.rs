@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use isems_core::{LastError, Monitor, RejectReason, SourceStatus, TransportState, TransportStatus};
+use isems_core::{
+    DroppedCounts, Field, LastError, Monitor, NumberField, RejectCounts, RejectReason, SourceStatus, TransportState,
+    TransportStatus,
+};
 use isems_transport_http::PollTrigger;
 use poem::{Request, http::StatusCode};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, types::Example};
@@ -49,7 +52,9 @@ pub(super) struct Transport {
     /// Measurements that were stored before.
     duplicates: u64,
     /// Lines that were rejected, by reason.
-    rejected: Vec<Rejected>,
+    rejected: Vec<RejectedCount>,
+    /// Values that were dropped from lines that were new, by field and reason.
+    dropped: Vec<DroppedCount>,
     /// When something was last delivered.
     #[oai(nullable)]
     last_success: Option<UtcTime>,
@@ -60,13 +65,37 @@ pub(super) struct Transport {
     sources: Vec<Source>,
 }
 
-/// How many lines were rejected for a reason.
+/// The number of lines that were rejected for a reason.
 #[derive(Debug, Object, Serialize)]
-pub(super) struct Rejected {
+pub(super) struct RejectedCount {
     /// The reason.
     pub(super) reason: Named<RejectReason>,
-    /// How many.
+    /// The number of lines.
     pub(super) count: u64,
+}
+
+impl RejectedCount {
+    pub(super) fn of(counts: &RejectCounts) -> Vec<Self> {
+        counts.iter().map(|(reason, count)| Self { reason: Named(reason), count }).collect()
+    }
+}
+
+/// The number of values of a field that were dropped for a reason.
+#[derive(Debug, Object, Serialize)]
+pub(super) struct DroppedCount {
+    /// The field.
+    pub(super) field: Named<Field>,
+    /// The reason.
+    pub(super) reason: Named<RejectReason>,
+    /// The number of values.
+    pub(super) count: u64,
+}
+
+impl DroppedCount {
+    pub(super) fn of(counts: &DroppedCounts) -> Vec<Self> {
+        let count = |(field, reason, count)| Self { field: Named(field), reason: Named(reason), count };
+        counts.iter().map(count).collect()
+    }
 }
 
 /// Something that failed.
@@ -100,7 +129,6 @@ impl From<LastError> for Failure {
 
 impl From<TransportStatus> for Transport {
     fn from(status: TransportStatus) -> Self {
-        let rejected = status.rejected.iter().map(|(reason, count)| Rejected { reason: Named(reason), count });
         let source = |(name, SourceStatus { up, since, error })| Source { name, up, since: UtcTime(since), error };
         Self {
             name: status.name,
@@ -108,7 +136,8 @@ impl From<TransportStatus> for Transport {
             received: status.received,
             stored: status.stored,
             duplicates: status.duplicates,
-            rejected: rejected.collect(),
+            rejected: RejectedCount::of(&status.rejected),
+            dropped: DroppedCount::of(&status.dropped),
             last_success: status.last_success.map(UtcTime),
             last_error: status.last_error.map(Into::into),
             sources: status.sources.into_iter().map(source).collect(),
@@ -135,7 +164,12 @@ impl Example for Transport {
             received: 366_000,
             stored: 365_990,
             duplicates: 7,
-            rejected: vec![Rejected { reason: Named(RejectReason::NumberInvalid), count: 3 }],
+            rejected: vec![RejectedCount { reason: Named(RejectReason::FieldCount), count: 3 }],
+            dropped: vec![DroppedCount {
+                field: Named(NumberField::BatteryTemperature.into()),
+                reason: Named(RejectReason::NumberInvalid),
+                count: 12,
+            }],
             last_success: Some(UtcTime(1_530_364_575)),
             last_error: Some(Failure { at: UtcTime(1_530_360_975), message: "10.36.0.9: connection refused".into() }),
             sources: vec![Source {

@@ -17,6 +17,7 @@ pub(super) fn read(input: impl Read, modified: i64, feed: &mut Feed) -> io::Resu
     let now = feed.now();
     let mut decoder = CsvlogDecoder::new(now, feed.clock());
     let mut lines = Lines::new(input);
+    let mut dropped = Vec::new();
     let mut number: u32 = 0;
     while let Some(line) = lines.next()? {
         number = number.saturating_add(1);
@@ -27,7 +28,7 @@ pub(super) fn read(input: impl Read, modified: i64, feed: &mut Feed) -> io::Resu
             let text = Reject::text_of(line.bytes);
             Some(Err(RejectedLine { reason: RejectReason::TooLarge, field: None, line: number, text }))
         } else {
-            decoder.decode(number, line.bytes, line.is_ended)
+            decoder.decode(number, line.bytes, line.is_ended, &mut dropped)
         };
         match result {
             None => {}
@@ -36,6 +37,9 @@ pub(super) fn read(input: impl Read, modified: i64, feed: &mut Feed) -> io::Resu
                 // A clock that is not set says nothing of what has come to pass.
                 measurement.received_at =
                     if feed.clock() == ClockState::Plausible { arrival.min(now) } else { arrival };
+                for value in dropped.drain(..) {
+                    feed.drop_value(&measurement.node_id, value);
+                }
                 feed.measurement(number, measurement);
             }
             Some(Err(line)) => {

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use isems_core::{ClockState, Measurement, Reject, RejectReason, RejectedLine, unix_now};
+use isems_core::{
+    ClockState, DroppedValue, Measurement, NodeId, Reject, RejectKind, RejectReason, RejectedLine, unix_now,
+};
 use tokio::sync::mpsc::Sender;
 
 use super::{
@@ -19,7 +21,7 @@ use super::{
 /// How many measurements are stored in one transaction, about. With what storing needs they take 60 MB.
 const MEASUREMENTS_A_BATCH: usize = 80_000;
 
-/// How many bad lines of one file are kept in the reject log; the others are only counted.
+/// The most rejects of one file that are kept in the reject log; the others are only counted.
 pub(super) const REJECTS_LOGGED: usize = 1_000;
 
 /// How many rejects of files that have ended wait for a batch.
@@ -47,7 +49,7 @@ pub(super) struct Feed {
     measurements: usize,
     file: u32,
     source: String,
-    /// The newest bad lines of the file.
+    /// The newest rejects of the file.
     rejects: VecDeque<Reject>,
 }
 
@@ -113,19 +115,41 @@ impl Feed {
     /// A bad line of the file. The node is the one that it names, where that can be told.
     pub(super) fn reject(&mut self, line: RejectedLine, node: Option<String>) {
         self.report().reject(line.reason, &self.source, line.line, &line.text);
-        if self.rejects.len() >= REJECTS_LOGGED {
-            self.rejects.pop_front();
-        }
-        self.rejects.push_back(Reject {
+        self.log(Reject {
+            kind: RejectKind::Line,
             received_at: self.now,
             transport: TRANSPORT.into(),
             source: self.source.clone(),
             node,
             reason: line.reason,
-            field: line.field.map(Into::into),
+            field: line.field.map(|field| field.name().into()),
             line: line.line,
             text: line.text,
         });
+    }
+
+    /// A value of a line of the file that cannot be used; the line is stored without it.
+    pub(super) fn drop_value(&mut self, node: &NodeId, value: DroppedValue) {
+        let DroppedValue { reason, field, line, text } = value;
+        self.report().drop_value(field, reason, &self.source, line, &text);
+        self.log(Reject {
+            kind: RejectKind::Value,
+            received_at: self.now,
+            transport: TRANSPORT.into(),
+            source: self.source.clone(),
+            node: Some(node.to_string()),
+            reason,
+            field: Some(field.name().into()),
+            line,
+            text,
+        });
+    }
+
+    fn log(&mut self, reject: Reject) {
+        if self.rejects.len() >= REJECTS_LOGGED {
+            self.rejects.pop_front();
+        }
+        self.rejects.push_back(reject);
     }
 
     /// Counts times of which the wall clock does not tell whether they were before or after the change to winter time.
@@ -168,6 +192,7 @@ impl Feed {
 /// A measurement that is not stored because other values of its node and second are.
 pub(super) fn conflict(measurement: &Measurement, source: &str, line: u32) -> Reject {
     Reject {
+        kind: RejectKind::Line,
         received_at: unix_now(),
         transport: TRANSPORT.into(),
         source: source.into(),

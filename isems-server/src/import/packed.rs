@@ -2,7 +2,7 @@
 
 use std::{iter, sync::Arc};
 
-use isems_core::{Field, Measurement, Status};
+use isems_core::{Measurement, NumberField, Status};
 
 /// Where a measurement comes from: a file by its number, and the line in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,7 +28,7 @@ struct State {
     measurement: Measurement,
     origin: Origin,
     /// What each field last was in thousandths.
-    thousandths: [i64; Field::ALL.len()],
+    thousandths: [i64; NumberField::ALL.len()],
 }
 
 // What can differ, as bits of the first integer of a record; the numeric fields follow from `NUMBERS` on.
@@ -83,7 +83,7 @@ impl Packed {
         change(last.firmware_version != measurement.firmware_version, FIRMWARE);
         change(last.power_save_level != measurement.power_save_level, POWER_SAVE_LEVEL);
         change(last.status != measurement.status, STATUS);
-        for (place, field) in Field::ALL.into_iter().enumerate() {
+        for (place, field) in NumberField::ALL.into_iter().enumerate() {
             let bits = |measurement: &Measurement| measurement.number(field).map(f64::to_bits);
             change(bits(last) != bits(&measurement), 1 << (NUMBERS + place));
         }
@@ -107,7 +107,7 @@ impl Packed {
         if changes & STATUS != 0 {
             write(bytes, measurement.status.map_or(0, |status| u64::from(status.bits()) + 1));
         }
-        for (place, field) in Field::ALL.into_iter().enumerate() {
+        for (place, field) in NumberField::ALL.into_iter().enumerate() {
             if changes & 1 << (NUMBERS + place) != 0 {
                 write_number(bytes, measurement.number(field), &mut thousandths[place]);
             }
@@ -145,7 +145,7 @@ impl Packed {
                 let bits = read(&mut bytes).checked_sub(1);
                 measurement.status = bits.and_then(|bits| Status::from_bits(bits as u16));
             }
-            for (place, field) in Field::ALL.into_iter().enumerate() {
+            for (place, field) in NumberField::ALL.into_iter().enumerate() {
                 if changes & 1 << (NUMBERS + place) != 0 {
                     *measurement.number_mut(field) = read_number(&mut bytes, &mut thousandths[place]);
                 }

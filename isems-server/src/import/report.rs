@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use isems_core::{RejectCounts, RejectReason, printable};
+use isems_core::{DroppedCounts, Field, RejectCounts, RejectReason, printable};
 
-/// How many bad lines of a reason are shown, and how much of each.
+/// The most bad lines of a reason, and values of a field, that are shown, and the most of each.
 const EXAMPLES: usize = 3;
 const EXAMPLE_CHARACTERS: usize = 100;
 
-/// What an import has done so far. Printed when it has ended.
+/// The account of an import so far. Printed when it has ended.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) files_read: u64,
@@ -24,14 +24,26 @@ pub(super) struct Report {
     pub(super) is_interrupted: bool,
     pub(super) took: Duration,
     rejected: RejectCounts,
-    examples: BTreeMap<RejectReason, Vec<String>>,
+    dropped: DroppedCounts,
+    /// Of lines (without a field) and of dropped values.
+    examples: BTreeMap<(Option<Field>, RejectReason), Vec<String>>,
 }
 
 impl Report {
     /// Counts a bad line.
     pub(super) fn reject(&mut self, reason: RejectReason, source: &str, line: u32, text: &str) {
         self.rejected.add(reason, 1);
-        let examples = self.examples.entry(reason).or_default();
+        self.show(None, reason, source, line, text);
+    }
+
+    /// Counts a value that was dropped from a good line.
+    pub(super) fn drop_value(&mut self, field: Field, reason: RejectReason, source: &str, line: u32, text: &str) {
+        self.dropped.add(field, reason, 1);
+        self.show(Some(field), reason, source, line, text);
+    }
+
+    fn show(&mut self, field: Option<Field>, reason: RejectReason, source: &str, line: u32, text: &str) {
+        let examples = self.examples.entry((field, reason)).or_default();
         if examples.len() < EXAMPLES {
             let start: String = text.chars().take(EXAMPLE_CHARACTERS).collect();
             let mut shown = printable(&start).into_owned();
@@ -40,6 +52,16 @@ impl Report {
             }
             examples.push(format!("{source}:{line}: {shown}"));
         }
+    }
+
+    fn write_examples(
+        &self,
+        field: Option<Field>,
+        reason: RejectReason,
+        formatter: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        let mut examples = self.examples.get(&(field, reason)).into_iter().flatten();
+        examples.try_for_each(|example| writeln!(formatter, "    {example}"))
     }
 
     /// Counts a file that could not be read, or not to its end.
@@ -58,9 +80,14 @@ impl fmt::Display for Report {
         writeln!(formatter, "{} stored, {} duplicates, {rejected} rejected", self.stored, self.duplicates)?;
         for (reason, count) in self.rejected.iter() {
             writeln!(formatter, "  {count} {reason}")?;
-            for example in self.examples.get(&reason).into_iter().flatten() {
-                writeln!(formatter, "    {example}")?;
-            }
+            self.write_examples(None, reason, formatter)?;
+        }
+        if self.dropped.total() > 0 {
+            writeln!(formatter, "{} values dropped, their lines kept", self.dropped.total())?;
+        }
+        for (field, reason, count) in self.dropped.iter() {
+            writeln!(formatter, "  {count} {reason} in {field}")?;
+            self.write_examples(Some(field), reason, formatter)?;
         }
         if self.ambiguous_times > 0 {
             writeln!(

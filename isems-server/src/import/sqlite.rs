@@ -10,7 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use isems_core::{BoxError, ClockState, Field, Measurement, NodeId, Reject, RejectReason, RejectedLine, Status};
+use isems_core::{
+    BoxError, ClockState, DroppedValue, Field, Measurement, NodeId, Reject, RejectReason, RejectedLine, Status,
+};
 use jiff::civil::DateTime;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
@@ -22,30 +24,6 @@ use super::{
     scratch::Scratch,
 };
 use crate::berlin::{Berlin, Instant};
-
-/// The columns, after the number of the row those of a csvlog line in their order.
-const COLUMNS: [&str; 20] = [
-    "id",
-    "nodeId",
-    "isemsRevision",
-    "timestamp",
-    "openMPPTFirmwareVersion",
-    "timeToShutdown",
-    "isPowerSaveMode",
-    "openCircuitVoltage",
-    "mppVoltage",
-    "batteryVoltage",
-    "batteryChargeEstimate",
-    "batteryHealthEstimate",
-    "batteryTemperature",
-    "lowVoltageDisconnectVoltage",
-    "temperatureCorrectedVoltage",
-    "rateBatteryCapacity",
-    "ratedSolarModuleCapacity",
-    "latitude",
-    "longitude",
-    "status",
-];
 
 /// Feeds the rows of a database, in the order in which they were stored: only that tells the two passes of the hour in autumn
 /// apart. The file is not written to. A row's arrival is not known; the measured time is taken for it.
@@ -135,18 +113,18 @@ struct NodeState {
     clock: NodeClock,
 }
 
-/// What is wrong with a row, and in which column.
-struct Fault {
+/// The reason why a row is no measurement, and the column at fault.
+struct RowError {
     reason: RejectReason,
-    field: &'static str,
+    field: Field,
 }
 
 impl Rows {
     fn read(&mut self, connection: &Connection, bytes: u64, feed: &mut Feed) -> Result<(), BoxError> {
         let foreign = |error: rusqlite::Error| format!("it is no database of the Python collector: {error}");
-        let columns = COLUMNS.join(", ");
+        let columns = Field::CSVLOG.map(Field::name).join(", ");
         let mut statement =
-            connection.prepare(&format!("SELECT {columns} FROM measurement ORDER BY id")).map_err(foreign)?;
+            connection.prepare(&format!("SELECT {columns}, id FROM measurement ORDER BY id")).map_err(foreign)?;
         let range =
             "SELECT coalesce((SELECT min(id) FROM measurement), 0), coalesce((SELECT max(id) FROM measurement), 0)";
         // Only progress is told by them, so that it does not matter if they cannot be read.
@@ -159,14 +137,14 @@ impl Rows {
             if feed.is_over() {
                 return Ok(());
             }
-            let id: i64 = row.get(0)?;
+            let id: i64 = row.get(Field::CSVLOG.len())?;
             let read = (u128::from(id.abs_diff(first)) * u128::from(bytes) / all_ids).min(bytes.into()) as u64;
             feed.progress.advance(read.saturating_sub(told));
             told = told.max(read);
             let line = id.clamp(0, u32::MAX.into()) as u32;
-            if let Err(fault) = self.row(row, line, feed) {
-                let line = RejectedLine { reason: fault.reason, field: Some(fault.field), line, text: text_of(row) };
-                let node = row.get_ref(1).ok().and_then(|node| node.as_str().ok()).map(Into::into);
+            if let Err(RowError { reason, field }) = self.row(row, line, feed) {
+                let line = RejectedLine { reason, field: Some(field), line, text: text_of(row) };
+                let node = value(row, Field::NodeId).as_str().ok().map(Into::into);
                 feed.reject(line, node);
             }
         }
@@ -174,29 +152,55 @@ impl Rows {
         Ok(())
     }
 
-    fn row(&mut self, row: &Row<'_>, line: u32, feed: &mut Feed) -> Result<(), Fault> {
-        let node = text(row, 1)?.unwrap_or_default();
+    fn row(&mut self, row: &Row<'_>, line: u32, feed: &mut Feed) -> Result<(), RowError> {
+        let invalid = |field, reason| RowError { reason, field };
+        let node = text(row, Field::NodeId).map_err(|reason| invalid(Field::NodeId, reason))?.unwrap_or_default();
         if !self.nodes.contains_key(node) {
-            let id = NodeId::new(node).map_err(|_| fault(RejectReason::NodeIdInvalid, 1))?;
+            let id = NodeId::new(node).map_err(|_| invalid(Field::NodeId, RejectReason::NodeIdInvalid))?;
             self.nodes.insert(node.into(), NodeState { id, clock: NodeClock::default() });
         }
-        let invalid = || fault(RejectReason::TimestampInvalid, 3);
-        let wall: DateTime = text(row, 3)?.and_then(|time| time.parse().ok()).ok_or_else(invalid)?;
+        let no_time = || invalid(Field::Timestamp, RejectReason::TimestampInvalid);
+        let wall: DateTime =
+            text(row, Field::Timestamp).ok().flatten().and_then(|time| time.parse().ok()).ok_or_else(no_time)?;
         let instant = self.berlin.instant(wall);
-        let (Instant::Once(timestamp) | Instant::Twice { first: timestamp }) = instant else { return Err(invalid()) };
+        let (Instant::Once(timestamp) | Instant::Twice { first: timestamp }) = instant else { return Err(no_time()) };
+        let reason = if timestamp < Measurement::CLOCK_UNSET_BEFORE {
+            Some(RejectReason::ClockUnset)
+        } else if feed.clock() == ClockState::Plausible && timestamp > feed.now() + Measurement::CLOCK_AHEAD_SECONDS
+            || timestamp > i64::from(u32::MAX)
+        {
+            Some(RejectReason::ClockAhead)
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            return Err(invalid(Field::Timestamp, reason));
+        }
         let state = self.nodes.get_mut(node).expect("it was inserted above if it was missing");
         let mut measurement = Measurement::new(state.id.clone(), timestamp, timestamp);
-        measurement.isems_revision = shared(text(row, 2)?, &mut self.revision);
-        measurement.firmware_version = shared(text(row, 4)?, &mut self.firmware);
-        measurement.time_to_shutdown = number(row, 5)?;
-        measurement.power_save_level = power_save_level(row, 6)?;
-        for (column, field) in (7..).zip(Field::ALL.into_iter().skip(1)) {
-            *measurement.number_mut(field) = number(row, column)?;
+        let mut dropped = Vec::new();
+        for field in Field::CSVLOG {
+            let read = match field {
+                Field::IsemsRevision => {
+                    text(row, field).map(|text| measurement.isems_revision = shared(text, &mut self.revision))
+                }
+                Field::FirmwareVersion => {
+                    text(row, field).map(|text| measurement.firmware_version = shared(text, &mut self.firmware))
+                }
+                Field::PowerSaveLevel => power_save_level(row).map(|level| measurement.power_save_level = level),
+                Field::Number(number_field) => {
+                    number(row, field).map(|number| *measurement.number_mut(number_field) = number)
+                }
+                Field::Status => status(row).map(|status| measurement.status = status),
+                Field::NodeId | Field::Timestamp | Field::TimeSource | Field::ReceivedAt => Ok(()),
+            };
+            if let Err(reason) = read {
+                dropped.push(DroppedValue { reason, field, line, text: value_text(value(row, field)) });
+            }
         }
-        measurement.status = status(row, 19)?;
-        measurement.validate().map_err(|fault| Fault { reason: fault.reason, field: fault.field })?;
-        if feed.clock() == ClockState::Plausible && timestamp > feed.now() + Measurement::CLOCK_AHEAD_SECONDS {
-            return Err(fault(RejectReason::ClockAhead, 3));
+        measurement.drop_invalid_values(line, &mut dropped);
+        for value in dropped {
+            feed.drop_value(&measurement.node_id, value);
         }
         if let Instant::Twice { .. } = instant {
             deliver(state.clock.twice(measurement, Origin { file: 0, line }), feed);
@@ -217,21 +221,17 @@ fn deliver(settled: Settled, feed: &mut Feed) {
     }
 }
 
-fn fault(reason: RejectReason, column: usize) -> Fault {
-    Fault { reason, field: COLUMNS[column] }
-}
-
-fn value<'a>(row: &'a Row<'_>, column: usize) -> ValueRef<'a> {
+/// The value of a field. The columns are asked for in the order of the csvlog line.
+fn value<'a>(row: &'a Row<'_>, field: Field) -> ValueRef<'a> {
+    let column = field.csvlog_place().expect("only columns of the collector are asked for");
     row.get_ref(column).expect("every column was asked for")
 }
 
-fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, Fault> {
-    match value(row, column) {
+fn text<'a>(row: &'a Row<'_>, field: Field) -> Result<Option<&'a str>, RejectReason> {
+    match value(row, field) {
         ValueRef::Null => Ok(None),
-        ValueRef::Text(bytes) => {
-            str::from_utf8(bytes).map(Some).map_err(|_| fault(RejectReason::EncodingInvalid, column))
-        }
-        _ => Err(fault(RejectReason::TextInvalid, column)),
+        ValueRef::Text(bytes) => str::from_utf8(bytes).map(Some).map_err(|_| RejectReason::EncodingInvalid),
+        _ => Err(RejectReason::TextInvalid),
     }
 }
 
@@ -243,46 +243,50 @@ fn shared(text: Option<&str>, previous: &mut Option<Arc<str>>) -> Option<Arc<str
     previous.clone()
 }
 
-/// A number. What csvlog lines call missing is that as a text, too.
-fn number(row: &Row<'_>, column: usize) -> Result<Option<f64>, Fault> {
-    let number = match value(row, column) {
+/// Reads a number. What csvlog lines call missing is that as a text, too.
+fn number(row: &Row<'_>, field: Field) -> Result<Option<f64>, RejectReason> {
+    let number = match value(row, field) {
         ValueRef::Null => return Ok(None),
         ValueRef::Integer(integer) => integer as f64,
         ValueRef::Real(real) => real,
         ValueRef::Text(text) => match str::from_utf8(text).unwrap_or_default().trim() {
             "" | "-" => return Ok(None),
-            text => text.parse().map_err(|_| fault(RejectReason::NumberInvalid, column))?,
+            text => text.parse().map_err(|_| RejectReason::NumberInvalid)?,
         },
-        ValueRef::Blob(_) => return Err(fault(RejectReason::NumberInvalid, column)),
+        ValueRef::Blob(_) => return Err(RejectReason::NumberInvalid),
     };
     Ok(number.is_finite().then_some(number))
 }
 
-/// A level; the collector kept only whether it is 1.
-fn power_save_level(row: &Row<'_>, column: usize) -> Result<Option<u8>, Fault> {
-    match number(row, column)? {
+/// Reads a level; the collector kept only whether it is 1.
+fn power_save_level(row: &Row<'_>) -> Result<Option<u8>, RejectReason> {
+    match number(row, Field::PowerSaveLevel)? {
         None => Ok(None),
         Some(level) if level.fract() == 0.0 && (0.0..=255.0).contains(&level) => Ok(Some(level as u8)),
-        Some(_) => Err(fault(RejectReason::NumberOutOfRange, column)),
+        Some(_) => Err(RejectReason::NumberOutOfRange),
     }
 }
 
-fn status(row: &Row<'_>, column: usize) -> Result<Option<Status>, Fault> {
-    let status = match value(row, column) {
+fn status(row: &Row<'_>) -> Result<Option<Status>, RejectReason> {
+    let status = match value(row, Field::Status) {
         ValueRef::Null => return Ok(None),
         ValueRef::Integer(bits) => u16::try_from(bits).ok().and_then(Status::from_bits),
         _ => None,
     };
-    status.map(Some).ok_or_else(|| fault(RejectReason::StatusInvalid, column))
+    status.map(Some).ok_or(RejectReason::StatusInvalid)
 }
 
 /// A row as the csvlog line that it was, but for the time.
 fn text_of(row: &Row<'_>) -> String {
-    let values = (1..COLUMNS.len()).map(|column| match value(row, column) {
+    let values: Vec<String> = Field::CSVLOG.into_iter().map(|field| value_text(value(row, field))).collect();
+    Reject::text_of(values.join(";").as_bytes())
+}
+
+fn value_text(value: ValueRef<'_>) -> String {
+    match value {
         ValueRef::Null => String::new(),
         ValueRef::Integer(integer) => integer.to_string(),
         ValueRef::Real(real) => real.to_string(),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Reject::text_of(bytes),
-    });
-    Reject::text_of(values.collect::<Vec<_>>().join(";").as_bytes())
+    }
 }

@@ -39,7 +39,7 @@ impl Export {
         let nodes = self.nodes(repository).await?;
         let mut lines = Lines { format: self.format, zone, buffer: Vec::with_capacity(2 * CHUNK), output };
         if self.format == Format::Csv {
-            line::csv_header(&mut lines.buffer)?;
+            line::csv_header(&mut lines.buffer);
         }
         for node in nodes {
             let Range { start: from, end: to } = self.seconds;

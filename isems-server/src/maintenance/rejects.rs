@@ -1,15 +1,15 @@
-//! `isems-server rejects`: what arrived and was not stored, and why.
+//! `isems-server rejects`: lines that arrived and were not stored, and values that were dropped from those that were.
 
 use std::{fmt::Write as _, io::Write};
 
-use isems_core::{BoxError, Reject, RejectQuery, Repository, printable};
+use isems_core::{BoxError, Reject, RejectKind, RejectQuery, Repository, printable};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How many rejects are read at a time.
+/// The number of rejects that are read at a time.
 const PAGE: usize = 1000;
 
-/// What is to be listed.
+/// A list of rejects.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Rejects {
     pub(super) query: RejectQuery,
@@ -37,12 +37,16 @@ impl Rejects {
 }
 
 fn line(reject: &Reject) -> String {
-    let Reject { received_at, transport, source, node, reason, field, line, text } = reject;
+    let Reject { kind, received_at, transport, source, node, reason, field, line, text } = reject;
     let time = Timestamp::from_second(*received_at).map_or_else(|_| received_at.to_string(), |time| time.to_string());
     let field = field.as_ref().map_or_else(String::new, |field| format!(" in {field}"));
     let node = node.as_ref().map_or_else(String::new, |node| format!(" of {node}"));
     let line = if *line > 0 { format!(" line {line}") } else { String::new() };
-    printable(&format!("{time} {reason}{field}{node} from {transport} {source}{line}: {text}")).into_owned()
+    let kind = match kind {
+        RejectKind::Line => "",
+        RejectKind::Value => "dropped value, ",
+    };
+    printable(&format!("{time} {kind}{reason}{field}{node} from {transport} {source}{line}: {text}")).into_owned()
 }
 
 fn json_line(reject: &Reject) -> serde_json::Result<String> {

@@ -101,10 +101,11 @@ async fn every_column_is_taken_over() {
     drop(database);
 
     let report = place.import(&[FILE]);
-    assert!(report.contains("3 stored, 0 duplicates, 6 rejected"), "{report}");
+    assert!(report.contains("5 stored, 0 duplicates, 4 rejected"), "{report}");
     for wanted in [
-        "  1 number_invalid\n    isems-data-collector.sqlite:4: Küche/Süd;;2018-06-30 15:19:15;",
-        "  1 status_invalid\n    isems-data-collector.sqlite:5:",
+        "2 values dropped, their lines kept",
+        "  1 number_invalid in batteryVoltage\n    isems-data-collector.sqlite:4: 12,25\n",
+        "  1 status_invalid in status\n    isems-data-collector.sqlite:5: 4096\n",
         "  1 node_id_invalid\n    isems-data-collector.sqlite:6:",
         "  1 clock_unset\n    isems-data-collector.sqlite:7:",
         "  1 clock_ahead\n    isems-data-collector.sqlite:8:",
@@ -120,7 +121,7 @@ async fn every_column_is_taken_over() {
     assert_eq!(stored[2].to_string(), "Küche/Süd;;1530364695;;;0;;;12.25;;;;;;;;;");
 
     let report = place.import(&[FILE]);
-    assert!(report.contains("0 stored, 3 duplicates, 6 rejected"), "{report}");
+    assert!(report.contains("0 stored, 5 duplicates, 4 rejected"), "{report}");
 }
 
 #[tokio::test]

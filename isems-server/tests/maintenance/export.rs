@@ -7,7 +7,7 @@ use std::{
     process::Stdio,
 };
 
-use isems_core::{Field, Measurement, Payload, TimeSource, decode, simulation::SimulatedNode};
+use isems_core::{Measurement, NumberField, Payload, TimeSource, decode, simulation::SimulatedNode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -100,7 +100,7 @@ fn csv_has_a_header_and_every_value() {
             assert_eq!(value("timeSource"), "node");
             assert_eq!(value("openMPPTFirmwareVersion"), stored.firmware_version.as_deref().unwrap());
             assert_eq!(value("status"), stored.status.unwrap().to_string());
-            for field in Field::ALL {
+            for field in NumberField::ALL {
                 assert_eq!(value(field.name()).parse().ok(), stored.number(field), "{}", field.name());
             }
         }

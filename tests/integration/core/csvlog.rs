@@ -1,7 +1,8 @@
 //! Decoding csvlog lines.
 
 use isems_core::{
-    ClockState, CsvlogDecoder, Decoded, Field, Measurement, Payload, Reject, RejectReason, Status, TimeSource, decode,
+    ClockState, CsvlogDecoder, Decoded, DroppedValue, Field, Measurement, NumberField, Payload, Reject, RejectReason,
+    Status, TimeSource, decode,
     testing::{SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME},
 };
 
@@ -142,7 +143,7 @@ fn a_bad_line_harms_no_neighbour() {
 }
 
 #[test]
-fn faults_are_named_with_their_field() {
+fn without_node_or_time_a_line_is_worthless() {
     let long = "x".repeat(129);
     let far = (ARRIVAL + 601).to_string();
     let cases: &[(usize, &str, RejectReason, &str)] = &[
@@ -151,7 +152,6 @@ fn faults_are_named_with_their_field() {
         (1, "a\tb", RejectReason::NodeIdInvalid, "nodeId"),
         (1, "a\u{feff}b", RejectReason::NodeIdInvalid, "nodeId"),
         (1, &long, RejectReason::NodeIdInvalid, "nodeId"),
-        (2, &long, RejectReason::TextInvalid, "isemsRevision"),
         (3, "", RejectReason::TimestampInvalid, "timestamp"),
         (3, "-", RejectReason::TimestampInvalid, "timestamp"),
         (3, "nan", RejectReason::TimestampInvalid, "timestamp"),
@@ -160,6 +160,19 @@ fn faults_are_named_with_their_field() {
         (3, &far, RejectReason::ClockAhead, "timestamp"),
         (3, "9223372036854775807", RejectReason::ClockAhead, "timestamp"),
         (3, "99999999999999999999", RejectReason::ClockAhead, "timestamp"),
+    ];
+    for (place, value, reason, field) in cases {
+        let decoded = decode_whole(line_with(*place, value));
+        assert_eq!(reasons(&decoded), [(*reason, Some(*field))], "field {place} is {value:?}");
+        assert_eq!((decoded.measurements, decoded.dropped), (Vec::new(), Vec::new()));
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_used_costs_itself_only() {
+    let long = "x".repeat(129);
+    let cases: &[(usize, &str, RejectReason, &str)] = &[
+        (2, &long, RejectReason::TextInvalid, "isemsRevision"),
         (4, &long, RejectReason::TextInvalid, "openMPPTFirmwareVersion"),
         (4, "a\u{7}b", RejectReason::TextInvalid, "openMPPTFirmwareVersion"),
         (5, "1,5", RejectReason::NumberInvalid, "timeToShutdown"),
@@ -190,12 +203,35 @@ fn faults_are_named_with_their_field() {
         (19, "94g", RejectReason::StatusInvalid, "status"),
         (19, "+94", RejectReason::StatusInvalid, "status"),
         (19, "0x+94", RejectReason::StatusInvalid, "status"),
+        (10, "5000", RejectReason::NumberOutOfRange, "batteryChargeEstimate"),
+        (12, "1e9", RejectReason::NumberOutOfRange, "batteryTemperature"),
+        (12, "N/A", RejectReason::NumberInvalid, "batteryTemperature"),
+        (17, "91", RejectReason::NumberOutOfRange, "latitude"),
+        (17, "N/A", RejectReason::NumberInvalid, "latitude"),
+        (5, "abc", RejectReason::NumberInvalid, "timeToShutdown"),
+        (19, "xyz", RejectReason::StatusInvalid, "status"),
     ];
+    let whole = serde_json::to_value(only_measurement(decode_whole(SAMPLE_LINE_19))).expect("it can be written");
     for (place, value, reason, field) in cases {
-        let decoded = decode_whole(line_with(*place, value));
-        assert_eq!(reasons(&decoded), [(*reason, Some(*field))], "field {place} is {value:?}");
-        assert_eq!(decoded.measurements, []);
+        let decoded = decode_whole(format!("{SAMPLE_LINE_19}\n{}", line_with(*place, value)));
+        let field = Field::from_name(field).expect("it is one");
+        let text = (*value).to_owned();
+        let expected = DroppedValue { reason: *reason, field, line: 2, text };
+        assert_eq!(decoded.dropped, [expected], "field {place} is {value:?}");
+        assert_eq!(decoded.rejects, []);
+        let mut rest = whole.clone();
+        rest[field.name()] = serde_json::Value::Null;
+        let measurement = serde_json::to_value(&decoded.measurements[1]).expect("it can be written");
+        assert_eq!(measurement, rest, "field {place} is {value:?}");
     }
+}
+
+#[test]
+fn a_line_without_any_value_that_can_be_used_still_says_that_the_node_is_there() {
+    let decoded = decode_whole(format!("Hut;x\ty;{SAMPLE_TIME}{}", ";x".repeat(16).replacen(";x", ";a\u{7}", 1)));
+    let [measurement] = &*decoded.measurements else { panic!("there is one measurement: {decoded:?}") };
+    assert_eq!(*measurement, Measurement::new(node_id("Hut"), SAMPLE_TIME, ARRIVAL));
+    assert_eq!((decoded.dropped.len(), decoded.dropped[0].text.as_str()), (17, "x\ty"));
 }
 
 #[test]
@@ -203,10 +239,10 @@ fn a_missing_value_leaves_the_rest_of_its_line() {
     let words =
         ["", "-", "nan", "-nan", "NaN", "inf", "-inf", "INF", "infinity", "-Infinity", " ", " nan ", "+", "+inf"];
     for word in words {
-        let numbers = (5..=18).filter(|place| *place != 6).zip(Field::ALL);
+        let numbers = (5..=18).filter(|place| *place != 6).zip(NumberField::ALL);
         for (place, missing) in numbers {
             let measurement = only_measurement(decode_whole(line_with(place, word)));
-            for field in Field::ALL {
+            for field in NumberField::ALL {
                 assert_eq!(measurement.number(field).is_none(), field == missing, "field {place} is {word:?}");
             }
         }
@@ -441,7 +477,7 @@ fn a_stream_of_lines_gives_what_the_payload_gives() {
     let mut decoder = CsvlogDecoder::new(ARRIVAL, ClockState::Plausible);
     let mut streamed = Decoded::default();
     for (number, line) in (1..).zip(&lines) {
-        match decoder.decode(number, line.as_bytes(), true) {
+        match decoder.decode(number, line.as_bytes(), true, &mut streamed.dropped) {
             None => {}
             Some(Ok(measurement)) => {
                 streamed.measurements.push(measurement);
@@ -451,14 +487,14 @@ fn a_stream_of_lines_gives_what_the_payload_gives() {
         }
     }
     assert_eq!(streamed, decode_whole(lines.join("\n")));
-    assert_eq!((streamed.measurements.len(), streamed.rejects.len()), (5, 3));
+    assert_eq!((streamed.measurements.len(), streamed.rejects.len(), streamed.dropped.len()), (6, 2, 1));
 }
 
 #[test]
 fn in_a_stream_nothing_dates_a_clock_that_is_not_set_and_no_broken_line_is_taken() {
     let decode = |line: &str, is_ended| {
         let decoded = CsvlogDecoder::new(ARRIVAL, ClockState::Plausible)
-            .decode(1, line.as_bytes(), is_ended)
+            .decode(1, line.as_bytes(), is_ended, &mut Vec::new())
             .expect("it is not blank");
         decoded.map_err(|reject| reject.reason)
     };

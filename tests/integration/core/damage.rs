@@ -9,8 +9,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Buckets, Checked, Damage, Field, Measurement, MeasurementQuery, NodeId, RedbOptions, RedbRepository, Reject,
-    RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery,
+    Batch, Buckets, Checked, Damage, Measurement, MeasurementQuery, NodeId, NumberField, RedbOptions, RedbRepository,
+    Reject, RejectKind, RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery,
     testing::{SAMPLE_TIME, sample_measurement},
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -52,6 +52,7 @@ async fn make_file() -> (TempDir, PathBuf) {
     repository.store(batch(others)).await.expect("it is stored");
     repository.seal(MONDAY + 2 * WEEK).await.expect("it is sealed");
     let reject = Reject {
+        kind: RejectKind::Line,
         received_at: SAMPLE_TIME,
         transport: "test".into(),
         source: "a test".into(),
@@ -135,7 +136,7 @@ async fn a_damaged_block_costs_itself_only() {
         assert_exact(&newest, &expected);
         let query = SeriesQuery {
             node: barn.clone(),
-            fields: Field::ALL.to_vec(),
+            fields: NumberField::ALL.to_vec(),
             from: i64::MIN,
             to: i64::MAX,
             buckets: Buckets::AtMost(1),
@@ -241,7 +242,7 @@ async fn assert_only_sound_ones(path: &Path, damage: &str) {
         }
         let query = SeriesQuery {
             node: node_id(name),
-            fields: Field::ALL.to_vec(),
+            fields: NumberField::ALL.to_vec(),
             from: i64::MIN,
             to: i64::MAX,
             buckets: Buckets::AtMost(9),

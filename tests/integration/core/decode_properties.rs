@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use isems_core::{
-    Decoded, Field, Format, Inbox, Limits, Measurement, Node, NodeId, Payload, RedbRepository, Reject, Repository,
-    Status, decode, testing::SAMPLE_LINE_19,
+    Decoded, Format, Inbox, Limits, Measurement, Node, NodeId, NumberField, Payload, RedbRepository, Reject,
+    Repository, Status, decode, testing::SAMPLE_LINE_19,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -77,7 +77,7 @@ fn measurement() -> impl Strategy<Value = Measurement> {
     let name = "[^;\\p{Cc}\u{feff}]{1,32}".prop_filter_map("not a node id", |name| NodeId::new(&name).ok());
     let text = || option::of("[^;\\p{Cc}]{1,32}".prop_filter("stands for a missing text", |text| text != "-"));
     let time = Measurement::CLOCK_UNSET_BEFORE..=ARRIVAL + Measurement::CLOCK_AHEAD_SECONDS;
-    let numbers = Field::ALL.map(|field| option::weighted(0.8, field.range()));
+    let numbers = NumberField::ALL.map(|field| option::weighted(0.8, field.range().clone()));
     let status = option::of((0..=0xfff_u16).prop_map(|bits| Status::from_bits(bits).expect("it has twelve bits")));
     (name, time, text(), text(), numbers, option::of(any::<u8>()), status).prop_map(
         |(node, time, revision, firmware, numbers, level, status)| {
@@ -86,7 +86,7 @@ fn measurement() -> impl Strategy<Value = Measurement> {
             measurement.firmware_version = firmware.map(Into::into);
             measurement.power_save_level = level;
             measurement.status = status;
-            for (field, number) in Field::ALL.into_iter().zip(numbers) {
+            for (field, number) in NumberField::ALL.into_iter().zip(numbers) {
                 *measurement.number_mut(field) = number;
             }
             measurement
@@ -125,7 +125,7 @@ proptest! {
             prop_assert_eq!(measurement.received_at, received_at);
             prop_assert!(measurement.timestamp <= received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS));
             prop_assert!((Measurement::CLOCK_UNSET_BEFORE..=i64::from(u32::MAX)).contains(&measurement.timestamp));
-            for field in Field::ALL {
+            for field in NumberField::ALL {
                 prop_assert!(measurement.number(field).is_none_or(|number| field.range().contains(&number)));
             }
         }
@@ -133,6 +133,10 @@ proptest! {
             prop_assert!(reject.line > 0 && reject.text.len() <= Reject::MAX_TEXT_BYTES);
         }
         prop_assert!(decoded.rejects.is_sorted_by_key(|reject| reject.line));
+        for value in &decoded.dropped {
+            prop_assert!(decoded.lines.contains(&value.line) && value.text.len() <= Reject::MAX_TEXT_BYTES);
+        }
+        prop_assert!(decoded.dropped.is_sorted_by_key(|value| value.line));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use std::{
 
 use flate2::{Compression, GzBuilder, read::GzDecoder};
 use isems_core::{
-    Batch, Field, Measurement, MeasurementQuery, RedbOptions, RedbRepository, Reject, RejectQuery, RejectReason,
-    Repository, TimeSource, testing::sample_measurement,
+    Batch, Measurement, MeasurementQuery, NumberField, RedbOptions, RedbRepository, Reject, RejectKind, RejectQuery,
+    RejectReason, Repository, TimeSource, testing::sample_measurement,
 };
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tempfile::TempDir;
@@ -166,12 +166,13 @@ async fn makes_the_file_of_the_current_format() {
         names.into_iter().flat_map(each).collect::<Vec<_>>()
     };
     let rejects = (1_u32..).zip(RejectReason::ALL).map(|(line, reason)| Reject {
+        kind: RejectKind::Line,
         received_at: MONDAY + i64::from(line),
         transport: "mqtt".into(),
         source: "isems/Barn".into(),
         node: line.is_multiple_of(2).then(|| "Barn".into()),
         reason,
-        field: line.is_multiple_of(3).then(|| Field::Latitude.name().into()),
+        field: line.is_multiple_of(3).then(|| NumberField::Latitude.name().into()),
         line,
         text: format!("line {line} with „quotes“ and \u{fffd}"),
     });

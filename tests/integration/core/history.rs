@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
 use isems_core::{
-    Batch, Buckets, Field, Imported, Measurement, MeasurementQuery, Order, Outcome, RedbRepository, Repository, Series,
-    SeriesQuery, Status, Stored, TimeSource, pages,
+    Batch, Buckets, Imported, Measurement, MeasurementQuery, NumberField, Order, Outcome, RedbRepository, Repository,
+    Series, SeriesQuery, Status, Stored, TimeSource, pages,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 use tempfile::TempDir;
@@ -128,15 +128,15 @@ impl Run {
     fn measurement(&self, time: i64) -> Measurement {
         let mut measurement = Measurement::new(node_id(NODES[self.node]), time, time + self.variant);
         let part = (time / 60 % 90) as f64;
-        for (place, field) in (0_i64..).zip(Field::ALL) {
+        for (place, field) in (0_i64..).zip(NumberField::ALL) {
             let range = field.range();
             let odd = [-0.0, 0.1 + 0.2, *range.start(), *range.end(), 1.0 / 3.0, 1e-300, f64::MIN_POSITIVE / 2.0, 7.0];
             *measurement.number_mut(field) = match self.values {
                 Values::Nothing => None,
                 Values::Constant => Some(12.5 + self.variant as f64),
                 Values::Decimals => match field {
-                    Field::MppVoltage => Some((part * 0.8 * 1000.0).round() / 1000.0),
-                    Field::TemperatureCorrectedVoltage => Some((1400.0 - part).round() / 100.0),
+                    NumberField::MppVoltage => Some((part * 0.8 * 1000.0).round() / 1000.0),
+                    NumberField::TemperatureCorrectedVoltage => Some((1400.0 - part).round() / 100.0),
                     _ => Some(part),
                 },
                 Values::Gaps => (noise(time, place) % 4 > 0).then_some(part / 8.0),
@@ -324,7 +324,7 @@ impl Subject {
                     Buckets::AtMost(points) => (points % 3, *points),
                     Buckets::Wide(interval) => ((interval % 3) as usize, usize::MAX),
                 };
-                let fields = Field::ALL.into_iter().skip(skipped).collect();
+                let fields = NumberField::ALL.into_iter().skip(skipped).collect();
                 let query =
                     SeriesQuery { node: node_id(NODES[*node]), fields, from: *from, to: *to, buckets: *buckets };
                 let found = self.repository.series(&query).await.expect("it can be read");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use isems_core::{
-    Inbox, Measurement, Payload, Receipt, RedbRepository, RejectCounts, RejectQuery, RejectReason, Repository,
-    RepositoryError,
+    DroppedCounts, Field, Inbox, Measurement, NumberField, Payload, Receipt, RedbRepository, RejectCounts, RejectKind,
+    RejectQuery, RejectReason, Repository, RepositoryError,
     testing::{FailingRepository, SAMPLE_JSON, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
 };
 
@@ -29,7 +29,7 @@ async fn every_line_is_in_the_receipt() {
     let log = format!(
         "{}\n{SAMPLE_LINE_19}\nrubbish\n{}\n{SAMPLE_LINE_19}\n\n{}\nhalf a li",
         line_at(SAMPLE_TIME - 60),
-        line_with(17, "91"),
+        line_with(1, ""),
         line_with(9, "3"),
     );
     let receipt = inbox.deliver(Payload { whole: false, ..payload(log.as_bytes()) }).await.expect("it is stored");
@@ -37,15 +37,16 @@ async fn every_line_is_in_the_receipt() {
         received: 6,
         stored: 2,
         duplicates: 1,
-        rejected: rejected(&[RejectReason::FieldCount, RejectReason::NumberOutOfRange, RejectReason::Conflict]),
+        rejected: rejected(&[RejectReason::FieldCount, RejectReason::NodeIdInvalid, RejectReason::Conflict]),
         rejects: receipt.rejects.clone(),
         incomplete_bytes: 9,
+        ..Receipt::default()
     };
     assert_eq!(receipt, expected);
     let told: Vec<_> = receipt.rejects.iter().map(|reject| (reject.line, reject.reason, reject.field)).collect();
     let expected = [
         (3, RejectReason::FieldCount, None),
-        (4, RejectReason::NumberOutOfRange, Some("latitude")),
+        (4, RejectReason::NodeIdInvalid, Some(Field::NodeId)),
         (7, RejectReason::Conflict, None),
     ];
     assert_eq!(told, expected);
@@ -56,15 +57,83 @@ async fn every_line_is_in_the_receipt() {
     let kept: Vec<_> = rejects.iter().map(|reject| (reject.reason, reject.line, reject.field.as_deref())).collect();
     let expected = [
         (RejectReason::Conflict, 7, None),
-        (RejectReason::NumberOutOfRange, 4, Some("latitude")),
+        (RejectReason::NodeIdInvalid, 4, Some("nodeId")),
         (RejectReason::FieldCount, 3, None),
     ];
     assert_eq!(kept, expected);
     assert_eq!(rejects[0].text, line_with(9, "3"));
-    assert_eq!(rejects[1].node.as_deref(), Some("Elektra-Dach"));
-    assert_eq!(rejects[2].node, None);
+    assert_eq!((rejects[0].node.as_deref(), &rejects[2].node), (Some("Elektra-Dach"), &None));
     assert!(rejects.iter().all(|reject| reject.transport == "test" && reject.source == "a test"));
     assert!(rejects.iter().all(|reject| reject.received_at == ARRIVAL));
+}
+
+#[tokio::test]
+async fn dropped_values_of_new_lines_are_told_once() {
+    let (inbox, repository) = inbox();
+    let broken = line_with(12, "N/A").replace("14.073", "1e9");
+    let temperature = Field::Number(NumberField::BatteryTemperature);
+    let voltage = Field::Number(NumberField::BatteryVoltage);
+    let log = format!("{}\n{broken}\nrubbish\n{broken}\n", line_at(SAMPLE_TIME - 60));
+    let receipt = inbox.deliver(payload(log.as_bytes())).await.expect("it is stored");
+    assert_eq!((receipt.received, receipt.stored, receipt.duplicates, receipt.rejected.total()), (4, 2, 1, 1));
+    let counts: DroppedCounts =
+        [(voltage, RejectReason::NumberOutOfRange), (temperature, RejectReason::NumberInvalid)].into_iter().collect();
+    assert_eq!(receipt.dropped, counts);
+    let told: Vec<_> = receipt.dropped_values.iter().map(|value| (value.line, value.field, &*value.text)).collect();
+    assert_eq!(told, [(2, voltage, "1e9"), (2, temperature, "N/A")]);
+    let [_, stored] = &*all_of(&*repository, "Elektra-Dach").await else { panic!("there are two") };
+    assert_eq!((stored.battery_voltage, stored.battery_temperature), (None, None));
+    assert_eq!(stored.battery_charge_estimate, Some(100.0), "what was good beside them is kept");
+
+    let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
+    let kept: Vec<_> =
+        rejects.iter().map(|reject| (reject.kind, reject.line, reject.field.as_deref(), &*reject.text)).collect();
+    let expected = [
+        (RejectKind::Value, 2, Some("batteryTemperature"), "N/A"),
+        (RejectKind::Value, 2, Some("batteryVoltage"), "1e9"),
+        (RejectKind::Line, 3, None, "rubbish"),
+    ];
+    assert_eq!(kept, expected);
+    assert_eq!(rejects[0].node.as_deref(), Some("Elektra-Dach"));
+
+    let again = inbox.deliver(payload(broken.as_bytes())).await.expect("it is a duplicate");
+    assert_eq!((again.duplicates, again.dropped.total()), (1, 0));
+    let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
+    assert_eq!(rejects.len(), 3, "what was told is not told again");
+    assert_eq!(inbox.status().dropped, counts);
+}
+
+#[tokio::test]
+async fn the_reject_log_keeps_a_hundred_dropped_values_of_a_field_and_all_are_counted() {
+    let (inbox, repository) = inbox();
+    let log: String = (0..250)
+        .map(|second| line_with(12, "N/A").replace("1530364575", &(SAMPLE_TIME - second).to_string()) + "\n")
+        .collect();
+    let receipt = inbox.deliver(payload(log.as_bytes())).await.expect("it is stored");
+    assert_eq!((receipt.stored, receipt.dropped.total(), receipt.dropped_values.len()), (250, 250, 100));
+    let rejects = repository.rejects(&RejectQuery::newest(1000)).await.expect("it can be read").rejects;
+    assert_eq!(rejects.len(), Inbox::REJECTS_LOGGED);
+}
+
+#[tokio::test]
+async fn a_measurement_that_is_delivered_ready_loses_what_is_out_of_range_only() {
+    let (inbox, repository) = inbox();
+    let good = sample_measurement("Hut", SAMPLE_TIME);
+    let bad = Measurement {
+        latitude: Some(91.0),
+        battery_voltage: Some(f64::NAN),
+        firmware_version: Some("a;b".into()),
+        ..sample_measurement("Hut", SAMPLE_TIME + 60)
+    };
+    let unset = sample_measurement("Hut", 1000);
+    let receipt = inbox.deliver_measurements("a test", vec![good, bad, unset]).await.expect("it is stored");
+    assert_eq!((receipt.stored, receipt.rejected.of(RejectReason::ClockUnset)), (2, 1));
+    let dropped: Vec<_> = receipt.dropped_values.iter().map(|value| (value.line, value.field.name())).collect();
+    assert_eq!(dropped, [(2, "openMPPTFirmwareVersion"), (2, "batteryVoltage"), (2, "latitude")]);
+    let stored = &all_of(&*repository, "Hut").await[1];
+    let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
+    assert!(rejects.iter().all(|reject| reject.node.as_deref() == Some("Hut")), "{rejects:?}");
+    assert_eq!((stored.latitude, stored.battery_voltage, stored.longitude), (None, None, Some(22.0)));
 }
 
 #[tokio::test]
@@ -90,29 +159,6 @@ async fn receipts_add_up_in_the_status() {
     assert!(status.last_success.is_some());
     assert_eq!(status.deliveries.count(), 4);
     assert!(status.deliveries.sum() > 0.0);
-}
-
-#[tokio::test]
-async fn ready_measurements_are_checked() {
-    let (inbox, repository) = inbox();
-    let good = sample_measurement("Hut", SAMPLE_TIME);
-    let bad = Measurement { latitude: Some(f64::INFINITY), ..sample_measurement("Hut", SAMPLE_TIME + 60) };
-    let empty = Measurement { firmware_version: Some("".into()), ..sample_measurement("Hut", SAMPLE_TIME + 120) };
-    let measurements = vec![good.clone(), bad, empty];
-    let receipt = inbox.deliver_measurements("a test", measurements).await.expect("it is stored");
-    let expected = Receipt {
-        received: 3,
-        stored: 1,
-        rejected: rejected(&[RejectReason::NumberOutOfRange, RejectReason::TextInvalid]),
-        rejects: receipt.rejects.clone(),
-        ..Receipt::default()
-    };
-    assert_eq!(receipt, expected);
-    assert_eq!(receipt.rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [2, 3]);
-    assert_eq!(all_of(&*repository, "Hut").await, [good]);
-    let rejects = repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
-    assert_eq!((rejects[1].line, rejects[1].field.as_deref()), (2, Some("latitude")));
-    assert_eq!(rejects[1].node.as_deref(), Some("Hut"));
 }
 
 #[tokio::test]

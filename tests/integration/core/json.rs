@@ -1,7 +1,7 @@
 //! Decoding the nodes' JSON.
 
 use isems_core::{
-    Decoded, Field, Format, Measurement, Payload, Reject, RejectReason, Status, TimeSource, decode,
+    Decoded, Format, Measurement, NumberField, Payload, Reject, RejectReason, Status, TimeSource, decode,
     testing::SAMPLE_JSON,
 };
 
@@ -40,9 +40,9 @@ fn reads_every_field() {
 
 #[test]
 fn one_value_is_a_measurement() {
-    for field in Field::ALL {
+    for field in NumberField::ALL {
         let measurement = only_measurement(decode_json(format!("{{\"{}\":1.5}}", field.name())));
-        for other in Field::ALL {
+        for other in NumberField::ALL {
             assert_eq!(measurement.number(other), (other == field).then_some(1.5));
         }
     }
@@ -115,32 +115,51 @@ fn unknown_names_are_ignored() {
 }
 
 #[test]
-fn faults_are_named_with_their_field() {
-    let number = |text: &str| format!("{{\"longitude\":1,\"batteryVoltage\":{text}}}");
-    let status = |text: &str| format!("{{\"longitude\":1,\"status\":{text}}}");
-    let invalid = (RejectReason::NumberInvalid, Some("batteryVoltage"));
-    let invalid_status = (RejectReason::StatusInvalid, Some("status"));
-    let broken = (RejectReason::JsonInvalid, None);
-    let empty = (RejectReason::Empty, None);
+fn a_value_that_cannot_be_used_costs_itself_only() {
+    let number_invalid = RejectReason::NumberInvalid;
+    let out_of_range = RejectReason::NumberOutOfRange;
     let cases = [
-        (number("\"12,5\""), invalid),
-        (number("\"12.5 V\""), invalid),
-        (number("true"), invalid),
-        (number("[12.5]"), invalid),
-        (number("{\"value\":12.5}"), invalid),
-        (number("1e6"), (RejectReason::NumberOutOfRange, Some("batteryVoltage"))),
-        ("{\"latitude\":-91}".into(), (RejectReason::NumberOutOfRange, Some("latitude"))),
-        ("{\"isPowerSaveMode\":0.5}".into(), (RejectReason::NumberInvalid, Some("isPowerSaveMode"))),
-        ("{\"isPowerSaveMode\":300}".into(), (RejectReason::NumberOutOfRange, Some("isPowerSaveMode"))),
-        ("{\"isPowerSaveMode\":true}".into(), (RejectReason::NumberInvalid, Some("isPowerSaveMode"))),
-        (status("\"94\""), invalid_status),
-        (status("\"0x0941\""), invalid_status),
-        (status("9410"), invalid_status),
-        (status("-1"), invalid_status),
-        (status("1.5"), invalid_status),
-        (status("true"), invalid_status),
-        (status("[\"941\"]"), invalid_status),
-        (status("{}"), invalid_status),
+        ("batteryVoltage", "\"12,5\"", number_invalid),
+        ("batteryVoltage", "\"12.5 V\"", number_invalid),
+        ("batteryTemperature", "\"N/A\"", number_invalid),
+        ("batteryVoltage", "true", number_invalid),
+        ("batteryVoltage", "[12.5]", number_invalid),
+        ("batteryVoltage", "{\"value\":12.5}", number_invalid),
+        ("batteryVoltage", "1e6", out_of_range),
+        ("latitude", "-91", out_of_range),
+        ("isPowerSaveMode", "0.5", number_invalid),
+        ("isPowerSaveMode", "300", out_of_range),
+        ("isPowerSaveMode", "true", number_invalid),
+        ("status", "\"94\"", RejectReason::StatusInvalid),
+        ("status", "\"0x0941\"", RejectReason::StatusInvalid),
+        ("status", "9410", RejectReason::StatusInvalid),
+        ("status", "-1", RejectReason::StatusInvalid),
+        ("status", "1.5", RejectReason::StatusInvalid),
+        ("status", "true", RejectReason::StatusInvalid),
+        ("status", "[\"941\"]", RejectReason::StatusInvalid),
+        ("status", "{}", RejectReason::StatusInvalid),
+    ];
+    for (name, value, reason) in cases {
+        let json = format!("{{\"longitude\":1,\"{name}\":{value}}}");
+        let decoded = decode_json(&json);
+        let dropped: Vec<_> =
+            decoded.dropped.iter().map(|value| (value.field.name(), value.reason, value.line)).collect();
+        assert_eq!(dropped, [(name, reason, 1)], "{json}");
+        let expected = Measurement {
+            time_source: TimeSource::Arrival,
+            longitude: Some(1.0),
+            ..Measurement::new(node_id("Hut"), ARRIVAL, ARRIVAL)
+        };
+        assert_eq!((decoded.measurements, decoded.rejects), (vec![expected], Vec::new()), "{json}");
+    }
+}
+
+#[test]
+fn what_is_no_object_or_has_no_value_is_rejected() {
+    let number = |text: &str| format!("{{\"longitude\":1,\"batteryVoltage\":{text}}}");
+    let broken = RejectReason::JsonInvalid;
+    let empty = RejectReason::Empty;
+    let cases = [
         (number("maybe"), broken),
         (number("12.5}"), broken),
         (number(""), broken),
@@ -157,11 +176,12 @@ fn faults_are_named_with_their_field() {
         ("{}".into(), empty),
         ("{\"unknown\":1}".into(), empty),
         ("{\"batteryVoltage\":nan,\"status\":\"\"}".into(), empty),
+        ("{\"batteryVoltage\":\"abc\",\"latitude\":91}".into(), empty),
     ];
     for (json, reason) in cases {
         let decoded = decode_json(&json);
-        assert_eq!(reasons(&decoded), [reason], "{json}");
-        assert_eq!(decoded.measurements, [], "{json}");
+        assert_eq!(reasons(&decoded), [(reason, None)], "{json}");
+        assert_eq!((decoded.measurements, decoded.dropped), (Vec::new(), Vec::new()), "{json}");
         assert_eq!(decoded.rejects[0].line, 1);
         assert_eq!(decoded.rejects[0].text, Reject::text_of(json.as_bytes()));
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use isems_core::{Inbox, Payload, RedbRepository, RejectReason, testing::SAMPLE_LINE_19, unix_now};
+use isems_core::{Inbox, Payload, RedbRepository, RejectReason, unix_now};
 use serde_json::Value;
 use tokio::time::{Instant, advance};
 use tracing::subscriber::DefaultGuard;
@@ -83,7 +83,7 @@ async fn a_node_and_reason_are_told_once_an_hour_with_a_count() {
     assert_eq!(log.take(), []);
     deliver("Elektra-Dach", "rubbish\n").await;
     assert_eq!(log.take(), [told("Elektra-Dach", "field_count", 301)]);
-    deliver("Elektra-Dach", SAMPLE_LINE_19).await;
+    deliver("Elektra-Dach", &line_with(17, "91")).await;
     assert_eq!(log.take(), []);
 }
 

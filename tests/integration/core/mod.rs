@@ -22,7 +22,8 @@ mod simulation;
 mod suites;
 
 use isems_core::{
-    Decoded, Field, Format, Measurement, MeasurementQuery, NodeId, Payload, RejectReason, Repository, decode,
+    Decoded, Field, Format, Measurement, MeasurementQuery, NodeId, NumberField, Payload, RejectReason, Repository,
+    decode,
     testing::{SAMPLE_LINE_19, SAMPLE_TIME},
 };
 
@@ -60,17 +61,17 @@ fn line_at(timestamp: i64) -> String {
     line_with(3, &timestamp.to_string())
 }
 
-/// The single measurement of a payload without rejects.
+/// The single measurement of a payload without rejects and dropped values.
 #[track_caller]
 fn only_measurement(decoded: Decoded) -> Measurement {
-    assert_eq!(decoded.rejects, []);
+    assert_eq!((&*decoded.rejects, &*decoded.dropped), (&[][..], &[][..]));
     let [measurement] = decoded.measurements.try_into().expect("there is one measurement");
     measurement
 }
 
 /// Reasons and fields of the rejects.
 fn reasons(decoded: &Decoded) -> Vec<(RejectReason, Option<&'static str>)> {
-    decoded.rejects.iter().map(|reject| (reject.reason, reject.field)).collect()
+    decoded.rejects.iter().map(|reject| (reject.reason, reject.field.map(Field::name))).collect()
 }
 
 async fn all_of(repository: &dyn Repository, node: &str) -> Vec<Measurement> {
@@ -86,7 +87,7 @@ const WEEK: i64 = 604_800;
 /// Compares measurements to the bit: `==` takes -0 for 0.
 #[track_caller]
 fn assert_exact(found: &[Measurement], expected: &[Measurement]) {
-    let bits = |measurement: &Measurement| Field::ALL.map(|field| measurement.number(field).map(f64::to_bits));
+    let bits = |measurement: &Measurement| NumberField::ALL.map(|field| measurement.number(field).map(f64::to_bits));
     let differs = |(found, expected): (&Measurement, &Measurement)| found != expected || bits(found) != bits(expected);
     if let Some(place) = found.iter().zip(expected).position(differs) {
         panic!("number {place} is {:?}, not {:?}", found[place], expected[place]);

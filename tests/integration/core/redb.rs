@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use isems_core::{
-    Batch, DurationHistogram, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectQuery,
-    RejectReason, Repository, RepositoryError,
+    Batch, DurationHistogram, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectKind,
+    RejectQuery, RejectReason, Repository, RepositoryError,
     simulation::Fleet,
     testing::{SAMPLE_TIME, sample_measurement},
 };
@@ -21,6 +21,7 @@ fn batch(measurements: Vec<Measurement>) -> Batch {
 
 fn reject(line: u32) -> Reject {
     Reject {
+        kind: RejectKind::Line,
         received_at: SAMPLE_TIME,
         transport: "test".into(),
         source: "a test".into(),

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use isems_core::{
-    Batch, Field, Measurement, RedbOptions, RedbRepository, Repository, Retention, simulation::SimulatedNode,
+    Batch, Measurement, NumberField, RedbOptions, RedbRepository, Repository, Retention, simulation::SimulatedNode,
     testing::sample_measurement,
 };
 
@@ -24,7 +24,7 @@ fn weeks(name: &str, weeks: std::ops::Range<i64>) -> Vec<Measurement> {
     // Many different values: the blocks are long.
     let at = |week: i64, place: i64| {
         let mut measurement = sample_measurement(name, MONDAY + week * WEEK + 600 * place);
-        for (number, field) in (1..).zip(Field::ALL) {
+        for (number, field) in (1..).zip(NumberField::ALL) {
             *measurement.number_mut(field) = Some((place * place * number % 8999) as f64 / 100.0);
         }
         measurement

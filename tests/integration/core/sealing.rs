@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, Buckets, Field, Measurement, MeasurementQuery, Order, Outcome, RedbRepository, Repository, SeriesQuery,
-    Status, TimeSource, testing::sample_measurement,
+    Batch, Buckets, Measurement, MeasurementQuery, NumberField, Order, Outcome, RedbRepository, Repository,
+    SeriesQuery, Status, TimeSource, testing::sample_measurement,
 };
 
 use super::{MONDAY, WEEK, all_of, assert_exact, node_id};
@@ -22,8 +22,8 @@ async fn store(repository: &RedbRepository, measurements: Vec<Measurement>) -> u
 /// A value for every row, by how a column can hold it.
 type Fill = fn(&mut Measurement, i64);
 
-fn each_number(measurement: &mut Measurement, number: impl Fn(Field) -> Option<f64>) {
-    for field in Field::ALL {
+fn each_number(measurement: &mut Measurement, number: impl Fn(NumberField) -> Option<f64>) {
+    for field in NumberField::ALL {
         *measurement.number_mut(field) = number(field);
     }
 }
@@ -125,7 +125,7 @@ async fn the_last_second_of_time_can_be_sealed() {
     assert_exact(&all_of(&repository, "Hut").await, &expected);
     let query = SeriesQuery {
         node: node_id("Hut"),
-        fields: vec![Field::Latitude],
+        fields: vec![NumberField::Latitude],
         from: i64::MIN,
         to: i64::MAX,
         buckets: Buckets::AtMost(1),
@@ -165,7 +165,7 @@ async fn a_chart_that_was_asked_for_before_has_what_changed_since() {
     let at = |minute: i64| sample_measurement("Hut", MONDAY + 60 * minute);
     let query = SeriesQuery {
         node: node_id("Hut"),
-        fields: vec![Field::BatteryVoltage, Field::MppVoltage],
+        fields: vec![NumberField::BatteryVoltage, NumberField::MppVoltage],
         from: MONDAY,
         to: MONDAY + 2 * WEEK,
         buckets: Buckets::Wide(3600),
@@ -207,7 +207,7 @@ async fn read(repository: Arc<RedbRepository>, acknowledged: Arc<AtomicI64>, is_
     let query = MeasurementQuery { order, ..MeasurementQuery::oldest_first(node_id("Hut")) };
     let series = SeriesQuery {
         node: node_id("Hut"),
-        fields: vec![Field::BatteryVoltage],
+        fields: vec![NumberField::BatteryVoltage],
         from: i64::MIN,
         to: i64::MAX,
         buckets: Buckets::AtMost(50),

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, env, fs, path::Path};
 
+use isems_core::Field;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -51,6 +52,21 @@ async fn every_operation_is_described() {
     }
     let example = &document["components"]["schemas"]["OriginalMeasurement"]["example"];
     assert_eq!(example["nodeId"], "Elektra-Dach");
+}
+
+#[tokio::test]
+async fn measurements_are_described_by_the_table_of_fields() {
+    let service = TestService::start().await;
+    let document = service.json("/openapi.json").await;
+    let schema = &document["components"]["schemas"]["Measurement"]["properties"];
+    assert_eq!(schema.as_object().unwrap().len(), Field::ALL.len());
+    for field in Field::ALL {
+        let property = &schema[field.name()];
+        // The framework leaves out what stands beside a reference.
+        if property["$ref"].is_null() {
+            assert_eq!(property["description"], field.description(), "{field}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -50,17 +50,14 @@ async fn a_bad_line_costs_itself_only() {
     assert_eq!(status, StatusCode::OK);
     let reject = |line: u32, reason: &str, field: Value, text: &str| json!({"line": line, "reason": reason, "field": field, "text": text.trim_end()});
     let expected = json!({
-        "received": 5, "stored": 1, "duplicates": 1,
-        "rejected": [
-            {"reason": "node_mismatch", "count": 1},
-            {"reason": "number_invalid", "count": 1},
-            {"reason": "conflict", "count": 1},
-        ],
+        "received": 5, "stored": 2, "duplicates": 1,
+        "rejected": [{"reason": "node_mismatch", "count": 1}, {"reason": "conflict", "count": 1}],
         "rejects": [
-            reject(2, "number_invalid", json!("batteryVoltage"), &bad),
             reject(5, "conflict", Value::Null, &conflict),
             reject(6, "node_mismatch", json!("nodeId"), &line("Barn", now)),
         ],
+        "dropped": [{"field": "batteryVoltage", "reason": "number_invalid", "count": 1}],
+        "droppedValues": [{"line": 2, "field": "batteryVoltage", "reason": "number_invalid", "text": "14.o73"}],
     });
     assert_eq!(receipt, expected);
     let (status, receipt) = push(&service, "Hut", ADMIN, "text/csv; charset=utf-8", line("Hut", now)).await;
@@ -68,7 +65,8 @@ async fn a_bad_line_costs_itself_only() {
 
     let transports = service.json("/api/v1/transports").await;
     let account = &transports["transports"][0];
-    assert_eq!((&account["name"], &account["received"], &account["stored"]), (&json!("push"), &json!(6), &json!(1)));
+    assert_eq!((&account["name"], &account["received"], &account["stored"]), (&json!("push"), &json!(6), &json!(2)));
+    assert_eq!(account["dropped"], json!([{"field": "batteryVoltage", "reason": "number_invalid", "count": 1}]));
     let (_, rejects) = service.send(reqwest::Method::GET, "/api/v1/rejects?reason=conflict&transport=push").await;
     assert_eq!(
         (&rejects["rejects"][0]["line"], &rejects["rejects"][0]["source"]),

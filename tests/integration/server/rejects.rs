@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use isems_core::{Batch, Inbox, Payload, RedbRepository, Reject, RejectReason, Repository};
+use isems_core::{Batch, Inbox, Payload, RedbRepository, Reject, RejectKind, RejectReason, Repository};
 use isems_server::{
     api::{Access, Service},
     tokens::Tokens,
 };
 use reqwest::{StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{TestService, line};
 
@@ -44,15 +44,17 @@ async fn gives_the_newest_first_filtered_and_at_most_as_many_as_asked() {
     other.deliver(Payload::csvlog(b"last\n", "elsewhere")).await.unwrap();
 
     let all = texts(&service, "").await;
-    assert_eq!((all.len(), &*all[0], &*all[3]), (4, "last", "first"));
+    assert_eq!((all.len(), &*all[0], &*all[4]), (5, "last", "first"));
     assert_eq!(texts(&service, "?limit=1").await, ["last"]);
     assert_eq!(texts(&service, "?transport=other").await, ["last"]);
-    assert_eq!(texts(&service, "?reason=number_invalid&node=Hut").await, [&*all[2]]);
+    // The voltages of panel and tracker.
+    assert_eq!(texts(&service, "?reason=number_invalid&node=Hut").await, ["18.o14", "18.o14"]);
     assert_eq!(texts(&service, "?transport=test&reason=field_count&limit=1").await, [&*all[1]]);
     assert!(texts(&service, "?node=nobody").await.is_empty());
 
     let (_, answer) = get(&service, "?reason=number_invalid").await;
     let reject = &answer["rejects"][0];
+    assert_eq!((&reject["kind"], &reject["field"]), (&json!("value"), &json!("mppVoltage")));
     assert_eq!(reject["node"], "Hut");
     assert_eq!(reject["transport"], "test");
     assert_eq!(reject["source"], "test");
@@ -66,6 +68,7 @@ async fn gives_the_newest_first_filtered_and_at_most_as_many_as_asked() {
 async fn a_hundred_unless_more_are_asked_for_and_never_more_than_a_thousand() {
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
     let reject = |line| Reject {
+        kind: RejectKind::Line,
         received_at: 1_800_000_000,
         transport: "test".into(),
         source: "a test".into(),

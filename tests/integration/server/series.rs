@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isems_core::{Batch, Field, Measurement, RedbRepository, Repository, testing::sample_measurement};
+use isems_core::{Batch, Measurement, NumberField, RedbRepository, Repository, testing::sample_measurement};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -115,7 +115,7 @@ async fn a_chart_of_everything_is_bounded() {
     assert!(detail.contains("101 nodes; at most 100") && detail.contains("nodes="), "{detail}");
 
     let nodes: Vec<String> = names[1..].iter().map(|name| format!("nodes={name}")).collect();
-    let fields: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+    let fields: Vec<&str> = NumberField::ALL.iter().map(|field| field.name()).collect();
     let path = format!("/api/v1/series?{}&points=5000&fields={}", nodes.join("&"), fields.join(","));
     let chart = service.json(&path).await;
     let series = chart["series"].as_array().unwrap();

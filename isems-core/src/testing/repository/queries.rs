@@ -6,8 +6,8 @@ use futures_util::TryStreamExt;
 
 use super::{SAMPLE_TIME, all_of, fail, kept, known, node_id, sample_measurement, sample_reject, store};
 use crate::{
-    Bucket, Buckets, Field, Measurement, MeasurementQuery, Order, Reject, RejectQuery, Repository, SeriesQuery, pages,
-    testing::rejects::store_rejects,
+    Bucket, Buckets, Measurement, MeasurementQuery, NumberField, Order, Reject, RejectQuery, Repository, SeriesQuery,
+    pages, testing::rejects::store_rejects,
 };
 
 /// Ranges contain their start and not their end; limits cut after ordering.
@@ -124,7 +124,7 @@ pub async fn draws_series(repository: &dyn Repository) {
     store(repository, minutes.into_iter().rev().collect()).await;
     let query = |from, to, points| SeriesQuery {
         node: node_id("Hut"),
-        fields: vec![Field::BatteryTemperature, Field::BatteryVoltage],
+        fields: vec![NumberField::BatteryTemperature, NumberField::BatteryVoltage],
         from,
         to,
         buckets: Buckets::AtMost(points),
@@ -138,7 +138,11 @@ pub async fn draws_series(repository: &dyn Repository) {
         "three buckets of an hour are enough for two hours and more"
     );
     let fields: Vec<_> = hours.fields.iter().map(|(field, _)| *field).collect();
-    assert_eq!(fields, [Field::BatteryTemperature, Field::BatteryVoltage], "fields are in the order of the query");
+    assert_eq!(
+        fields,
+        [NumberField::BatteryTemperature, NumberField::BatteryVoltage],
+        "fields are in the order of the query"
+    );
     let temperatures = [
         Bucket {
             count: 40,

@@ -12,8 +12,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Buckets, Field, Measurement, MeasurementQuery, Node, RedbOptions, RedbRepository, Reject, RejectQuery,
-    RejectReason, Repository, RepositoryError, SeriesQuery, chain, testing::sample_measurement,
+    Batch, Buckets, Measurement, MeasurementQuery, Node, NumberField, RedbOptions, RedbRepository, Reject, RejectKind,
+    RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery, chain, testing::sample_measurement,
 };
 use tokio::time::{self, Instant};
 
@@ -40,6 +40,7 @@ fn open_with(options: &RedbOptions, name: &str, disk: &Disk) -> RedbRepository {
 
 fn reject(line: u32) -> Reject {
     Reject {
+        kind: RejectKind::Line,
         received_at: MONDAY,
         transport: "test".into(),
         source: "a test".into(),
@@ -83,7 +84,7 @@ async fn assert_read(repository: &RedbRepository, node: &str, expected: &[Measur
     assert_exact(&all_of(repository, node).await, expected);
     let query = SeriesQuery {
         node: node_id(node),
-        fields: vec![Field::BatteryVoltage],
+        fields: vec![NumberField::BatteryVoltage],
         from: 0,
         to: i64::MAX,
         buckets: Buckets::AtMost(1),
