@@ -5,7 +5,7 @@ use std::{fmt, ops::Range, str::FromStr};
 use isems_core::unix_now;
 use jiff::{
     Timestamp,
-    civil::Date,
+    civil::{Date, DateTime},
     tz::{Offset, TimeZone},
 };
 use serde::{Serialize, Serializer};
@@ -23,8 +23,8 @@ pub(crate) fn time_zone(name: &str) -> Result<TimeZone, String> {
 pub enum Moment {
     /// Unix seconds, UTC.
     Second(i64),
-    /// The midnight with which a day begins.
-    Day(Date),
+    /// A time on the wall clock of the time zone that goes with it. A day is its midnight.
+    Local(DateTime),
     /// So many seconds before now.
     Ago(i64),
 }
@@ -34,11 +34,11 @@ impl Moment {
     pub(crate) fn second(self, zone: &TimeZone) -> Result<i64, String> {
         match self {
             Self::Second(second) => Ok(second),
-            // Where the clocks skip midnight it is the first time of that day.
-            Self::Day(day) => day
-                .to_zoned_datetime(zone.clone())
-                .map(|time| time.timestamp().as_second())
-                .map_err(|error| format!("{day}: {error}")),
+            // A time that the clocks skip is as much later as they skip; one that comes twice is the first of both.
+            Self::Local(time) => {
+                let timestamp = zone.to_ambiguous_timestamp(time).compatible();
+                timestamp.map(whole_second).map_err(|error| format!("{time}: {error}"))
+            }
             Self::Ago(seconds) => Ok(unix_now().saturating_sub(seconds)),
         }
     }
@@ -47,23 +47,47 @@ impl Moment {
 impl FromStr for Moment {
     type Err = &'static str;
 
-    /// Only what cannot be mistaken: a day has its two dashes, Unix seconds their ten digits, a time its offset, and what is
-    /// relative to now its sign and unit.
+    /// Only what cannot be mistaken: dates have their two dashes, Unix seconds their ten digits, and what is relative to now
+    /// its sign and unit. A time without an offset is local.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        if text.len() == 10 {
-            let second = if is_digits { text.parse().ok().map(Self::Second) } else { None };
-            if let Some(moment) = second.or_else(|| text.parse().ok().map(Self::Day)) {
-                return Ok(moment);
-            }
-        }
-        let time: Option<Timestamp> = text.parse().ok();
-        // Measurements have whole seconds: those from a fraction on are those from the next second on.
-        let second = time.map(|time| time.as_second() + i64::from(time.subsec_nanosecond() > 0));
-        second.map(Self::Second).or_else(|| ago(text).map(Self::Ago)).ok_or(
-            "expected a time with its offset such as 2026-05-01T12:00:00+02:00, a day such as 2026-05-01, Unix seconds of \
-             ten digits, now, or how long ago such as -90m, -24h or -7d",
+        let is_digits = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let second = if is_digits { text.parse().ok().map(Self::Second) } else { None };
+        second.or_else(|| ago(text).map(Self::Ago)).or_else(|| dated(text)).ok_or(
+            "expected a time such as 2026-05-01T12:00:00+02:00, 2026-05-01T12:00:00Z or 2026-05-01 12:00, a day such as \
+             2026-05-01, Unix seconds of ten digits, now, or how long ago such as -90m, -24h or -7d",
         )
+    }
+}
+
+/// The first whole second that is not before a time: measurements have whole seconds.
+fn whole_second(time: Timestamp) -> i64 {
+    time.as_second() + i64::from(time.subsec_nanosecond() > 0)
+}
+
+/// A day, or a time of day after it, with or without an offset.
+fn dated(text: &str) -> Option<Moment> {
+    let (day, time) = text.split_at_checked(10)?;
+    let is_dashed = day.bytes().filter(|byte| *byte == b'-').count() == 2;
+    let day: Date = day.parse().ok().filter(|_| is_dashed)?;
+    if time.is_empty() {
+        return Some(Moment::Local(day.into()));
+    }
+    let clock = time.strip_prefix(['T', 't', ' '])?;
+    // A plus that is not escaped in a query string arrives as a space.
+    let clock = match clock.split_once(' ') {
+        Some((_, "")) => return None,
+        Some((clock, offset)) if offset.starts_with(|first: char| first.is_ascii_digit()) => {
+            format!("{clock}+{offset}")
+        }
+        Some((clock, offset)) => format!("{clock}{offset}"),
+        None => clock.into(),
+    };
+    let text = format!("{day}T{clock}");
+    let is_local = clock.bytes().all(|byte| byte.is_ascii_digit() || b":.,".contains(&byte));
+    if is_local {
+        text.parse().ok().map(Moment::Local)
+    } else {
+        text.parse().ok().map(whole_second).map(Moment::Second)
     }
 }
 

@@ -244,7 +244,7 @@ impl HistoryApi {
         Query(cursor): Query<Option<String>>,
         /// How it is written. If it is not said, `Accept` decides.
         Query(format): Query<Option<FormatName>>,
-        /// Time zone of days in `from` and `to`, and of the times in CSV and JSON lines; UTC if it is not said.
+        /// Time zone of days and of times without an offset, and of the times in CSV and JSON lines. UTC by default.
         Query(tz): Query<Option<TimeZoneName>>,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
         query::only(request, &["from", "to", "order", "limit", "cursor", "format", "tz"])?;
@@ -283,7 +283,7 @@ impl HistoryApi {
         Query(cursor): Query<Option<String>>,
         /// How it is written. If it is not said, `Accept` decides.
         Query(format): Query<Option<FormatName>>,
-        /// Time zone of days in `from` and `to`, and of the times in CSV and JSON lines; UTC if it is not said.
+        /// Time zone of days and of times without an offset, and of the times in CSV and JSON lines. UTC by default.
         Query(tz): Query<Option<TimeZoneName>>,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
         query::only_or_repeated(request, &["from", "to", "order", "limit", "cursor", "format", "tz"], &["nodes"])?;

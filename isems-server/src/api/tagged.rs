@@ -3,6 +3,7 @@
 use poem::{
     IntoResponse, Request, RequestBody, Response, Result,
     http::{HeaderValue, StatusCode, header},
+    web::headers::{self, ETag, HeaderMapExt},
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
@@ -17,19 +18,14 @@ use super::{
     rendered::Rendered,
 };
 
-/// The tags that a client knows.
+/// The tags that a client knows, as a parameter in the document. A header that cannot be read names none.
 #[derive(Debug)]
-pub(crate) struct IfNoneMatch(Vec<HeaderValue>);
+pub(crate) struct IfNoneMatch(Option<headers::IfNoneMatch>);
 
 impl IfNoneMatch {
     /// Whether a tag is among them, by the weak comparison (RFC 9110, section 13.1.2).
-    fn names(&self, tag: &str) -> bool {
-        fn opaque(tag: &str) -> &str {
-            tag.strip_prefix("W/").unwrap_or(tag)
-        }
-        let values = self.0.iter().filter_map(|value| value.to_str().ok());
-        let mut known = values.flat_map(|value| value.split(',')).map(str::trim);
-        known.any(|known| known == "*" || opaque(known) == opaque(tag))
+    fn names(&self, tag: &ETag) -> bool {
+        self.0.as_ref().is_some_and(|known| !known.precondition_passes(tag))
     }
 
     pub(crate) fn example() -> String {
@@ -52,14 +48,14 @@ impl<'a> ApiExtractor<'a> for IfNoneMatch {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<String>) -> Result<Self> {
-        Ok(Self(request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect()))
+        Ok(Self(request.headers().typed_get()))
     }
 }
 
 /// JSON of the type `T` with an `ETag`, or 304 for a client that has it. A page can have a link to the next one.
 pub(crate) struct Tagged<T, const IS_PAGE: bool = false> {
     rendered: Option<Rendered<T>>,
-    tag: String,
+    tag: ETag,
     link: Option<String>,
 }
 
@@ -73,6 +69,7 @@ impl<T, const IS_PAGE: bool> Tagged<T, IS_PAGE> {
         // notices every change within four bytes; of all others it misses one in four billion.
         let body = rendered.body();
         let tag = format!("W/\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body));
+        let tag = tag.parse().expect("hex digits in quotes are a tag");
         Self { rendered: (!known.names(&tag)).then_some(rendered), tag, link: None }
     }
 }
@@ -92,10 +89,9 @@ impl<T: Type, const IS_PAGE: bool> IntoResponse for Tagged<T, IS_PAGE> {
         };
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        for (name, text) in [(header::ETAG, Some(self.tag)), (header::LINK, self.link)] {
-            if let Some(Ok(value)) = text.map(HeaderValue::try_from) {
-                headers.insert(name, value);
-            }
+        headers.typed_insert(self.tag);
+        if let Some(Ok(link)) = self.link.map(HeaderValue::try_from) {
+            headers.insert(header::LINK, link);
         }
         response
     }

@@ -91,13 +91,15 @@ impl Type for Moment {
             };
             MetaSchema {
                 description: Some(
-                    "A time: RFC 3339 with any offset (`2018-06-30T15:16:15+02:00`; in a URL `+` is written `%2B`), a day \
-                     (`2018-06-30`, which begins at midnight UTC, or of the time zone that the request names), Unix seconds \
-                     (`1530364575`), `now`, or how long ago (`-90m`, `-24h`, `-7d`, `-52w`).",
+                    "A time: RFC 3339 with any offset (`2018-06-30T15:16:15+02:00`, whose `+` need not be escaped in a URL), \
+                     a time without an offset (`2018-06-30T15:16`) or a day (`2018-06-30`, which begins at midnight) in UTC \
+                     or the time zone that the request names, Unix seconds (`1530364575`), `now`, or how long ago (`-90m`, \
+                     `-24h`, `-7d`, `-52w`).",
                 ),
                 any_of: vec![
                     form(MetaSchema::new_with_format("string", "date-time")),
                     form(MetaSchema::new_with_format("string", "date")),
+                    pattern("^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[T ]([01][0-9]|2[0-3]):[0-5][0-9]$"),
                     pattern("^[0-9]{10}$"),
                     pattern("^-[0-9]{1,6}[smhdw]$"),
                     form(MetaSchema { enum_items: vec![json!("now")], ..MetaSchema::new("string") }),

@@ -80,7 +80,7 @@ pub struct ExportArguments {
 /// Which measured times are meant.
 #[derive(Debug, Args)]
 pub struct RangeArguments {
-    /// Not before this time: 2026-05-01T12:00:00Z, a day as 2026-05-01 (its midnight), Unix seconds, now, or -24h
+    /// Not before this time: 2026-05-01T12:00:00Z, 2026-05-01 12:00, 2026-05-01 (midnight), Unix seconds, now, or -24h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub from: Option<Moment>,
 
@@ -88,7 +88,7 @@ pub struct RangeArguments {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<Moment>,
 
-    /// Time zone of days, and of the times that are written, such as Europe/Berlin
+    /// Time zone of days and of times without an offset, and of the times that are written, such as Europe/Berlin
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone_name)]
     pub time_zone: String,
 }

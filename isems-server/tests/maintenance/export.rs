@@ -146,6 +146,8 @@ fn days_and_times_are_those_of_the_time_zone_also_when_clocks_change() {
         assert_eq!((utc.len(), &*utc[0]), (24, "2025-10-26T00:00:00Z"));
         let same = [
             times(&["--from", "2025-10-26T00:00:00+02:00", "--to", "1761433201"]),
+            times(&["--from", "2025-10-25 22:00", "--to", "2025-10-25 23:00:01"]),
+            times(&["--from", "2025-10-26 00:00:00 +02:00", "--to", "2025-10-25t23:00:01z"]),
             times(&["--from", "2025-10-25T21:59:59.5Z", "--to", "2025-10-26T01:00:00.1+02:00"]),
         ];
         for times in same {
@@ -157,7 +159,7 @@ fn days_and_times_are_those_of_the_time_zone_also_when_clocks_change() {
 #[test]
 fn a_time_that_could_be_mistaken_is_refused() {
     let place = Place::new(&hours("Hut", 2));
-    for time in ["20260501", "2026-05-01T12:00", "0", "1777593600000", "26-05-01", "yesterday", "2026-02-30"] {
+    for time in ["20260501", "2026-05-01T25:00", "0", "1777593600000", "26-05-01", "yesterday", "2026-02-30"] {
         for command in ["export", "delete"] {
             let output = place.run(&[command, "Hut", "--from", time]);
             let error = text(&output.stderr);

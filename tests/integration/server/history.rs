@@ -208,13 +208,44 @@ async fn times_are_named_in_all_forms() {
     assert_eq!(of("from=2018-06-30&tz=Pacific/Kiritimati").await.len(), 4, "it has begun 14 hours earlier");
     assert_eq!(of("from=2018-06-30T21:59:59.5Z").await, ["22:00:00Z"], "whole seconds from a fraction on");
     assert!(of("from=2018-07-01&to=2018-06-30").await.is_empty(), "nothing lies between");
+    // What people type, and what becomes of it in a query string.
+    for from in [
+        "2018-06-30T00:00:00+02:00",
+        "2018-06-30T00:00+02:00",
+        "2018-06-30T00:00:00+0200",
+        "2018-06-30T00:00:00+02",
+        "2018-06-30+00:00:00+02:00",
+        "2018-06-30%2000:00:00%20%2B02:00",
+        "2018-06-29T22:00:00z",
+        "2018-06-29t22:00:00Z",
+        "2018-06-29+22:00:00+Z",
+        "2018-06-29T20:30:00-01:30",
+        "2018-06-29+20:30-01:30",
+        "2018-06-29T22:00:00",
+        "2018-06-29+22:00",
+        "2018-06-30T00:00&tz=Europe/Berlin",
+        "2018-06-30+00:00:00&tz=Europe/Berlin",
+    ] {
+        assert_eq!(of(&format!("from={from}&to=2018-06-30T22:00:00Z")).await, berlin, "{from}");
+    }
+    // The hour that the clocks skip, and the one that comes twice.
+    service.deliver(&(line("Hut", 1_521_939_600) + &line("Hut", 1_540_686_600) + &line("Hut", 1_540_690_200))).await;
+    assert_eq!(of("from=2018-03-25T02:30&to=2018-03-25T03:00&tz=Europe/Berlin").await.len(), 0);
+    assert_eq!(of("from=2018-03-25T02:00&to=2018-03-25T03:01&tz=Europe/Berlin").await, ["01:00:00Z"]);
+    assert_eq!(of("from=2018-10-28T02:30&to=2018-10-29&tz=Europe/Berlin").await.len(), 2);
     service.deliver(&(line("Hut", now - 3600) + &line("Hut", now - 60))).await;
     assert_eq!(of("from=-30m&to=now").await.len(), 1);
     assert_eq!(of("from=-24h").await.len(), 2);
     for query in [
         "from=yesterday",
         "from=-24",
-        "to=2018-06-30T13:00:00",
+        "to=2018-06-30T13:00:00+26:00",
+        "to=2018-06-30T25:00",
+        "to=2018-06-30T13:00+02:00+02:00",
+        "to=2018-06-30T13:00+Berlin",
+        "to=2018-06-30T",
+        "to=2018-06-30+02:00+",
+        "to=20180630",
         "to=1530364",
         "from=2018-13-01",
         "tz=Mars/Olympus",
