@@ -11,6 +11,7 @@ fuzz_target!(|topic: &str| match Topic::parse(topic) {
         let last = match format {
             Format::Csvlog => "csvlog",
             Format::Json => "data.json",
+            Format::Csv => panic!("no topic has CSV"),
         };
         assert_eq!(NodeId::new(node.as_str()), Ok(node.clone()), "the node is one");
         let end = format!("{node}/{last}");

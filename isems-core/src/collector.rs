@@ -8,7 +8,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     Backoff, ClockState, Inbox, Limits, Measurement, Repository, Transport, TransportState, TransportStatus,
-    account::Account, chain, clock::Clock, observers::Observers, unix_now,
+    account::Account, chain, clock::Clock, dating::Dating, observers::Observers, unix_now,
 };
 
 /// Runs transports, each on a task of its own, and calls those that fail again.
@@ -30,6 +30,7 @@ pub struct Collector {
     backoff: Backoff,
     limits: Limits,
     clock: Clock,
+    dating: Dating,
     observers: Observers,
 }
 
@@ -61,6 +62,7 @@ impl Collector {
             backoff: Backoff::default(),
             limits: Limits::default(),
             clock: Clock::default(),
+            dating: Dating::default(),
             observers: Observers::default(),
         }
     }
@@ -71,6 +73,7 @@ impl Collector {
         let inbox = Inbox::new(transport.name(), self.repository.clone())
             .limits(self.limits.clone())
             .clock(self.clock.clone())
+            .dating(self.dating.clone())
             .observers(self.observers.clone());
         self.transports.push((Box::new(transport), inbox));
         self

@@ -10,6 +10,7 @@ use crate::{
     TimeSource, TransportStatus,
     account::Account,
     clock::Clock,
+    dating::Dating,
     decode::decode_by,
     journal::{self, Journal},
     limits::{Limiter, Taken},
@@ -24,6 +25,7 @@ pub struct Inbox {
     repository: Arc<dyn Repository>,
     account: Account,
     clock: Clock,
+    dating: Dating,
     limiter: Arc<Limiter>,
     observers: Observers,
     journal: Arc<Journal>,
@@ -95,6 +97,7 @@ impl Inbox {
             transport,
             repository,
             clock: Clock::default(),
+            dating: Dating::default(),
             limiter: Arc::new(Limiter::new(Limits::default())),
             observers: Observers::default(),
         }
@@ -113,6 +116,12 @@ impl Inbox {
         self
     }
 
+    /// Shares with other inboxes which seconds readings without a time have been given.
+    pub(crate) fn dating(mut self, dating: Dating) -> Self {
+        self.dating = dating;
+        self
+    }
+
     /// Tells observers what is new.
     pub(crate) fn observers(mut self, observers: Observers) -> Self {
         self.observers = observers;
@@ -127,11 +136,35 @@ impl Inbox {
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
         let started = Instant::now();
         let clock = self.clock.observe(payload.received_at, &*self.repository).await?;
-        let Decoded { measurements, lines, rejects, dropped, incomplete_bytes } = decode_by(&payload, clock);
+        let mut decoded = decode_by(&payload, clock);
+        self.date(&payload, &mut decoded).await?;
+        let Decoded { measurements, lines, rejects, dropped, incomplete_bytes, .. } = decoded;
         let Payload { source, received_at, ref node, .. } = payload;
         let delivery =
             Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, dropped, started };
         self.store(delivery, incomplete_bytes).await
+    }
+
+    /// Gives each reading without a time a second of its own.
+    async fn date(&self, payload: &Payload<'_>, decoded: &mut Decoded) -> Result<(), RepositoryError> {
+        if decoded.undated.is_empty() {
+            return Ok(());
+        }
+        let mut readings: BTreeMap<NodeId, Vec<(u32, &mut Measurement)>> = BTreeMap::new();
+        for (line, measurement) in decoded.lines.iter().zip(&mut decoded.measurements) {
+            if decoded.undated.binary_search(line).is_ok() {
+                readings.entry(measurement.node_id.clone()).or_default().push((*line, measurement));
+            }
+        }
+        let mut too_late = Vec::new();
+        for readings in readings.into_values() {
+            let (lines, mut readings): (Vec<u32>, Vec<&mut Measurement>) = readings.into_iter().unzip();
+            let count = self.dating.date(payload.bytes, payload.received_at, &mut readings, &*self.repository).await?;
+            too_late.extend_from_slice(&lines[count..]);
+        }
+        too_late.sort_unstable();
+        decoded.reject_lines(&too_late, RejectReason::ClockAhead);
+        Ok(())
     }
 
     /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those with a time

@@ -46,6 +46,7 @@ mod account;
 mod backoff;
 mod clock;
 mod collector;
+mod dating;
 mod decode;
 mod error;
 mod field;
@@ -76,7 +77,7 @@ pub use crate::{
     backoff::Backoff,
     clock::ClockState,
     collector::{Collector, Monitor},
-    decode::{CsvlogDecoder, Decoded, decode},
+    decode::{CsvDecoder, CsvlogDecoder, Decoded, JsonDecoder, decode},
     error::chain,
     field::{Field, NumberField},
     histogram::DurationHistogram,

@@ -235,7 +235,7 @@ impl fmt::Display for Measurement {
 }
 
 /// Returns whether a text field can hold the text. An empty text and `-` are how a line says that there is none.
-fn is_text(text: &str) -> bool {
+pub(crate) fn is_text(text: &str) -> bool {
     (1..=Measurement::MAX_TEXT_BYTES).contains(&text.len())
         && text != "-"
         && !text.chars().any(|c| c.is_control() || c == ';')

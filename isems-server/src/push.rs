@@ -89,7 +89,7 @@ impl Transport for PushTransport {
 async fn store(inbox: &Inbox, pushed: Pushed) {
     let Pushed { node, format, bytes, source, reply } = pushed;
     let payload = match format {
-        Format::Csvlog => Payload { node: Some(node), ..Payload::csvlog(&bytes, &source) },
+        Format::Csvlog | Format::Csv => Payload { format, node: Some(node), ..Payload::csvlog(&bytes, &source) },
         Format::Json => Payload::json(&bytes, node, &source),
     };
     // A client that has gone does not wait for its receipt; what it sent is stored.

@@ -1,15 +1,14 @@
 //! csvlog: one measurement a line, 18 or 19 fields separated by `;`.
 
-use std::{mem, str, sync::Arc};
+use std::{str, sync::Arc};
 
 use super::{
-    Decoded, LineError,
-    value::{self, Values},
+    Decoded, LineError, time,
+    undated::{CLOCK_UNSET, UnsetClocks},
+    value::Values,
     without_byte_order_mark,
 };
-use crate::{
-    ClockState, DroppedValue, Field, Measurement, NodeId, Payload, RejectReason, RejectedLine, Status, TimeSource,
-};
+use crate::{ClockState, DroppedValue, Field, Measurement, NodeId, Payload, RejectReason, RejectedLine, Status};
 
 const FIELDS_WITHOUT_STATUS: usize = 18;
 const FIELDS: usize = Field::CSVLOG.len();
@@ -17,8 +16,7 @@ const FIELDS: usize = Field::CSVLOG.len();
 pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     let mut lines = CsvlogDecoder { named: payload.node.clone(), ..CsvlogDecoder::new(payload.received_at, clock) };
     let mut decoded = Decoded::default();
-    let mut unset_clock = Vec::new();
-    let mut newest_is_unset = false;
+    let mut unset = UnsetClocks::default();
     let mut rest = payload.bytes;
     let mut number = 0;
     while !rest.is_empty() {
@@ -42,50 +40,15 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
         let mut values = Values { line: number, dropped: &mut decoded.dropped };
         match lines.measurement(line, &mut values) {
             Ok(measurement) => {
-                newest_is_unset = measurement.timestamp < Measurement::CLOCK_UNSET_BEFORE;
-                if newest_is_unset {
-                    unset_clock.push((decoded.measurements.len(), CLOCK_UNSET.rejected(number, line)));
-                }
+                unset.note(&decoded, &measurement, number, line);
                 decoded.measurements.push(measurement);
                 decoded.lines.push(number);
             }
             Err(fault) => decoded.rejects.push(fault.rejected(number, line)),
         }
     }
-    let arrival = Some(payload.received_at).filter(|_| newest_is_unset && clock != ClockState::Unset);
-    settle_unset_clocks(&mut decoded, unset_clock, arrival);
+    unset.settle(&mut decoded, payload.received_at, clock);
     decoded
-}
-
-const CLOCK_UNSET: LineError = LineError { reason: RejectReason::ClockUnset, field: Some(Field::Timestamp) };
-
-/// Of the lines whose clock was not set only the newest of the payload can be dated: by its `arrival`, where that is a date.
-fn settle_unset_clocks(decoded: &mut Decoded, mut unset: Vec<(usize, RejectedLine)>, arrival: Option<i64>) {
-    if unset.is_empty() {
-        return;
-    }
-    if let Some(arrival) = arrival
-        && let Some(newest) = decoded.measurements.last_mut()
-    {
-        newest.timestamp = arrival;
-        newest.time_source = TimeSource::Arrival;
-        if newest.validate().is_ok() {
-            unset.pop();
-        }
-    }
-    let mut unset = unset.into_iter().peekable();
-    let measurements = mem::take(&mut decoded.measurements).into_iter().zip(mem::take(&mut decoded.lines));
-    for (index, (measurement, line)) in measurements.enumerate() {
-        if let Some((_, rejected)) = unset.next_if(|(at, _)| *at == index) {
-            decoded.rejects.push(rejected);
-        } else {
-            decoded.measurements.push(measurement);
-            decoded.lines.push(line);
-        }
-    }
-    decoded.rejects.sort_by_key(|reject| reject.line);
-    let good = &decoded.lines;
-    decoded.dropped.retain(|value| good.binary_search(&value.line).is_ok());
 }
 
 /// Whether a line without its line end is complete by itself: 19 fields, and the last one three status digits.
@@ -164,7 +127,8 @@ impl CsvlogDecoder {
             return Err(LineError::whole(RejectReason::FieldCount));
         }
         let node = self.node(fields[0])?;
-        let timestamp = timestamp(fields[2])?;
+        let timestamp =
+            time::unix_seconds(fields[2]).ok_or(LineError::of(Field::Timestamp, RejectReason::TimestampInvalid))?;
         if timestamp == 0 && fields[3..count].iter().all(|field| is_zero(field)) {
             return Err(LineError::whole(RejectReason::Placeholder));
         }
@@ -207,16 +171,4 @@ impl CsvlogDecoder {
 fn is_zero(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(|number| number == 0.0)
         || text.parse::<Status>().is_ok_and(|status| status.bits() == 0)
-}
-
-/// Whole Unix seconds; a fraction, as some Lua builds print it, is cut off.
-fn timestamp(text: &str) -> Result<i64, LineError> {
-    let text = text.trim_ascii();
-    if let Ok(seconds) = text.parse() {
-        return Ok(seconds);
-    }
-    match value::number(text) {
-        Ok(Some(seconds)) => Ok(seconds.floor() as i64),
-        _ => Err(LineError::of(Field::Timestamp, RejectReason::TimestampInvalid)),
-    }
 }

@@ -1,15 +1,24 @@
-//! The nodes' JSON: one object with the names of the csvlog fields; the node is the transport's, the time the arrival.
+//! JSON: objects that have the names of the fields, as nodes send them and as a collector writes them.
+//!
+//! A payload is one object, an array of objects, the object around such an array that the HTTP service answers with
+//! (`measurements`), or an object a line.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 use super::{
     Decoded, LineError,
+    record::{Record, Records},
+    undated::UnsetClocks,
     value::{self, Values},
     without_byte_order_mark,
 };
-use crate::{ClockState, Field, Measurement, NodeId, NumberField, Payload, RejectReason, TimeSource};
+use crate::{ClockState, DroppedValue, Field, Measurement, Payload, RejectReason, RejectedLine};
 
 pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     let bytes = without_byte_order_mark(payload.bytes).trim_ascii();
@@ -17,32 +26,161 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     if bytes.is_empty() {
         return decoded;
     }
-    let result = match &payload.node {
-        Some(_) if clock == ClockState::Unset => Err(LineError::of(Field::Timestamp, RejectReason::ClockUnset)),
-        Some(node) => {
-            let mut values = Values { line: 1, dropped: &mut decoded.dropped };
-            object(bytes).and_then(|object| measurement(node, payload.received_at, &object, &mut values))
-        }
-        None => Err(LineError::of(Field::NodeId, RejectReason::NodeIdInvalid)),
+    let mut json = JsonDecoder { records: Records::new(payload.node.clone(), payload.received_at, clock) };
+    let Ok(text) = str::from_utf8(bytes) else {
+        decoded.rejects.push(LineError::whole(RejectReason::EncodingInvalid).rejected(1, bytes));
+        return decoded;
     };
-    match result {
-        Ok(measurement) => {
-            decoded.measurements.push(measurement);
-            decoded.lines.push(1);
+    let mut unset = UnsetClocks::default();
+    let mut take = |number: u32, text: &str| {
+        let before = decoded.dropped.len();
+        match json.record(number, text, &mut decoded.dropped).and_then(|record| record.dated(clock)) {
+            Ok(record) => {
+                unset.note(&decoded, &record.measurement, number, text.as_bytes());
+                decoded.add(record, number);
+            }
+            Err(error) => {
+                decoded.dropped.truncate(before);
+                decoded.rejects.push(error.rejected(number, text.as_bytes()));
+            }
         }
-        Err(fault) => {
-            decoded.dropped.clear();
-            decoded.rejects.push(fault.rejected(1, bytes));
+    };
+    match objects(text) {
+        Some(objects) => (1..).zip(objects).for_each(|(number, object)| take(number, object.get())),
+        None if is_lines(text) => {
+            let lines = (1..).zip(text.lines()).map(|(number, line)| (number, line.trim()));
+            lines.filter(|(_, line)| !line.is_empty()).for_each(|(number, line)| take(number, line));
         }
+        None => take(1, text),
     }
+    unset.settle(&mut decoded, payload.received_at, clock);
     decoded
 }
 
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, LineError> {
-    let text = str::from_utf8(bytes).map_err(|_| LineError::whole(RejectReason::EncodingInvalid))?;
-    serde_json::from_str(text)
-        .or_else(|_| serde_json::from_str(&with_null_for_bare_words(text)))
-        .map_err(|_| LineError::whole(RejectReason::JsonInvalid))
+/// The objects of an array, or of the array that a collector answers with; `None` when it is neither.
+fn objects(text: &str) -> Option<Vec<&RawValue>> {
+    #[derive(Deserialize)]
+    struct Page<'a> {
+        #[serde(borrow)]
+        measurements: Vec<&'a RawValue>,
+    }
+    if text.starts_with('[') {
+        serde_json::from_str(text).ok()
+    } else {
+        serde_json::from_str(text).ok().map(|page: Page<'_>| page.measurements)
+    }
+}
+
+/// Returns whether the text is an object a line: several lines, of which at least one is an object by itself, while all of
+/// them are none together.
+fn is_lines(text: &str) -> bool {
+    let is_object = |text: &str| text.starts_with('{') && Object::parse(text).is_ok();
+    text.contains('\n') && !is_object(text) && text.lines().any(|line| is_object(line.trim()))
+}
+
+/// Decodes JSON objects one by one, for whoever reads a file too large for a [`Payload`].
+///
+/// What [`decode`](crate::decode()) knows from the payload as a whole it does not know: an object without a time, or whose
+/// clock was not set, is always rejected, because nothing tells when it was measured.
+#[derive(Debug, Clone)]
+pub struct JsonDecoder {
+    records: Records,
+}
+
+impl JsonDecoder {
+    /// Decodes objects that a collector has written, which name their nodes and may say when they arrived and whose clock
+    /// dated them. Those that do not arrive now: Unix seconds, UTC, by a clock in this state.
+    pub fn of_collector(now: i64, clock: ClockState) -> Self {
+        Self { records: Records::of_collector(now, clock) }
+    }
+
+    /// Decodes an object. `number` is its place among the others, from 1 on; values that cannot be used are added to `dropped`.
+    pub fn decode(
+        &mut self,
+        number: u32,
+        object: &str,
+        dropped: &mut Vec<DroppedValue>,
+    ) -> Result<Measurement, RejectedLine> {
+        let before = dropped.len();
+        let decoded = self.record(number, object, dropped).and_then(|record| {
+            let measurement = record.measurement;
+            measurement.validate_time()?;
+            Ok(measurement)
+        });
+        decoded.map_err(|error| {
+            dropped.truncate(before);
+            error.rejected(number, object.as_bytes())
+        })
+    }
+
+    fn record(&mut self, line: u32, text: &str, dropped: &mut Vec<DroppedValue>) -> Result<Record, LineError> {
+        let repaired;
+        let object = if let Ok(object) = Object::parse(text) {
+            object
+        } else {
+            repaired = with_null_for_bare_words(text);
+            Object::parse(&repaired).map_err(|_| LineError::whole(RejectReason::JsonInvalid))?
+        };
+        let texts = object.0.each_ref().map(|value| value.as_deref().unwrap_or_default());
+        self.records.record(&texts, &mut Values { line, dropped })
+    }
+}
+
+/// The values of an object as the texts of csvlog fields, in the order of [`Field::ALL`]. Numbers may come as text.
+struct Object<'a>([Option<Cow<'a, str>>; Field::ALL.len()]);
+
+impl<'a> Object<'a> {
+    fn parse(text: &'a str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut object = Object([const { None }; Field::ALL.len()]);
+                // Mostly the names come in the order of the table.
+                let mut next = 0;
+                while let Some(Name(name)) = map.next_key()? {
+                    let known = (next..Field::ALL.len()).chain(0..next).find(|place| Field::ALL[*place].name() == name);
+                    let Some(place) = known else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    next = (place + 1) % Field::ALL.len();
+                    let value: &RawValue = map.next_value()?;
+                    object.0[place] = Some(text_of(Field::ALL[place], value.get()));
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A value as the text of a csvlog field, empty when it is null.
+fn text_of(field: Field, value: &str) -> Cow<'_, str> {
+    match value.as_bytes() {
+        b"null" => Cow::Borrowed(""),
+        [b'"', .., b'"'] if !value.contains('\\') => value[1..value.len() - 1].into(),
+        [b'"', ..] => serde_json::from_str::<String>(value).unwrap_or_default().into(),
+        // The status is hex, also where a node prints it without quotes: then leading zeros are missing.
+        [b'0'..=b'9', ..] if field == Field::Status => format!("{value:0>3}").into(),
+        _ => value.into(),
+    }
 }
 
 /// The nodes put their JSON together as text, so that a division by zero appears as a bare `nan` or `-inf`.
@@ -66,45 +204,4 @@ fn with_null_for_bare_words(text: &str) -> String {
         rest = &rest[character.len_utf8()..];
     }
     repaired
-}
-
-fn measurement(
-    node: &NodeId,
-    received_at: i64,
-    object: &Map<String, Value>,
-    values: &mut Values<'_>,
-) -> Result<Measurement, LineError> {
-    let mut measurement = Measurement::new(node.clone(), received_at, received_at);
-    measurement.time_source = TimeSource::Arrival;
-    for field in NumberField::ALL {
-        *measurement.number_mut(field) = values.number(field, &text(object, field.name()));
-    }
-    measurement.power_save_level = values.power_save_level(&text(object, Field::PowerSaveLevel.name()));
-    measurement.status = values.status(&status(object));
-    let has_value = measurement.power_save_level.is_some()
-        || measurement.status.is_some()
-        || NumberField::ALL.into_iter().any(|field| measurement.number(field).is_some());
-    if !has_value {
-        return Err(LineError::whole(RejectReason::Empty));
-    }
-    // The arrival is the collector's clock, which can be wrong, too.
-    measurement.validate_time()?;
-    Ok(measurement)
-}
-
-/// A value as the text of a csvlog field, empty when it is missing. Numbers may come as text.
-fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Cow<'a, str> {
-    match object.get(name) {
-        None | Some(Value::Null) => Cow::Borrowed(""),
-        Some(Value::String(text)) => text.into(),
-        Some(other) => other.to_string().into(),
-    }
-}
-
-/// The status is hex, also where a node prints it without quotes: then leading zeros are missing.
-fn status(object: &Map<String, Value>) -> Cow<'_, str> {
-    match object.get(Field::Status.name()) {
-        Some(Value::Number(number)) => format!("{:0>3}", number.to_string()).into(),
-        _ => text(object, Field::Status.name()),
-    }
 }

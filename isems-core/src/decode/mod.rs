@@ -1,10 +1,17 @@
 //! From bytes to measurements and rejects, line by line. Nothing fails as a whole.
 
+mod csv;
 mod csvlog;
 mod json;
+mod record;
+mod time;
+mod undated;
 mod value;
 
-pub use self::csvlog::CsvlogDecoder;
+use self::record::Record;
+use std::mem;
+
+pub use self::{csv::CsvDecoder, csvlog::CsvlogDecoder, json::JsonDecoder};
 use crate::{
     ClockState, DroppedValue, Field, Format, InvalidField, Measurement, Payload, Reject, RejectReason, RejectedLine,
 };
@@ -16,6 +23,8 @@ pub struct Decoded {
     pub measurements: Vec<Measurement>,
     /// The number of each of their lines, from 1 on.
     pub lines: Vec<u32>,
+    /// The lines of measurements without a usable time of their own, which are dated by their arrival.
+    pub undated: Vec<u32>,
     /// The bad lines, in their order.
     pub rejects: Vec<RejectedLine>,
     /// The values that were dropped from the good lines, in the order of their lines.
@@ -28,6 +37,32 @@ impl Decoded {
     /// The number of lines (or objects) that arrived. Blank lines are none.
     pub fn received(&self) -> u64 {
         (self.measurements.len() + self.rejects.len()) as u64
+    }
+
+    /// Moves measurements of these lines, in ascending order, to the rejects.
+    pub(crate) fn reject_lines(&mut self, lines: &[u32], reason: RejectReason) {
+        if lines.is_empty() {
+            return;
+        }
+        let measurements = mem::take(&mut self.measurements).into_iter().zip(mem::take(&mut self.lines));
+        for (measurement, line) in measurements {
+            if lines.binary_search(&line).is_ok() {
+                let text = measurement.to_string();
+                self.rejects.push(LineError::of(Field::Timestamp, reason).rejected(line, text.as_bytes()));
+            } else {
+                self.measurements.push(measurement);
+                self.lines.push(line);
+            }
+        }
+        self.rejects.sort_by_key(|reject| reject.line);
+    }
+
+    fn add(&mut self, Record { measurement, is_undated }: Record, line: u32) {
+        self.measurements.push(measurement);
+        self.lines.push(line);
+        if is_undated {
+            self.undated.push(line);
+        }
     }
 }
 
@@ -52,7 +87,15 @@ pub(crate) fn decode_by(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     match payload.format {
         Format::Csvlog => csvlog::decode(payload, clock),
         Format::Json => json::decode(payload, clock),
+        Format::Csv => csv::decode(payload, clock),
     }
+}
+
+/// The lines of a text with their numbers, from 1 on, without their line ends.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    (1..).zip(lines.map(without_byte_order_mark))
 }
 
 fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{DroppedValue, Field, Measurement, NumberField, Reject, RejectReason, Status};
+use crate::{DroppedValue, Field, NumberField, Reject, RejectReason, Status, measurement::is_text};
 
 /// Reads the values of a line, and collects those that cannot be used.
 pub(super) struct Values<'a> {
@@ -62,7 +62,7 @@ impl Values<'_> {
         {
             return Some(previous.clone());
         }
-        if text.len() > Measurement::MAX_TEXT_BYTES || text.chars().any(char::is_control) {
+        if !is_text(text) {
             self.drop(field, RejectReason::TextInvalid, text);
             return None;
         }

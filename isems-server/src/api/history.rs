@@ -306,8 +306,9 @@ impl HistoryApi {
 
     /// Send measurements of a node
     ///
-    /// Nodes and scripts can send csvlog lines, or a node's JSON object. Lines that are stored already are duplicates, which do no
-    /// harm; a line that is bad costs itself only. Needs a token, of `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
+    /// Nodes and scripts can send csvlog lines, a node's JSON object, and whatever `GET` answers: CSV, JSON lines, pages. Lines
+    /// that are stored already are duplicates, which do no harm; a line that is bad costs itself only. Readings without a time
+    /// are dated by their arrival, a second each; the same body again within a minute is taken for a repeat. Needs a token, of `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
     #[oai(
         path = "/api/v1/nodes/:nodeId/measurements",
         method = "post",

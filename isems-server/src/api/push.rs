@@ -256,8 +256,9 @@ pub(super) struct Body {
 fn node_json() -> MetaSchema {
     MetaSchema {
         description: Some(
-            "The object that nodes send: the fields of a Measurement by their names, without node and time. The time is that \
-             of arrival. Names that are not known are ignored.",
+            "The object that nodes send: fields of a Measurement by their names. Without a `timestamp` (RFC 3339, or Unix \
+             seconds) it is dated by its arrival; a `nodeId` has to be that of the path. `receivedAt` and names that are not \
+             known are ignored. An array of such objects is taken, too, and a page as `GET` answers it.",
         ),
         example: Some(json!({
             "timeToShutdown": 3592, "isPowerSaveMode": 0, "openCircuitVoltage": 13.513, "mppVoltage": 13.588,
@@ -270,12 +271,22 @@ fn node_json() -> MetaSchema {
     }
 }
 
+fn json_lines() -> MetaSchema {
+    let line = "{\"timestamp\":\"2018-06-30T13:16:15Z\",\"batteryVoltage\":14.073}\n";
+    MetaSchema {
+        description: Some("Such objects, one a line, as `GET` answers them with `format=ndjson`."),
+        example: Some(json!(line)),
+        ..MetaSchema::new("string")
+    }
+}
+
 fn csvlog_lines() -> MetaSchema {
     let line = "Elektra-Dach;1;1530364575;ATmega8_A_1;711;0;18.614;18.614;14.073;100;100;28;11.67;14.086;7;20;52.507309;\
                 13.458635;300\n";
     MetaSchema {
         description: Some(
-            "csvlog: a measurement a line, 18 or 19 fields separated by semicolons, as nodes write them.",
+            "csvlog: a measurement a line, 18 or 19 fields separated by semicolons, as nodes write them. Or CSV with a header, as \
+             `GET` answers it with `format=csv`.",
         ),
         example: Some(json!(line)),
         ..MetaSchema::new("string")
@@ -292,19 +303,22 @@ impl Body {
             content("text/plain", inline(csvlog_lines())),
             content("text/csv", inline(csvlog_lines())),
             content("application/json", inline(node_json())),
+            content("application/x-ndjson", inline(json_lines())),
         ]
     }
 
-    fn format(request: &Request) -> Result<Format, Refusal> {
+    fn format(request: &Request, bytes: &[u8]) -> Result<Format, Refusal> {
         let content_type = request.content_type().unwrap_or_default();
         let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match kind.as_str() {
-            "text/plain" | "text/csv" => Ok(Format::Csvlog),
-            "application/json" => Ok(Format::Json),
+            "text/plain" | "text/csv" => Ok(Format::of_lines(bytes)),
+            "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
+                Ok(Format::Json)
+            }
             _ => Err(Refusal::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!(
-                    "{content_type:?} is no type that is known here; send csvlog lines as text/plain or text/csv, or a node's object as application/json"
+                    "{content_type:?} is no type that is known here; send csvlog lines or CSV as text/plain or text/csv, objects as application/json or application/x-ndjson"
                 ),
             )),
         }
@@ -354,7 +368,8 @@ impl<'a> ApiExtractor<'a> for Body {
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        Ok(Self { format: Self::format(request)?, bytes: read(request, body).await? })
+        let bytes = read(request, body).await?;
+        Ok(Self { format: Self::format(request, &bytes)?, bytes })
     }
 }
 

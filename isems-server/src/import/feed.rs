@@ -51,6 +51,9 @@ pub(super) struct Feed {
     source: String,
     /// The newest rejects of the file.
     rejects: VecDeque<Reject>,
+    /// Whether the file has something that is a measurement, or nearly.
+    is_recognized: bool,
+    has_rejects: bool,
 }
 
 impl Feed {
@@ -67,6 +70,8 @@ impl Feed {
             file: 0,
             source: String::new(),
             rejects: VecDeque::new(),
+            is_recognized: false,
+            has_rejects: false,
         }
     }
 
@@ -90,6 +95,16 @@ impl Feed {
         self.now = unix_now();
         self.file = file;
         source.clone_into(&mut self.source);
+        (self.is_recognized, self.has_rejects) = (false, false);
+    }
+
+    /// Returns whether nothing of the file is a measurement, though it is not empty. Then its lines are nothing to keep.
+    pub(super) fn is_wrong_file(&mut self) -> bool {
+        let is_wrong = self.has_rejects && !self.is_recognized;
+        if is_wrong {
+            self.rejects.clear();
+        }
+        is_wrong
     }
 
     /// The end of a file.
@@ -100,8 +115,22 @@ impl Feed {
         }
     }
 
+    /// A measurement from a line of the file, and the values that were dropped from it.
+    pub(super) fn decoded(
+        &mut self,
+        line: u32,
+        measurement: Measurement,
+        dropped: impl IntoIterator<Item = DroppedValue>,
+    ) {
+        for value in dropped {
+            self.drop_value(&measurement.node_id, value);
+        }
+        self.measurement(line, measurement);
+    }
+
     /// A measurement from a line of the file. It is valid.
     pub(super) fn measurement(&mut self, line: u32, measurement: Measurement) {
+        self.is_recognized = true;
         self.pending.push(measurement, Origin { file: self.file, line });
         self.unlooked += 1;
         if self.unlooked >= MEASUREMENTS_A_LOOK {
@@ -114,6 +143,15 @@ impl Feed {
 
     /// A bad line of the file. The node is the one that it names, where that can be told.
     pub(super) fn reject(&mut self, line: RejectedLine, node: Option<String>) {
+        self.has_rejects = true;
+        // These reasons show that the line is one of the format, with all its fields.
+        self.is_recognized |= matches!(
+            line.reason,
+            RejectReason::Placeholder
+                | RejectReason::TimestampInvalid
+                | RejectReason::ClockUnset
+                | RejectReason::ClockAhead
+        );
         self.report().reject(line.reason, &self.source, line.line, &line.text);
         self.log(Reject {
             kind: RejectKind::Line,

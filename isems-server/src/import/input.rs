@@ -8,25 +8,40 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use isems_core::BoxError;
+use isems_core::{BoxError, CsvlogDecoder, Format, JsonDecoder};
 
-use super::{csvlog, feed::Feed, scratch::Scratch, sqlite};
+use super::{
+    feed::Feed,
+    json,
+    lines::{self, LineDecoder},
+    looks,
+    scratch::Scratch,
+    sqlite,
+};
 
 /// A file to import.
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) path: PathBuf,
-    /// How long it is.
+    /// Its length; 0 where that is not known.
     pub(super) bytes: u64,
 }
 
-/// What begins each kind of file.
+/// The first bytes of each kind of file.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 const GZIP: &[u8] = b"\x1f\x8b";
 const REDB: &[u8] = b"redb";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The inputs of a path, in order of their names: the file itself, or what a folder and the folders in it have.
+/// The most bytes of the start of a file that are looked at to tell its format.
+const PEEKED: u64 = 64 << 10;
+
+/// The inputs of a path, in order of their names: the file itself, or those in a folder and the folders in it. `-` is standard
+/// input.
 pub(super) fn find(path: &Path) -> io::Result<Vec<Input>> {
+    if path == Path::new("-") {
+        return Ok(vec![Input::standard()]);
+    }
     let metadata = fs::metadata(path)?;
     if !metadata.is_dir() {
         return Ok(vec![Input { path: path.into(), bytes: metadata.len() }]);
@@ -57,38 +72,137 @@ fn search(folder: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file in a folder is taken: `*.log`, `*.csv` and `*csvlog*`, also with `.gz`, and `*.sqlite`.
+/// Returns whether a file in a folder is taken: `*.log`, `*.csv`, `*.ndjson`, `*.json` and `*csvlog*`, also with `.gz`, and
+/// `*.sqlite`.
 fn is_called_like_a_log(name: &str) -> bool {
     let name = name.to_lowercase();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
-    [".log", ".csv"].iter().any(|end| plain.ends_with(end)) || plain.contains("csvlog") || name.ends_with(".sqlite")
+    [".log", ".csv", ".ndjson", ".json"].iter().any(|end| plain.ends_with(end))
+        || plain.contains("csvlog")
+        || name.ends_with(".sqlite")
 }
 
 impl Input {
-    /// Feeds what the file holds. Its first bytes tell what it is.
+    /// Standard input.
+    pub(super) fn standard() -> Self {
+        Self { path: "-".into(), bytes: 0 }
+    }
+
+    /// Feeds what the file holds. Its content tells its format.
     pub(super) fn read(&self, scratch: &Scratch, feed: &mut Feed) -> Result<(), BoxError> {
+        if self.path == Path::new("-") {
+            // When the lines were written nobody knows; they arrived when they were measured.
+            return read_text(io::stdin(), 0, feed);
+        }
         let mut file = File::open(&self.path)?;
-        let metadata = file.metadata()?;
+        let modified = file.metadata()?.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let modified = modified.map_or(0, |time| time.as_secs() as i64);
         let mut start = Vec::with_capacity(SQLITE.len());
         file.by_ref().take(SQLITE.len() as u64).read_to_end(&mut start)?;
         if start == SQLITE {
             drop(file);
             return sqlite::read(&self.path, self.bytes, scratch, feed);
         }
-        if start.starts_with(REDB) {
-            return Err("this is a database of isems, not a log or the database of the Python collector".into());
+        read_text(io::Cursor::new(start).chain(file), modified, feed)
+    }
+}
+
+fn read_text(input: impl Read, modified: i64, feed: &mut Feed) -> Result<(), BoxError> {
+    let input = Peeked::new(feed.progress.counting(input));
+    if !input.start.starts_with(GZIP) {
+        return read_unpacked(input, modified, feed);
+    }
+    let cannot_unpack = |error: BoxError| format!("cannot unpack it to its end: {error}");
+    read_unpacked(Peeked::new(MultiGzDecoder::new(input)), modified, feed)
+        .map_err(|error| if error.is::<io::Error>() { cannot_unpack(error).into() } else { error })
+}
+
+fn read_unpacked(input: Peeked<impl Read>, modified: i64, feed: &mut Feed) -> Result<(), BoxError> {
+    let start = input.start.clone();
+    if start.starts_with(SQLITE) {
+        return Err("a database cannot be read from here: name its file".into());
+    }
+    if start.starts_with(REDB) {
+        return Err("this is a database of isems; start a server on it, or `export` it and import that".into());
+    }
+    let (now, clock) = (feed.now(), feed.clock());
+    match Kind::of(&start) {
+        Kind::Json => json::read(input, feed)?,
+        Kind::JsonLines => {
+            lines::read(input, LineDecoder::Json(JsonDecoder::of_collector(now, clock)), feed)?;
         }
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let modified = modified.map_or(0, |time| time.as_secs() as i64);
-        let is_gzip = start.starts_with(GZIP);
-        let whole = io::Cursor::new(start).chain(file);
-        let counted = feed.progress.counting(whole);
-        if is_gzip {
-            csvlog::read(MultiGzDecoder::new(counted), modified, feed)
-                .map_err(|error| format!("cannot unpack it to its end: {error}"))?;
-        } else {
-            csvlog::read(counted, modified, feed)?;
+        Kind::Csv => lines::read(input, LineDecoder::Csv(None), feed)?,
+        Kind::Csvlog => {
+            let decoder = CsvlogDecoder::new(now, clock);
+            lines::read(input, LineDecoder::Csvlog { decoder, modified }, feed)?;
         }
-        Ok(())
+    }
+    if feed.is_wrong_file() {
+        return Err(format!(
+            "nothing in it is a measurement: it looks like {}; expected csvlog lines, CSV or JSON that isems has written, or \
+             the database of the Python collector",
+            looks::like(&start)
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// What can be imported as text.
+enum Kind {
+    Csvlog,
+    Csv,
+    JsonLines,
+    /// An array, a page.
+    Json,
+}
+
+impl Kind {
+    fn of(start: &[u8]) -> Self {
+        let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start).trim_ascii_start();
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+        match text.first() {
+            Some(b'{') if is_measurement(line) => Self::JsonLines,
+            Some(b'{' | b'[') => Self::Json,
+            _ if Format::of_lines(text) == Format::Csv => Self::Csv,
+            _ => Self::Csvlog,
+        }
+    }
+}
+
+/// Returns whether a line is an object by itself, and no page.
+fn is_measurement(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line)
+        .is_ok_and(|object| !object.contains_key("measurements"))
+}
+
+/// An input whose first bytes have been looked at. A byte order mark is none of them.
+struct Peeked<R> {
+    start: Vec<u8>,
+    /// How many of the first bytes have been read again.
+    read: usize,
+    /// An error that came after the first bytes.
+    error: Option<io::Error>,
+    rest: R,
+}
+
+impl<R: Read> Peeked<R> {
+    fn new(mut rest: R) -> Self {
+        let mut start = Vec::new();
+        let error = rest.by_ref().take(PEEKED).read_to_end(&mut start).err();
+        let read = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        Self { start, read, error, rest }
+    }
+}
+
+impl<R: Read> Read for Peeked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut start = &self.start[self.read..];
+        if !start.is_empty() {
+            let read = start.read(buffer)?;
+            self.read += read;
+            return Ok(read);
+        }
+        self.error.take().map_or_else(|| self.rest.read(buffer), Err)
     }
 }

@@ -1,12 +1,15 @@
-//! `isems-server import`: logs and the database of the Python collector, straight into sealed blocks.
+//! `isems-server import`: logs, what `export` and the HTTP service write, and the database of the Python collector, straight
+//! into sealed blocks.
 //!
-//! One thread reads and decodes (`input`, `csvlog`, `sqlite` with `autumn`) and feeds a `feed`, where the measurements wait,
+//! One thread reads and decodes (`input`, `lines`, `json`, `sqlite` with `autumn`) and feeds a `feed`, where the measurements wait,
 //! `packed`, until their weeks are complete (`pending`). Whole weeks go in batches to the repository.
 
 mod autumn;
-mod csvlog;
 mod feed;
 mod input;
+mod json;
+mod lines;
+mod looks;
 mod packed;
 mod pending;
 mod progress;
@@ -54,15 +57,20 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The arguments of import.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A file may be a csvlog, plain or compressed with gzip, or the SQLite database of the Python
-collector; its content tells. Of a folder, and of the folders in it, the files are taken that
-are called *.log, *.csv or *csvlog*, also with .gz, and *.sqlite; a file that is named is
-always taken. Nothing is written to any of them.
+A file may be a csvlog; CSV, JSON lines or pages of JSON that export or the HTTP service
+have written, also with another separator; each plain or compressed with gzip; or the SQLite
+database of the Python collector. Its content tells. - is standard input, so that
+
+    isems-server export --format ndjson | isems-server import - --database-url other.redb
+
+copies from one database into another. Of a folder, and of the folders in it, the files are
+taken that are called *.log, *.csv, *.ndjson, *.json or *csvlog*, also with .gz, and *.sqlite;
+a file that is named is always taken. Nothing is written to any of them.
 
 What is stored already counts as duplicate. So an import can be repeated, and goes on where it
 was interrupted.")]
 pub struct ImportArguments {
-    /// Logs, folders with logs, or the database of the Python collector
+    /// Logs, exports, folders with such files, the database of the Python collector, or - for standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 

@@ -2,7 +2,7 @@
 
 use std::{iter, sync::Arc};
 
-use isems_core::{Measurement, NumberField, Status};
+use isems_core::{Measurement, NumberField, Status, TimeSource};
 
 /// Where a measurement comes from: a file by its number, and the line in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,7 +37,8 @@ const REVISION: u64 = 1 << 1;
 const FIRMWARE: u64 = 1 << 2;
 const POWER_SAVE_LEVEL: u64 = 1 << 3;
 const STATUS: u64 = 1 << 4;
-const NUMBERS: usize = 5;
+const TIME_SOURCE: u64 = 1 << 5;
+const NUMBERS: usize = 6;
 
 // How a number is told, in the lowest bits of an integer.
 const MISSING: u64 = 0;
@@ -83,6 +84,7 @@ impl Packed {
         change(last.firmware_version != measurement.firmware_version, FIRMWARE);
         change(last.power_save_level != measurement.power_save_level, POWER_SAVE_LEVEL);
         change(last.status != measurement.status, STATUS);
+        change(last.time_source != measurement.time_source, TIME_SOURCE);
         for (place, field) in NumberField::ALL.into_iter().enumerate() {
             let bits = |measurement: &Measurement| measurement.number(field).map(f64::to_bits);
             change(bits(last) != bits(&measurement), 1 << (NUMBERS + place));
@@ -144,6 +146,12 @@ impl Packed {
             if changes & STATUS != 0 {
                 let bits = read(&mut bytes).checked_sub(1);
                 measurement.status = bits.and_then(|bits| Status::from_bits(bits as u16));
+            }
+            if changes & TIME_SOURCE != 0 {
+                measurement.time_source = match measurement.time_source {
+                    TimeSource::Node => TimeSource::Arrival,
+                    TimeSource::Arrival => TimeSource::Node,
+                };
             }
             for (place, field) in NumberField::ALL.into_iter().enumerate() {
                 if changes & 1 << (NUMBERS + place) != 0 {

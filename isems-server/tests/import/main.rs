@@ -2,6 +2,7 @@
 
 mod csvlog;
 mod failures;
+mod formats;
 #[cfg(unix)]
 mod interruption;
 mod sqlite;

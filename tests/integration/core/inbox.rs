@@ -161,6 +161,47 @@ async fn receipts_add_up_in_the_status() {
     assert!(status.deliveries.sum() > 0.0);
 }
 
+/// An arrival by a clock that is set, Unix seconds.
+const NOW: i64 = 1_800_000_000;
+
+#[tokio::test]
+async fn readings_without_a_time_that_arrive_in_one_second_take_the_seconds_that_follow() {
+    let (inbox, repository) = inbox();
+    let reading = |volts: u32| format!("{{\"batteryVoltage\":{volts}}}");
+    let deliver = async |node: &str, received_at: i64, bytes: &str| {
+        let payload = Payload { received_at, ..Payload::json(bytes.as_bytes(), node_id(node), "a test") };
+        let receipt = inbox.deliver(payload).await.expect("it is stored");
+        (receipt.stored, receipt.duplicates, receipt.rejected.total())
+    };
+    assert_eq!(deliver("Hut", NOW, &[reading(1), reading(2), reading(3)].join("\n")).await, (3, 0, 0));
+    assert_eq!(deliver("Hut", NOW, &reading(4)).await, (1, 0, 0));
+    assert_eq!(deliver("Barn", NOW, &reading(9)).await, (1, 0, 0), "each node has seconds of its own");
+    assert_eq!(deliver("Hut", NOW + 1, &reading(5)).await, (1, 0, 0));
+    // A client that got no answer sends the same again.
+    assert_eq!(deliver("Hut", NOW + 30, &reading(4)).await, (0, 1, 0));
+    assert_eq!(deliver("Hut", NOW + 30, &[reading(1), reading(2), reading(3)].join("\n")).await, (0, 3, 0));
+    assert_eq!(deliver("Hut", NOW + 65, &reading(4)).await, (1, 0, 0), "the same later is another reading");
+    let stored = all_of(&*repository, "Hut").await;
+    let stored: Vec<_> = stored.iter().map(|reading| (reading.timestamp - NOW, reading.battery_voltage)).collect();
+    let expected = [(0, 1.0), (1, 2.0), (2, 3.0), (3, 4.0), (4, 5.0), (65, 4.0)];
+    assert_eq!(stored, expected.map(|(second, volts)| (second, Some(volts))));
+
+    let restarted = Inbox::new("test", repository.clone());
+    let payload = Payload { received_at: NOW + 65, ..Payload::json(b"{\"latitude\":1}", node_id("Hut"), "a test") };
+    assert_eq!(restarted.deliver(payload).await.expect("it is stored").stored, 1, "a start forgets no second");
+}
+
+#[tokio::test]
+async fn no_reading_is_dated_more_than_ten_minutes_after_its_arrival() {
+    let (inbox, repository) = inbox();
+    let backlog: String = (0..700).map(|volts| format!("{{\"batteryVoltage\":{volts}}}\n")).collect();
+    let payload = Payload { received_at: NOW, ..Payload::json(backlog.as_bytes(), node_id("Hut"), "a test") };
+    let receipt = inbox.deliver(payload).await.expect("it is stored");
+    assert_eq!((receipt.stored, receipt.rejected.of(RejectReason::ClockAhead)), (601, 99));
+    assert_eq!(receipt.rejects[0].line, 602);
+    assert_eq!(all_of(&*repository, "Hut").await[600].timestamp, NOW + 600);
+}
+
 #[tokio::test]
 async fn a_payload_can_be_rejected_unread() {
     let (inbox, repository) = inbox();

@@ -2,7 +2,7 @@
 
 use isems_core::{
     Decoded, Format, Measurement, NumberField, Payload, Reject, RejectReason, Status, TimeSource, decode,
-    testing::SAMPLE_JSON,
+    testing::{SAMPLE_JSON, SAMPLE_TIME},
 };
 
 use super::{ARRIVAL, node_id, only_measurement, payload, reasons};
@@ -108,7 +108,7 @@ fn the_status_is_hex_in_any_form() {
 fn unknown_names_are_ignored() {
     let json = SAMPLE_JSON.replacen(
         '{',
-        r#"{"nodeId":"Barn","timestamp":5,"firmware":[1,{"latitude":99}],"batteryvoltage":"x","x":true,"":null,"#,
+        r#"{"node":"Barn","time":5,"receivedAt":"never","firmware":[1,{"latitude":99}],"batteryvoltage":"x","x":true,"":null,"#,
         1,
     );
     assert_eq!(only_measurement(decode_json(json)), only_measurement(decode_json(SAMPLE_JSON)));
@@ -163,8 +163,7 @@ fn what_is_no_object_or_has_no_value_is_rejected() {
         (number("maybe"), broken),
         (number("12.5}"), broken),
         (number(""), broken),
-        ("[]".into(), broken),
-        ("[{\"latitude\":1}]".into(), broken),
+        ("[{\"latitude\":1}".into(), broken),
         ("12.5".into(), broken),
         ("nan".into(), broken),
         ("\"text\"".into(), broken),
@@ -185,6 +184,61 @@ fn what_is_no_object_or_has_no_value_is_rejected() {
         assert_eq!(decoded.rejects[0].line, 1);
         assert_eq!(decoded.rejects[0].text, Reject::text_of(json.as_bytes()));
     }
+}
+
+#[test]
+fn an_object_can_have_a_time_and_a_node() {
+    let at = |time: &str| format!("{{\"nodeId\":\"Hut\",\"timestamp\":{time},\"latitude\":1}}");
+    for time in
+        ["1530364575", "1530364575.9", "\"1530364575\"", "\"2018-06-30T13:16:15Z\"", "\"2018-06-30T15:16:15.5+02:00\""]
+    {
+        let measurement = only_measurement(decode_json(at(time)));
+        assert_eq!((measurement.timestamp, measurement.time_source), (SAMPLE_TIME, TimeSource::Node), "{time}");
+        assert_eq!(measurement.received_at, ARRIVAL, "nobody tells when it arrives here");
+    }
+    let measurement = only_measurement(decode_json(at("null")));
+    assert_eq!((measurement.timestamp, measurement.time_source), (ARRIVAL, TimeSource::Arrival));
+    let unset = only_measurement(decode_json(at("123456789")));
+    assert_eq!((unset.timestamp, unset.time_source), (ARRIVAL, TimeSource::Arrival), "its clock was not set");
+    for (json, reason, field) in [
+        (at("\"yesterday\""), RejectReason::TimestampInvalid, "timestamp"),
+        (at("true"), RejectReason::TimestampInvalid, "timestamp"),
+        (at(&(ARRIVAL + 601).to_string()), RejectReason::ClockAhead, "timestamp"),
+        (at("1530364575").replace("Hut", "Barn"), RejectReason::NodeMismatch, "nodeId"),
+        (at("1530364575").replace("Hut", ";"), RejectReason::NodeIdInvalid, "nodeId"),
+    ] {
+        assert_eq!(reasons(&decode_json(&json)), [(reason, Some(field))], "{json}");
+    }
+    let only_a_time = format!("{{\"timestamp\":{SAMPLE_TIME}}}");
+    let expected = Measurement::new(node_id("Hut"), SAMPLE_TIME, ARRIVAL);
+    assert_eq!(only_measurement(decode_json(only_a_time)), expected, "it says that the node is there");
+}
+
+#[test]
+fn arrays_pages_and_lines_are_taken_object_by_object() {
+    let good = |minute: i64| format!("{{\"timestamp\":{},\"latitude\":1}}", SAMPLE_TIME - 60 * minute);
+    let objects = [good(0), "{\"latitude\":nan,\"status\":\"xyz\",\"longitude\":2}".into(), "[1]".into(), good(1)];
+    let texts = [
+        ("an array", format!("[{}]", objects.join(",").replace("nan", "null")), [1, 2, 3, 4]),
+        (
+            "a page",
+            format!("{{\"next\":null,\"measurements\":[{}]}}", objects.join(",").replace("nan", "null")),
+            [1, 2, 3, 4],
+        ),
+        ("lines", objects.join("\n"), [1, 2, 3, 4]),
+        ("lines with blank ones", format!("\u{feff}\r\n{}\r\n", objects.join("\r\n\r\n")), [1, 3, 5, 7]),
+    ];
+    for (name, text, numbers) in texts {
+        let decoded = decode_json(&text);
+        assert_eq!(decoded.lines, [numbers[0], numbers[1], numbers[3]], "{name}");
+        assert_eq!(reasons(&decoded), [(RejectReason::JsonInvalid, None)], "{name}");
+        assert_eq!((decoded.rejects[0].line, &*decoded.rejects[0].text), (numbers[2], "[1]"), "{name}");
+        assert_eq!((decoded.dropped.len(), decoded.dropped[0].line), (1, numbers[1]), "{name}");
+        assert_eq!(decoded.undated, [numbers[1]], "{name}");
+    }
+    assert_eq!(decode_json("[]").received() + decode_json("{\"measurements\":[]}").received(), 0);
+    let pretty = SAMPLE_JSON.replace(',', ",\n");
+    assert_eq!(only_measurement(decode_json(pretty)), only_measurement(decode_json(SAMPLE_JSON)));
 }
 
 #[test]

@@ -40,6 +40,53 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn what_the_service_answers_can_be_pushed_to_another_one() {
+    let from = service().await;
+    let now = unix_now();
+    let lines: String = (0..5).map(|minute| line("Hut", now - 60 * minute)).collect();
+    push(&from, "Hut", ADMIN, "text/plain", lines).await;
+    let wanted = from.json("/api/v1/nodes/Hut/measurements").await["measurements"].clone();
+    for (query, kind) in [
+        ("", "application/json"),
+        ("?format=ndjson", "application/x-ndjson"),
+        ("?format=csv&tz=Europe/Berlin", "text/csv"),
+    ] {
+        let text = from.get(&format!("/api/v1/nodes/Hut/measurements{query}")).await.text().await.unwrap();
+        let to = service().await;
+        let (status, receipt) = push(&to, "Hut", ADMIN, kind, text.clone()).await;
+        assert_eq!(
+            (status, &receipt["stored"], &receipt["dropped"]),
+            (StatusCode::OK, &json!(5), &json!([])),
+            "{kind}"
+        );
+        let mut found = to.json("/api/v1/nodes/Hut/measurements").await["measurements"].clone();
+        // A node cannot say when it arrived.
+        for (found, wanted) in found.as_array_mut().unwrap().iter_mut().zip(wanted.as_array().unwrap()) {
+            assert!(found["receivedAt"].as_str().unwrap() >= wanted["receivedAt"].as_str().unwrap());
+            found["receivedAt"] = wanted["receivedAt"].clone();
+        }
+        assert_eq!(found, wanted, "{kind}");
+        let (_, receipt) = push(&to, "Hut", ADMIN, kind, text.clone()).await;
+        assert_eq!(receipt["duplicates"], json!(5), "{kind}");
+        let (status, problem) = push(&to, "Barn", ADMIN, kind, text).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{kind}");
+        assert_eq!(problem["receipt"]["rejected"], json!([{"reason": "node_mismatch", "count": 5}]), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_readings_without_a_time_loses_none_and_can_be_repeated() {
+    let service = service().await;
+    let batch = "{\"batteryVoltage\":12.1}\n{\"batteryVoltage\":12.2}\nrubbish\n{\"batteryVoltage\":12.3}\n";
+    for (stored, duplicates) in [(3, 0), (0, 3)] {
+        let (status, receipt) = push(&service, "Hut", ADMIN, "application/json", batch).await;
+        let counts = (status, &receipt["stored"], &receipt["duplicates"]);
+        assert_eq!(counts, (StatusCode::OK, &json!(stored), &json!(duplicates)));
+        assert_eq!((&receipt["rejects"][0]["line"], &receipt["rejects"][0]["text"]), (&json!(3), &json!("rubbish")));
+    }
+}
+
+#[tokio::test]
 async fn a_bad_line_costs_itself_only() {
     let service = service().await;
     let now = unix_now();

@@ -1,21 +1,75 @@
-//! Reading csvlog files.
+//! Reading files of lines: csvlog, CSV, and JSON objects a line.
 
 use std::io::{self, Read};
 
-use isems_core::{ClockState, CsvlogDecoder, Reject, RejectReason, RejectedLine};
+use isems_core::{
+    ClockState, CsvDecoder, CsvlogDecoder, DroppedValue, JsonDecoder, Measurement, Reject, RejectReason, RejectedLine,
+};
 
 use super::feed::Feed;
 
 /// A line longer than this is no measurement, and is not kept.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Feeds the lines of a log that was last changed at a time, Unix seconds, UTC.
-///
-/// Every line arrived when the log was last changed, or if that is earlier than the line's own time, at that. So an old log is
-/// imported whatever happened to its file, and what is later than now is told apart.
-pub(super) fn read(input: impl Read, modified: i64, feed: &mut Feed) -> io::Result<()> {
-    let now = feed.now();
-    let mut decoder = CsvlogDecoder::new(now, feed.clock());
+/// A decoder of lines.
+pub(super) enum LineDecoder {
+    /// csvlog, of a file that was last changed at a time, Unix seconds, UTC.
+    ///
+    /// Every line arrived when the log was last changed, or if that is earlier than the line's own time, at that. So an old
+    /// log is imported whatever happened to its file, and what is later than now is told apart.
+    Csvlog { decoder: CsvlogDecoder, modified: i64 },
+    /// CSV of a collector. The header is still to come where there is none yet.
+    Csv(Option<CsvDecoder>),
+    /// JSON objects of a collector, one a line.
+    Json(JsonDecoder),
+}
+
+impl LineDecoder {
+    fn decode(
+        &mut self,
+        number: u32,
+        line: &Line<'_>,
+        feed: &Feed,
+        dropped: &mut Vec<DroppedValue>,
+    ) -> Option<Result<Measurement, RejectedLine>> {
+        let rejected = |reason| {
+            let text = Reject::text_of(line.bytes);
+            Some(Err(RejectedLine { reason, field: None, line: number, text }))
+        };
+        if line.is_cut {
+            return rejected(RejectReason::TooLarge);
+        }
+        match self {
+            Self::Csvlog { decoder, modified } => {
+                let decoded = decoder.decode(number, line.bytes, line.is_ended, dropped)?;
+                Some(decoded.map(|mut measurement| {
+                    let arrival = (*modified).max(measurement.timestamp);
+                    // A clock that is not set says nothing of what has come to pass.
+                    let is_plausible = feed.clock() == ClockState::Plausible;
+                    measurement.received_at = if is_plausible { arrival.min(feed.now()) } else { arrival };
+                    measurement
+                }))
+            }
+            Self::Csv(Some(decoder)) => decoder.decode(number, line.bytes, dropped),
+            Self::Csv(header) if !line.bytes.trim_ascii().is_empty() => {
+                *header = CsvDecoder::of_collector(line.bytes, feed.now(), feed.clock());
+                if header.is_none() { rejected(RejectReason::FieldCount) } else { None }
+            }
+            Self::Csv(None) => None,
+            Self::Json(decoder) => {
+                let bytes = line.bytes.trim_ascii();
+                match str::from_utf8(bytes) {
+                    Ok("") => None,
+                    Ok(object) => Some(decoder.decode(number, object, dropped)),
+                    Err(_) => rejected(RejectReason::EncodingInvalid),
+                }
+            }
+        }
+    }
+}
+
+/// Feeds the lines of an input.
+pub(super) fn read(input: impl Read, mut decoder: LineDecoder, feed: &mut Feed) -> io::Result<()> {
     let mut lines = Lines::new(input);
     let mut dropped = Vec::new();
     let mut number: u32 = 0;
@@ -24,24 +78,9 @@ pub(super) fn read(input: impl Read, modified: i64, feed: &mut Feed) -> io::Resu
         if feed.is_over() {
             return Ok(());
         }
-        let result = if line.is_cut {
-            let text = Reject::text_of(line.bytes);
-            Some(Err(RejectedLine { reason: RejectReason::TooLarge, field: None, line: number, text }))
-        } else {
-            decoder.decode(number, line.bytes, line.is_ended, &mut dropped)
-        };
-        match result {
+        match decoder.decode(number, &line, feed, &mut dropped) {
             None => {}
-            Some(Ok(mut measurement)) => {
-                let arrival = modified.max(measurement.timestamp);
-                // A clock that is not set says nothing of what has come to pass.
-                measurement.received_at =
-                    if feed.clock() == ClockState::Plausible { arrival.min(now) } else { arrival };
-                for value in dropped.drain(..) {
-                    feed.drop_value(&measurement.node_id, value);
-                }
-                feed.measurement(number, measurement);
-            }
+            Some(Ok(measurement)) => feed.decoded(number, measurement, dropped.drain(..)),
             Some(Err(line)) => {
                 let node = line.text.split_once(';').map(|(node, _)| node.into());
                 feed.reject(line, node);
