@@ -194,7 +194,8 @@ async fn readings_without_a_time_that_arrive_in_one_second_take_the_seconds_that
 #[tokio::test]
 async fn no_reading_is_dated_more_than_ten_minutes_after_its_arrival() {
     let (inbox, repository) = inbox();
-    let backlog: String = (0..700).map(|volts| format!("{{\"batteryVoltage\":{volts}}}\n")).collect();
+    let backlog: Vec<String> = (0..700).map(|volts| format!("{{\"batteryVoltage\":{volts}}}")).collect();
+    let backlog = backlog.join("\n");
     let payload = Payload { received_at: NOW, ..Payload::json(backlog.as_bytes(), node_id("Hut"), "a test") };
     let receipt = inbox.deliver(payload).await.expect("it is stored");
     assert_eq!((receipt.stored, receipt.rejected.of(RejectReason::ClockAhead)), (601, 99));
