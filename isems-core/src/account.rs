@@ -8,9 +8,14 @@ use std::{
 };
 
 use serde::Serialize;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::{DroppedCounts, DurationHistogram, Receipt, RejectCounts, printable, unix_now};
+use crate::{
+    DroppedCounts, DurationHistogram, Receipt, RejectCounts,
+    hearing::{Expectation, Hearing},
+    printable, unix_now,
+};
 
 /// How a transport fares: a snapshot, as [`Monitor::transports`](crate::Monitor::transports) gives it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,6 +79,10 @@ pub struct SourceStatus {
     pub since: i64,
     /// Why it is down.
     pub error: Option<String>,
+    /// When something last came from it, Unix seconds, UTC. `None`: nothing yet, since the start.
+    pub last_received_at: Option<i64>,
+    /// A hint that something may be wrong though the source is up: nothing has come from it for long.
+    pub note: Option<String>,
 }
 
 /// The live account behind the snapshots. Clones share it.
@@ -85,6 +94,7 @@ struct State {
     status: TransportStatus,
     /// The failure that was logged last, until something is delivered: then the same again is news.
     logged: Option<String>,
+    hearings: BTreeMap<String, Hearing>,
 }
 
 impl Account {
@@ -102,11 +112,19 @@ impl Account {
             last_error: None,
             sources: BTreeMap::new(),
         };
-        Self(Arc::new(Mutex::new(State { status, logged: None })))
+        Self(Arc::new(Mutex::new(State { status, logged: None, hearings: BTreeMap::new() })))
     }
 
     pub(crate) fn snapshot(&self) -> TransportStatus {
-        self.lock().status.clone()
+        let state = self.lock();
+        let mut status = state.status.clone();
+        for (name, source) in &mut status.sources {
+            if let Some(hearing) = state.hearings.get(name) {
+                source.last_received_at = hearing.last_received_at();
+                source.note = hearing.note().filter(|_| source.up);
+            }
+        }
+        status
     }
 
     pub(crate) fn received(&self) -> u64 {
@@ -142,10 +160,13 @@ impl Account {
     /// Notes how a source fares, and logs it when that changed.
     pub(crate) fn set_source(&self, source: &str, error: Option<&dyn fmt::Display>) {
         let mut state = self.lock();
-        let State { status, logged } = &mut *state;
+        let State { status, logged, hearings } = &mut *state;
         let now = unix_now();
         let before = status.sources.get(source);
         let changed = before.is_none_or(|before| before.up != error.is_none());
+        if changed && let Some(hearing) = hearings.get_mut(source) {
+            hearing.begin();
+        }
         let since = before.filter(|_| !changed).map_or(now, |before| before.since);
         let is_new = before.is_none();
         let error = error.map(|error| printable(&error.to_string()).into_owned());
@@ -163,7 +184,38 @@ impl Account {
             *logged = Some(message.clone());
             status.last_error = Some(LastError { at: now, message });
         }
-        status.sources.insert(source.into(), SourceStatus { up: error.is_none(), since, error });
+        let (up, last_received_at, note) = (error.is_none(), None, None);
+        status.sources.insert(source.into(), SourceStatus { up, since, error, last_received_at, note });
+    }
+
+    /// Expects a source to bring something now and then while it is up.
+    pub(crate) fn expect(&self, source: &str, expectation: Expectation) {
+        self.lock().hearings.insert(source.into(), Hearing::new(expectation));
+    }
+
+    /// Notes that something has come from a source, where that is expected.
+    pub(crate) fn hear(&self, source: &str) {
+        if let Some(hearing) = self.lock().hearings.get_mut(source) {
+            hearing.hear(unix_now());
+        }
+    }
+
+    /// Logs once when nothing has come from a source for long, and says when to look again.
+    pub(crate) fn look_at(&self, source: &str) -> Option<Instant> {
+        let mut state = self.lock();
+        let State { status, hearings, .. } = &mut *state;
+        let hearing = hearings.get_mut(source)?;
+        if status.sources.get(source).is_some_and(|source| source.up)
+            && let Some(note) = hearing.news()
+        {
+            warn!(
+                transport = status.name,
+                source = &*printable(source),
+                note,
+                "nothing comes from a source that is up"
+            );
+        }
+        Some(hearing.next_look())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, fmt, mem, sync::Arc, time::Instant};
 use serde::Serialize;
 
 use crate::{
-    Batch, ClockState, Decoded, DroppedCounts, DroppedValue, Field, InvalidField, Limits, Measurement, NodeId, Outcome,
-    Payload, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine, Repository, RepositoryError, Stored,
-    TimeSource, TransportStatus,
+    Batch, ClockState, Decoded, DroppedCounts, DroppedValue, Expectation, Field, InvalidField, Limits, Measurement,
+    NodeId, Outcome, Payload, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine, Repository,
+    RepositoryError, Stored, TimeSource, TransportStatus,
     account::Account,
     clock::Clock,
     dating::Dating,
@@ -229,6 +229,23 @@ impl Inbox {
     /// Reports that a source of the transport does not answer, while the transport goes on. Logged when that is news.
     pub fn source_down(&self, source: &str, error: &dyn fmt::Display) {
         self.account.set_source(source, Some(error));
+    }
+
+    /// Expects a source to bring something now and then while it is up; [`heard`](Self::heard) says that it does. Where nothing
+    /// comes for long, the source's status has a note.
+    pub fn expect(&self, source: &str, expectation: Expectation) {
+        self.account.expect(source, expectation);
+    }
+
+    /// Reports that something has come from a source.
+    pub fn heard(&self, source: &str) {
+        self.account.hear(source);
+    }
+
+    /// Logs it, once, when nothing has come for long from a source that is expected to bring something, and returns when it is
+    /// time to look again; `None` when nothing is expected of it.
+    pub fn look_for_silence(&self, source: &str) -> Option<tokio::time::Instant> {
+        self.account.look_at(source)
     }
 
     /// How the transport fares.

@@ -50,6 +50,7 @@ mod dating;
 mod decode;
 mod error;
 mod field;
+mod hearing;
 mod histogram;
 mod inbox;
 mod journal;
@@ -80,6 +81,7 @@ pub use crate::{
     decode::{CsvDecoder, CsvlogDecoder, Decoded, JsonDecoder, decode},
     error::chain,
     field::{Field, NumberField},
+    hearing::Expectation,
     histogram::DurationHistogram,
     inbox::{Inbox, Receipt},
     limits::Limits,

@@ -43,6 +43,8 @@ pub enum RejectReason {
     Conflict,
     /// The message is larger than the transport accepts.
     TooLarge,
+    /// The answer of a polled node has no line of a log in it: a login page, an error page, something else.
+    NotALog,
     /// The topic does not tell the format: its last level is none that is known.
     TopicUnknown,
     /// The node has brought more than the [limits](crate::Limits) allow. The line is taken when it comes again later.
@@ -54,7 +56,7 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::FieldCount,
         Self::EncodingInvalid,
         Self::NodeIdInvalid,
@@ -71,6 +73,7 @@ impl RejectReason {
         Self::Empty,
         Self::Conflict,
         Self::TooLarge,
+        Self::NotALog,
         Self::TopicUnknown,
         Self::RateLimited,
         Self::TooManyNodes,
@@ -95,6 +98,7 @@ impl RejectReason {
             Self::Empty => "empty",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
+            Self::NotALog => "not_a_log",
             Self::TopicUnknown => "topic_unknown",
             Self::RateLimited => "rate_limited",
             Self::TooManyNodes => "too_many_nodes",

@@ -58,6 +58,14 @@ pub enum PollError {
         /// The value of the header.
         encoding: String,
     },
+    /// The answer has no line of a log in it.
+    #[error("answered with something that is no log, {content_type}: \"{words}\"; is this the address of the log?")]
+    NotALog {
+        /// What the server calls it, empty when it does not say.
+        content_type: String,
+        /// Its first words.
+        words: String,
+    },
     /// The body did not arrive whole. Its whole lines were stored.
     #[error("{cause} after {bytes} bytes with {} lines, {} of them new and stored", .receipt.received, .receipt.stored)]
     Incomplete {

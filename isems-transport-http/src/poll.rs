@@ -1,9 +1,9 @@
 //! One poll of one log.
 
-use isems_core::{Inbox, Payload, Receipt, RepositoryError};
+use isems_core::{Inbox, Payload, Receipt, RejectReason, RepositoryError, printable};
 use reqwest::{
     StatusCode,
-    header::{ETAG, LAST_MODIFIED, RANGE},
+    header::{CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE},
 };
 use tracing::debug;
 
@@ -13,6 +13,12 @@ use crate::{
     client::{Answer, Client, Encoding},
     log_state::{LogState, Validators},
 };
+
+/// The separators that a line of a log can have.
+const SEPARATORS: std::ops::RangeInclusive<usize> = 17..=18;
+
+/// The most characters that are shown of what is no log.
+const SHOWN: usize = 60;
 
 /// A poll of a log.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +44,7 @@ struct Content {
     received_at: i64,
     ranges: bool,
     validators: Validators,
+    content_type: String,
 }
 
 impl Poll<'_> {
@@ -55,6 +62,9 @@ impl Poll<'_> {
     /// Advances the state over what was stored, and over nothing else.
     async fn update(&self, state: &mut LogState) -> Result<Receipt, PollError> {
         let news = self.news(state).await?;
+        if let News::Log(content) = &news {
+            self.check(content).await?;
+        }
         let archive_url = self.target.archive_url();
         if let News::Log(Content { body, .. }) = &news
             && !state.is_continued_by(&body.bytes, body.flaw.is_none())
@@ -73,7 +83,7 @@ impl Poll<'_> {
             News::Grown(content) => (content, state.consumed - state.overlap.len(), state.overlap.len()),
             News::Log(content) => (content, 0, 0),
         };
-        let Content { body, received_at, ranges, validators } = content;
+        let Content { body, received_at, ranges, validators, .. } = content;
         let delivered = self.deliver(&body.bytes[known..], received_at).await?;
         add(&mut receipt, &delivered);
         let whole_lines = &body.bytes[..body.bytes.len() - receipt.incomplete_bytes];
@@ -89,6 +99,22 @@ impl Poll<'_> {
             None => Ok(receipt),
             Some(cause) => Err(PollError::Incomplete { cause, bytes: body.received, receipt: receipt.into() }),
         }
+    }
+
+    /// Refuses an answer that has no line of a log in it. It changes nothing of what is known of the log.
+    async fn check(&self, content: &Content) -> Result<(), PollError> {
+        let Content { body, received_at, content_type, .. } = content;
+        // What is wrong with a body that did not arrive whole is told anyway.
+        if body.flaw.is_some() || is_log(&body.bytes) {
+            return Ok(());
+        }
+        let source = self.target.as_str();
+        let payload = Payload { received_at: *received_at, ..Payload::csvlog(&body.bytes, source) };
+        self.inbox.reject(&payload, RejectReason::NotALog).await?;
+        let shown = |text: &str| printable(&text.chars().take(SHOWN).collect::<String>()).into_owned();
+        let text = String::from_utf8_lossy(&body.bytes[..body.bytes.len().min(4 * SHOWN)]);
+        let content_type = if content_type.is_empty() { "of no content type".into() } else { shown(content_type) };
+        Err(PollError::NotALog { content_type, words: shown(text.trim()) })
     }
 
     async fn news(&self, state: &LogState) -> Result<News, PollError> {
@@ -125,7 +151,9 @@ impl Poll<'_> {
         let body = answer.body().await;
         let overlap = state.overlap.as_bytes();
         match body.flaw {
-            _ if body.bytes.starts_with(overlap) => Ok(Some(Content { body, received_at, ranges: true, validators })),
+            _ if body.bytes.starts_with(overlap) => {
+                Ok(Some(Content { body, received_at, ranges: true, validators, content_type: String::new() }))
+            }
             Some(cause) if overlap.starts_with(&body.bytes) => {
                 Err(PollError::Incomplete { cause, bytes: body.received, receipt: Box::default() })
             }
@@ -144,6 +172,7 @@ impl Poll<'_> {
         let encoding = answer.encoding()?;
         let ranges = encoding == Encoding::Identity && answer.accepts_ranges();
         let validators = validators(&answer);
+        let content_type = answer.header(CONTENT_TYPE).unwrap_or_default().to_owned();
         let received_at = answer.received_at;
         let body = answer.body().await;
         let body = match encoding {
@@ -151,7 +180,7 @@ impl Poll<'_> {
             Encoding::Gzip if body.bytes.is_empty() => body,
             Encoding::Gzip => body.gunzip(self.client.max_body_bytes()),
         };
-        Ok(News::Log(Content { body, received_at, ranges, validators }))
+        Ok(News::Log(Content { body, received_at, ranges, validators, content_type }))
     }
 
     /// Stores whole lines. A last line without its end is left for the next poll unless it is whole by itself.
@@ -159,6 +188,15 @@ impl Poll<'_> {
         let payload = Payload { whole: false, received_at, ..Payload::csvlog(bytes, self.target.as_str()) };
         self.inbox.deliver(payload).await
     }
+}
+
+/// Returns whether a body is a log: it is empty, or has a line with the fields of one, or is the beginning of a first line that
+/// is still being written.
+fn is_log(bytes: &[u8]) -> bool {
+    let separators = |line: &[u8]| line.iter().filter(|byte| **byte == b';').count();
+    let has_line = bytes.split(|byte| *byte == b'\n').any(|line| SEPARATORS.contains(&separators(line)));
+    let is_begun = || !bytes.contains(&b'\n') && !bytes.starts_with(b"<") && separators(bytes) > 0;
+    bytes.trim_ascii().is_empty() || has_line || is_begun()
 }
 
 fn validators(answer: &Answer) -> Validators {

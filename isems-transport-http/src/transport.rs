@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use isems_core::{Backoff, BoxError, Inbox, Receipt, Transport, async_trait};
+use isems_core::{Backoff, BoxError, Expectation, Inbox, Receipt, Transport, async_trait};
 use tokio::{
     sync::{Semaphore, watch},
     time,
@@ -21,6 +21,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(30);
 
 /// A target that keeps failing is tried at least this often, or on the interval when that is longer.
 const LAST_RETRY: Duration = Duration::from_mins(15);
+
+/// A node that adds nothing to its log is quiet after this time, or so many intervals when that is longer.
+const QUIET_AFTER: Duration = Duration::from_hours(1);
+const INTERVALS_OF_QUIET: u32 = 4;
 
 /// Polls the logs of its targets.
 #[derive(Debug)]
@@ -122,6 +126,10 @@ impl HttpTransport {
             Ok(Receipt { received, stored, .. }) => {
                 debug!(source, duration_ms, received, stored, "polled");
                 inbox.source_up(source);
+                if *received > 0 {
+                    inbox.heard(source);
+                }
+                inbox.look_for_silence(source);
             }
             Err(error) => {
                 debug!(source, duration_ms, %error, "poll failed");
@@ -142,6 +150,14 @@ impl Transport for HttpTransport {
     /// the error of a target is a matter of that target.
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
         let this = &*self;
+        for target in &this.targets {
+            let expectation = Expectation {
+                after: QUIET_AFTER.max(this.interval * INTERVALS_OF_QUIET),
+                began: "first answered",
+                advice: "the node answers but adds no lines to its log; check it",
+            };
+            inbox.expect(target.as_str(), expectation);
+        }
         let mut loops: FuturesUnordered<_> = this.targets.iter().map(|target| this.follow(target, inbox)).collect();
         while loops.next().await.is_some() {}
         Ok(())

@@ -42,6 +42,9 @@ pub struct MqttConfig {
     /// How long the connection may be silent before the broker is asked for a sign of life, in seconds, 1 to 65,535. A
     /// broker that does not answer for as long again is given up. Default: 30.
     pub keep_alive_seconds: u16,
+    /// How long nothing may come before the broker counts as quiet, in seconds, at least 1; later where it has made longer
+    /// pauses before, see [`Expectation`](isems_core::Expectation). Default: 900.
+    pub quiet_after_seconds: u32,
 }
 
 impl MqttConfig {
@@ -70,7 +73,8 @@ impl MqttConfig {
         };
         in_range("max_packet_bytes", self.max_packet_bytes, Self::PACKET_BYTES_LIMIT)?;
         in_range("max_in_flight", self.max_in_flight, u16::MAX.into())?;
-        in_range("keep_alive_seconds", self.keep_alive_seconds.into(), u16::MAX.into())
+        in_range("keep_alive_seconds", self.keep_alive_seconds.into(), u16::MAX.into())?;
+        in_range("quiet_after_seconds", self.quiet_after_seconds as usize, u32::MAX as usize)
     }
 
     /// A file that would not be used is a misunderstanding.
@@ -108,6 +112,7 @@ impl Default for MqttConfig {
             max_packet_bytes: 1 << 20,
             max_in_flight: 256,
             keep_alive_seconds: 30,
+            quiet_after_seconds: 900,
         }
     }
 }

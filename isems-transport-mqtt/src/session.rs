@@ -1,6 +1,10 @@
 //! One connection to the broker: subscribe, store what comes, acknowledge it.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
 use isems_core::{Format, Inbox, Payload, RejectReason, RepositoryError};
@@ -10,7 +14,7 @@ use rumqttc::{
 };
 use tokio::{
     select,
-    time::{self, Instant},
+    time::{self, Instant, Sleep},
 };
 use tracing::warn;
 
@@ -25,6 +29,12 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many bytes of messages are stored at a time. One message alone may be larger.
 const IN_FLIGHT_BYTES: usize = 32 << 20;
+
+/// It is enough to say this often that messages come.
+const HEARD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the broker is quiet, until the first look says when the next one is due.
+const LOOK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How many requests may wait in the event loop: none but the farewell of [`discard`] takes that way.
 const REQUESTS: usize = 1;
@@ -48,6 +58,8 @@ pub(crate) async fn run<'a>(
     let mut is_subscribed = false;
     let keep_alive = Duration::from_secs(config.keep_alive_seconds.into());
     let mut bytes_in_flight = 0;
+    let mut heard = None;
+    let mut next_look = pin!(time::sleep(LOOK_INTERVAL));
     loop {
         let has_room = deliveries.len() < config.max_in_flight && bytes_in_flight < IN_FLIGHT_BYTES;
         if !has_room {
@@ -90,8 +102,13 @@ pub(crate) async fn run<'a>(
                     check_answer(&answer, &config.topics, source)?;
                     is_subscribed = true;
                     inbox.source_up(source);
+                    look_for_silence(inbox, source, next_look.as_mut());
                 }
                 Event::Incoming(Packet::Publish(publish)) => {
+                    if heard.is_none_or(|heard: Instant| heard.elapsed() >= HEARD_INTERVAL) {
+                        heard = Some(Instant::now());
+                        inbox.heard(source);
+                    }
                     bytes_in_flight += publish.payload.len();
                     deliveries.push_back(deliver(inbox, publish, config.max_packet_bytes).boxed());
                 }
@@ -99,9 +116,16 @@ pub(crate) async fn run<'a>(
             },
             // While nothing is read, the event loop sends no pings either, and the broker would take us for dead.
             () = time::sleep(keep_alive), if !has_room => send(&mut event_loop, [Packet::PingReq]).await?,
+            () = &mut next_look => look_for_silence(inbox, source, next_look.as_mut()),
             () = &mut subscribe_deadline, if !is_subscribed && has_room => return Err(SessionError::SubscriptionUnanswered),
         }
     }
+}
+
+/// Looks whether the broker is quiet, and sets when to look again.
+fn look_for_silence(inbox: &Inbox, source: &str, next_look: Pin<&mut Sleep>) {
+    let next = inbox.look_for_silence(source).unwrap_or_else(|| Instant::now() + LOOK_INTERVAL);
+    next_look.reset(next);
 }
 
 /// What tells the broker that a message is stored; of QoS 2 the event loop does the rest of the handshake.

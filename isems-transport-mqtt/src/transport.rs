@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use isems_core::{BoxError, Inbox, RepositoryError, Transport};
+use isems_core::{BoxError, Expectation, Inbox, RepositoryError, Transport};
 use rumqttc::{MqttOptions, TlsConfiguration};
 use rustls::ClientConfig;
 use tracing::error;
@@ -31,6 +31,7 @@ pub struct MqttTransport {
     config: MqttConfig,
     tls: Option<Arc<ClientConfig>>,
     must_discard_session: bool,
+    is_expected: bool,
 }
 
 impl MqttTransport {
@@ -38,7 +39,7 @@ impl MqttTransport {
     pub fn new(config: MqttConfig) -> Result<Self, InvalidMqttConfig> {
         config.check()?;
         let tls = if config.broker.is_encrypted() { Some(tls::client_config(&config)?) } else { None };
-        Ok(Self { name: "mqtt".into(), config, tls, must_discard_session: false })
+        Ok(Self { name: "mqtt".into(), config, tls, must_discard_session: false, is_expected: false })
     }
 
     /// Gives it another name: a collector that subscribes at two brokers has two transports with two names.
@@ -101,6 +102,15 @@ impl Transport for MqttTransport {
 
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
         let source = self.config.broker.to_string();
+        let expectation = Expectation {
+            after: Duration::from_secs(self.config.quiet_after_seconds.into()),
+            began: "subscribed",
+            advice: "check topic filters and the broker's access list",
+        };
+        if !self.is_expected {
+            inbox.expect(&source, expectation);
+            self.is_expected = true;
+        }
         let mut deliveries = Deliveries::new();
         let Err(error) = self.run_session(inbox, &source, &mut deliveries).await;
         if error.is_permanent() {

@@ -119,6 +119,13 @@ struct Source {
     /// Why it is down.
     #[oai(nullable)]
     error: Option<String>,
+    /// When something last came from it; null if nothing has since the start.
+    #[serde(rename = "lastReceivedAt")]
+    #[oai(nullable, rename = "lastReceivedAt")]
+    last_received_at: Option<UtcTime>,
+    /// A hint that something may be wrong though it is up: nothing has come from it for long.
+    #[oai(nullable)]
+    note: Option<String>,
 }
 
 impl From<LastError> for Failure {
@@ -129,7 +136,10 @@ impl From<LastError> for Failure {
 
 impl From<TransportStatus> for Transport {
     fn from(status: TransportStatus) -> Self {
-        let source = |(name, SourceStatus { up, since, error })| Source { name, up, since: UtcTime(since), error };
+        let source = |(name, SourceStatus { up, since, error, last_received_at, note })| {
+            let last_received_at = last_received_at.map(UtcTime);
+            Source { name, up, since: UtcTime(since), error, last_received_at, note }
+        };
         Self {
             name: status.name,
             state: status.state.into(),
@@ -177,6 +187,8 @@ impl Example for Transport {
                 up: false,
                 since: UtcTime(1_530_360_975),
                 error: Some("connection refused".into()),
+                last_received_at: Some(UtcTime(1_530_360_075)),
+                note: None,
             }],
         }
     }

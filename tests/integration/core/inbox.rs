@@ -1,12 +1,14 @@
 //! The inbox: decoding, storing, accounting.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use isems_core::{
-    DroppedCounts, Field, Inbox, Measurement, NumberField, Payload, Receipt, RedbRepository, RejectCounts, RejectKind,
-    RejectQuery, RejectReason, Repository, RepositoryError,
+    DroppedCounts, Expectation, Field, Inbox, Measurement, NumberField, Payload, Receipt, RedbRepository, RejectCounts,
+    RejectKind, RejectQuery, RejectReason, Repository, RepositoryError,
     testing::{FailingRepository, SAMPLE_JSON, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
 };
+
+use tokio::time::advance;
 
 use super::{ARRIVAL, all_of, line_at, line_with, node_id, payload};
 
@@ -201,6 +203,41 @@ async fn no_reading_is_dated_more_than_ten_minutes_after_its_arrival() {
     assert_eq!((receipt.stored, receipt.rejected.of(RejectReason::ClockAhead)), (601, 99));
     assert_eq!(receipt.rejects[0].line, 602);
     assert_eq!(all_of(&*repository, "Hut").await[600].timestamp, NOW + 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_up_and_brings_nothing_gets_a_note() {
+    let (inbox, _) = inbox();
+    let advice = "check topic filters and the broker's access list";
+    let after = Duration::from_mins(15);
+    inbox.expect("a broker", Expectation { after, began: "subscribed", advice });
+    let note = || inbox.status().sources["a broker"].note.clone();
+    inbox.source_up("a broker");
+    inbox.source_up("another source");
+    advance(Duration::from_mins(14)).await;
+    assert_eq!(note(), None);
+    advance(Duration::from_mins(170)).await;
+    assert_eq!(note().as_deref(), Some(&*format!("subscribed 3 h ago, nothing received yet: {advice}")));
+    assert_eq!(inbox.status().sources["another source"].note, None, "nothing is expected of it");
+    assert!(inbox.status().sources["a broker"].up, "it is a hint and no failure");
+
+    inbox.heard("a broker");
+    assert_eq!(note(), None);
+    assert!(inbox.status().sources["a broker"].last_received_at.is_some());
+    // It usually makes pauses of an hour.
+    advance(Duration::from_hours(1)).await;
+    inbox.heard("a broker");
+    advance(Duration::from_mins(239)).await;
+    assert_eq!(note(), None);
+    advance(Duration::from_mins(2)).await;
+    assert_eq!(note().as_deref(), Some(&*format!("nothing received for 4 h: {advice}")));
+
+    inbox.source_down("a broker", &"refused");
+    assert_eq!(note(), None, "it is down, which says more");
+    inbox.source_up("a broker");
+    assert_eq!(note(), None);
+    advance(Duration::from_hours(5)).await;
+    assert_eq!(note().as_deref(), Some(&*format!("subscribed 5 h ago, nothing received since: {advice}")));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use isems_core::{Inbox, Payload, RedbRepository, RejectReason, unix_now};
+use isems_core::{Expectation, Inbox, Payload, RedbRepository, RejectReason, unix_now};
 use serde_json::Value;
 use tokio::time::{Instant, advance};
 use tracing::subscriber::DefaultGuard;
@@ -111,4 +111,22 @@ async fn a_source_cannot_steer_a_terminal() {
     assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text}");
     assert!(text.len() < 2000);
     assert_eq!(inbox.status().sources["a\u{9b}b"].error.as_deref(), Some(r"an \u{9b}error"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_source_is_told_of_once() {
+    let inbox = inbox();
+    inbox.expect("a broker", Expectation { after: Duration::from_mins(15), began: "subscribed", advice: "look" });
+    inbox.source_up("a broker");
+    let (log, _guard) = Log::start();
+    let lines = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap().lines().count();
+    for heard in [1, 2] {
+        for _ in 0..100 {
+            let next = inbox.look_for_silence("a broker").expect("something is expected of it");
+            tokio::time::sleep_until(next).await;
+        }
+        assert_eq!(lines(), heard);
+        inbox.heard("a broker");
+    }
+    assert_eq!(inbox.look_for_silence("nobody"), None);
 }

@@ -46,6 +46,67 @@ async fn an_error_page_is_no_log() {
 }
 
 #[tokio::test]
+async fn a_page_with_status_200_is_no_log() {
+    let login = "<!DOCTYPE html>\n<html><head><title>Log in;</title></head>\n<body>&nbsp;&nbsp;</body></html>\n";
+    let cases = [
+        ("text/html; charset=utf-8", login, "text/html; charset=utf-8: \"<!DOCTYPE html>"),
+        ("application/json", "{\"error\":\"who are you?\"}", "application/json: \"{\"error\":\"who are you?"),
+        ("text/plain", "Unauthorized", "text/plain: \"Unauthorized\""),
+        ("", "<p>&lt;</p>", "of no content type: \"<p>"),
+        ("text/plain", "one;two\nthree;four\n", "text/plain: \"one;two"),
+    ];
+    for (content_type, page, expected) in cases {
+        let headers = [("Content-Type", content_type)];
+        let headers = if content_type.is_empty() { &headers[..0] } else { &headers[..] };
+        let (station, result) = poll(Reply::http("200 OK", headers, page)).await;
+        let error = result.expect_err(expected);
+        assert!(error.starts_with("answered with something that is no log, ") && error.contains(expected), "{error}");
+        let status = station.inbox.status();
+        assert_eq!((status.received, status.rejected.of(RejectReason::NotALog)), (1, 1), "{page}");
+        let source = status.sources.values().next().expect("it is reported");
+        assert_eq!((source.up, source.error.as_deref()), (false, Some(&*error)));
+        let rejects = station.repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
+        assert_eq!((rejects.len(), &*rejects[0].text), (1, page.trim_end_matches('\0')));
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_a_log_however_bad_its_lines_are() {
+    let now = line("Dach", 0);
+    let ahead = now.replacen(";1700000000;", ";4000000000;", 1);
+    for (log, received) in [
+        ("".to_owned(), 0),
+        ("\r\n".into(), 0),
+        ("Dach;1;17".into(), 0),
+        (format!("rubbish\n{now}"), 2),
+        (ahead, 1),
+        (format!("Dach;1;0;0;0{}\n", ";0".repeat(14)), 1),
+    ] {
+        let (station, result) = poll(Reply::http("200 OK", &[("Content-Type", "text/html")], &log)).await;
+        assert_eq!(result.map(|receipt| receipt.received), Ok(received), "{log:?}");
+        assert!(station.inbox.status().sources.values().all(|source| source.up), "{log:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_page_in_between_does_not_move_the_place_that_was_read_to() {
+    let reply = std::sync::Arc::new(std::sync::Mutex::new(Reply::http("200 OK", &[], lines("Dach", 0..3))));
+    let replies = reply.clone();
+    let server = WebServer::start(move |_| replies.lock().expect("no panic").clone()).await;
+    let station = Station::new();
+    let config = HttpConfig { targets: vec![target(&server.url(LOG))], ..HttpConfig::default() };
+    assert_eq!(station.poll_with(config.clone()).await.map(|receipt| receipt.stored), Ok(3));
+    *reply.lock().expect("no panic") = Reply::http("200 OK", &[], "<html>Log in</html>");
+    station.poll_with(config.clone()).await.expect_err("it is no log");
+    server.take();
+    *reply.lock().expect("no panic") = Reply::http("200 OK", &[], lines("Dach", 0..4));
+    let receipt = station.poll_with(config).await.expect("it is a log again");
+    assert_eq!(receipt.stored, 1);
+    let asked: Vec<_> = server.take().into_iter().map(|exchange| exchange.request.path).collect();
+    assert_eq!(asked, [LOG], "it is the same log, so no archive is asked for");
+}
+
+#[tokio::test]
 async fn redirections_elsewhere_are_not_followed() {
     let location = [("Location", "http://user:s3cret@elsewhere.example/log")];
     let page = lines("Dach", 0..3);

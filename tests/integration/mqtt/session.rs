@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use isems_core::{RedbRepository, TransportState};
+use isems_core::{RedbRepository, TransportState, TransportStatus};
 use isems_transport_mqtt::MqttConfig;
 use rumqttc::{ConnectReturnCode, Login, Packet, QoS, SubAck, Subscribe, SubscribeReasonCode};
 use tokio::net::TcpListener;
@@ -237,4 +237,19 @@ async fn a_failing_start_waits_between_attempts() {
     // Three quarters of 20, 40, 80, 160 and five times 200 ms: the waits of the back-off, at the least.
     assert!(started.elapsed() > Duration::from_millis(900));
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_delivers_nothing_is_up_with_a_note_until_something_comes() {
+    let broker = Broker::start().await;
+    let running = Running::start(memory(), MqttConfig { quiet_after_seconds: 1, ..broker.config() });
+    let mut peer = broker.accept().await;
+    peer.let_in().await;
+    let note = |status: &TransportStatus| status.sources.values().next().and_then(|source| source.note.clone());
+    let status = running.until(|status| note(status).is_some()).await;
+    let text = note(&status).expect("what was waited for");
+    assert!(text.starts_with("subscribed ") && text.contains("nothing received yet: check topic filters"), "{text}");
+    assert!(status.sources.values().all(|source| source.up && source.error.is_none()));
+    peer.publish(1, "/isems/Hut/csvlog", line("Hut", 0)).await;
+    running.until(|status| status.sources.values().all(|source| source.last_received_at.is_some())).await;
 }

@@ -221,6 +221,28 @@ async fn a_user_with_the_right_password_is_let_in() {
     running.until(|status| has_message(status, "check user and password")).await;
 }
 
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_broker_whose_access_list_delivers_nothing_is_told_of() {
+    let mut broker = Mosquitto::start("");
+    broker.stop();
+    broker.write("acl", "topic write /isems/#\n");
+    let acl = broker.folder().join("acl");
+    broker.write(
+        "mosquitto.conf",
+        &format!("listener {} 127.0.0.1\nuser root\nallow_anonymous true\nacl_file {}\n", broker.port(), acl.display()),
+    );
+    broker.start_again();
+    let running = Running::start(memory(), MqttConfig { quiet_after_seconds: 1, ..broker.config() });
+    running.until_up().await;
+    let note = "nothing received yet: check topic filters and the broker's access list";
+    let has_note = |status: &TransportStatus| {
+        status.sources.values().any(|source| source.note.as_ref().is_some_and(|text| text.contains(note)))
+    };
+    let status = running.until(has_note).await;
+    assert_eq!((status.received, status.sources.values().all(|source| source.up)), (0, true));
+}
+
 /// A broker with TLS and some more lines of configuration. Its folder holds `ca.pem`, `client.pem` and `client.key`,
 /// and of another authority `other-ca.pem`, `other-client.pem` and `other-client.key`.
 fn with_tls(more: &str) -> Mosquitto {
