@@ -1,9 +1,9 @@
 //! The table of a measurement's fields. Decoding, the formats that are written, the API's schema and the metrics take names,
 //! units, ranges and descriptions from it.
 
-use std::{fmt, ops::RangeInclusive};
+use std::{borrow::Cow, fmt, ops::RangeInclusive};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A field of a [`Measurement`](crate::Measurement).
 ///
@@ -247,6 +247,61 @@ impl Field {
     pub const fn description(self) -> &'static str {
         self.properties().description
     }
+
+    /// The field's bit in a [`FieldSet`].
+    const fn bit(self) -> u32 {
+        match self {
+            Self::NodeId => 1,
+            Self::Timestamp => 1 << 1,
+            Self::TimeSource => 1 << 2,
+            Self::ReceivedAt => 1 << 3,
+            Self::IsemsRevision => 1 << 4,
+            Self::FirmwareVersion => 1 << 5,
+            Self::PowerSaveLevel => 1 << 6,
+            Self::Status => 1 << 7,
+            Self::Number(field) => 1 << (8 + field as u32),
+        }
+    }
+}
+
+/// A set of fields.
+///
+/// ```
+/// use isems_core::{Field, FieldSet};
+/// let fields: FieldSet = [Field::Timestamp, Field::Status].into_iter().collect();
+/// assert!(fields.contains(Field::Status) && !fields.contains(Field::ReceivedAt));
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct FieldSet(u32);
+
+impl FieldSet {
+    /// Every field.
+    pub const ALL: Self = {
+        let mut bits = 0;
+        let mut place = 0;
+        while place < Field::ALL.len() {
+            bits |= Field::ALL[place].bit();
+            place += 1;
+        }
+        Self(bits)
+    };
+
+    /// Returns whether a field is in the set.
+    pub const fn contains(self, field: Field) -> bool {
+        self.0 & field.bit() != 0
+    }
+}
+
+impl FromIterator<Field> for FieldSet {
+    fn from_iter<I: IntoIterator<Item = Field>>(fields: I) -> Self {
+        Self(fields.into_iter().fold(0, |bits, field| bits | field.bit()))
+    }
+}
+
+impl fmt::Debug for FieldSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(Field::ALL.iter().filter(|field| self.contains(**field))).finish()
+    }
 }
 
 impl fmt::Display for Field {
@@ -259,6 +314,14 @@ impl fmt::Display for Field {
 impl Serialize for Field {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+/// By its name.
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| D::Error::custom(format_args!("{name:?} is no field of a measurement")))
     }
 }
 

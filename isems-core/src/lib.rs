@@ -80,7 +80,7 @@ pub use crate::{
     collector::{Collector, Monitor},
     decode::{CsvDecoder, CsvlogDecoder, Decoded, JsonDecoder, decode},
     error::chain,
-    field::{Field, NumberField},
+    field::{Field, FieldSet, NumberField},
     hearing::Expectation,
     histogram::DurationHistogram,
     inbox::{Inbox, Receipt},

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxError, InvalidField, Measurement, Node, NodeId, Reject, RejectReason, Series, SeriesQuery};
+use crate::{
+    BoxError, Field, FieldSet, InvalidField, Measurement, Node, NodeId, Reject, RejectReason, Series, SeriesQuery,
+};
 
 /// How many measurements a page holds where the caller does not say.
 const PAGE: usize = 10_000;
@@ -32,7 +34,12 @@ pub trait Repository: Send + Sync {
     /// One node with its newest measurement. Cost: one look-up.
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError>;
 
-    /// Measurements of a node. An unknown node has none. Cost: the number of measurements in the answer.
+    /// Measurements of a node. An unknown node has none.
+    ///
+    /// Node and measured time are always given. Any other field that the [query](MeasurementQuery::fields) does not select
+    /// is either as it was stored or missing (`None`; [`TimeSource::Node`](crate::TimeSource::Node), and the measured time as
+    /// the time of arrival), so that a caller reads what it selected and nothing else. Cost: the number of measurements in the
+    /// answer; implementations that keep columns apart read only the selected ones.
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError>;
 
     /// Fields of a node in buckets, over what the range and the time from the node's oldest to its newest measurement have in
@@ -42,7 +49,8 @@ pub trait Repository: Send + Sync {
         let Some(node) = self.node(&query.node).await? else { return Ok(Series::empty(query, 0, -1)) };
         let mut series = Series::empty(query, node.first_timestamp, node.latest.timestamp);
         let (from, to) = (query.from.max(node.first_timestamp), query.to.min(node.latest.timestamp + 1));
-        let all = MeasurementQuery { from, to, ..MeasurementQuery::oldest_first(query.node.clone()) };
+        let fields = query.fields.iter().map(|field| Field::Number(*field)).collect();
+        let all = MeasurementQuery { from, to, fields, ..MeasurementQuery::oldest_first(query.node.clone()) };
         let mut next = Some(MeasurementQuery { limit: PAGE, ..all });
         while let Some(query) = next {
             let page = self.measurements(&query).await?;
@@ -149,12 +157,15 @@ pub struct MeasurementQuery {
     pub order: Order,
     /// At most this many.
     pub limit: usize,
+    /// The fields that are read. Node and measured time are read in any case.
+    pub fields: FieldSet,
 }
 
 impl MeasurementQuery {
     /// Everything of a node, oldest first.
     pub fn oldest_first(node: NodeId) -> Self {
-        Self { node, from: i64::MIN, to: i64::MAX, order: Order::OldestFirst, limit: usize::MAX }
+        let (from, to, limit) = (i64::MIN, i64::MAX, usize::MAX);
+        Self { node, from, to, order: Order::OldestFirst, limit, fields: FieldSet::ALL }
     }
 
     /// Everything of a node, newest first.

@@ -16,6 +16,7 @@
 
 pub mod api;
 mod berlin;
+mod csv;
 pub mod fleet;
 pub mod import;
 mod line;

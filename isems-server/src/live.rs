@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream};
-use isems_core::Measurement;
+use isems_core::{Field, Measurement};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tokio::{
@@ -115,9 +115,12 @@ impl Event {
 
     fn text(&self, run: &str) -> Bytes {
         let write = || match &self.what {
-            What::Measurement(measurement) => {
-                block(run, self.number, "measurement", &Object { measurement, zone: &TimeZone::UTC })
-            }
+            What::Measurement(measurement) => block(
+                run,
+                self.number,
+                "measurement",
+                &Object { measurement, fields: &Field::ALL, zone: &TimeZone::UTC },
+            ),
             What::State(StateChange { node, previous, state, at }) => {
                 let change = WrittenChange {
                     node_id: node.as_str(),

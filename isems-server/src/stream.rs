@@ -4,12 +4,14 @@ use std::{collections::VecDeque, io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use isems_core::{Measurement, MeasurementQuery, NodeId, Order, Repository, RepositoryError};
-use jiff::tz::TimeZone;
+use isems_core::{FieldSet, Measurement, MeasurementQuery, NodeId, Order, Repository, RepositoryError};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::error;
 
-use crate::line;
+use crate::{
+    csv,
+    line::{self, Layout},
+};
 
 /// About how much is written at a time, bytes.
 pub(crate) const CHUNK: usize = 64 << 10;
@@ -35,6 +37,8 @@ pub(crate) struct Selection {
     pub(crate) order: Order,
     /// At most this many of all nodes together.
     pub(crate) limit: usize,
+    /// The fields that are read.
+    pub(crate) fields: FieldSet,
 }
 
 impl Selection {
@@ -47,7 +51,8 @@ impl Selection {
         while let Some((node, seconds)) = self.nodes.front_mut().filter(|_| self.limit > 0) {
             let Range { start: from, end: to } = *seconds;
             let limit = self.limit.min(most);
-            let query = MeasurementQuery { node: node.clone(), from, to, order: self.order, limit };
+            let query =
+                MeasurementQuery { node: node.clone(), from, to, order: self.order, limit, fields: self.fields };
             let page = repository.measurements(&query).await?;
             self.limit -= page.len();
             match query.after(&page) {
@@ -77,13 +82,13 @@ impl Selection {
         mut self,
         repository: Arc<dyn Repository>,
         format: TextFormat,
-        zone: TimeZone,
+        layout: Layout,
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + 'static, RepositoryError> {
         let first = self.page(&*repository, PAGE).await?;
         let (sender, receiver) = mpsc::channel(CHUNKS);
         let mut task = JoinSet::new();
         task.spawn(async move {
-            let mut writer = TextWriter { format, zone, buffer: Vec::new(), sender };
+            let mut writer = TextWriter { format, layout, buffer: Vec::new(), sender };
             let written = self.write(first, &*repository, &mut writer).await;
             if let Err(error) = &written {
                 error!(error = error as &dyn std::error::Error, "an answer breaks off");
@@ -124,7 +129,7 @@ impl Selection {
 
 struct TextWriter {
     format: TextFormat,
-    zone: TimeZone,
+    layout: Layout,
     buffer: Vec<u8>,
     sender: mpsc::Sender<Bytes>,
 }
@@ -132,15 +137,15 @@ struct TextWriter {
 impl TextWriter {
     fn begin(&mut self) {
         if self.format == TextFormat::Csv {
-            line::csv_header(&mut self.buffer);
+            csv::header(&mut self.buffer, &self.layout);
         }
     }
 
     async fn write(&mut self, measurements: &[Measurement]) {
         for measurement in measurements {
             match self.format {
-                TextFormat::Csv => line::csv(&mut self.buffer, measurement, &self.zone),
-                TextFormat::Ndjson => line::ndjson(&mut self.buffer, measurement, &self.zone),
+                TextFormat::Csv => csv::line(&mut self.buffer, measurement, &self.layout),
+                TextFormat::Ndjson => line::ndjson(&mut self.buffer, measurement, &self.layout),
             }
             .expect("a vector takes everything");
             if self.buffer.len() >= CHUNK {

@@ -6,7 +6,7 @@
 use std::env;
 
 use futures_util::TryStreamExt;
-use isems_core::{BoxError, MeasurementQuery, RedbRepository, pages};
+use isems_core::{BoxError, Field, MeasurementQuery, NumberField, RedbRepository, pages};
 
 /// A column for each field that is wanted; a value that the node did not report is NaN.
 #[derive(Default)]
@@ -41,7 +41,10 @@ async fn main() -> Result<(), BoxError> {
     let path = arguments.next().ok_or("which database? name a file and a node")?;
     let node = arguments.next().ok_or("which node? name a file and a node")?.parse()?;
     let repository = RedbRepository::open(path)?;
-    let columns = read(&repository, MeasurementQuery::oldest_first(node)).await?;
+    let fields =
+        [NumberField::BatteryVoltage, NumberField::BatteryTemperature].map(Field::Number).into_iter().collect();
+    let query = MeasurementQuery { fields, ..MeasurementQuery::oldest_first(node) };
+    let columns = read(&repository, query).await?;
     println!(
         "{} measurements, on average {:.2} degC",
         columns.timestamp.len(),

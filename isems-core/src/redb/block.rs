@@ -20,7 +20,7 @@ use super::{
     column::{Integers, Numbers, PAGE_ROWS, Texts, encode_integers, encode_numbers, encode_texts, filled, pages},
     tables::{WEEK_SECONDS, week_of},
 };
-use crate::{Measurement, NodeId, NumberField, Status, TimeSource};
+use crate::{Field, FieldSet, Measurement, NodeId, NumberField, Status, TimeSource};
 
 const FORMAT: u8 = 1;
 
@@ -40,6 +40,23 @@ impl Kind {
 
     pub(super) fn number(field: NumberField) -> Self {
         Self(16 + field as u8)
+    }
+
+    /// Returns whether the column has to be read for some fields. The times always are, and so is what predicts a field.
+    pub(super) fn is_needed_for(self, fields: FieldSet) -> bool {
+        match self {
+            Self::TIME => true,
+            Self::ARRIVAL | Self::DELAY => fields.contains(Field::ReceivedAt),
+            Self::TIME_SOURCE => fields.contains(Field::TimeSource),
+            Self::REVISION => fields.contains(Field::IsemsRevision),
+            Self::FIRMWARE => fields.contains(Field::FirmwareVersion),
+            Self::POWER_SAVE_LEVEL => fields.contains(Field::PowerSaveLevel),
+            Self::STATUS => fields.contains(Field::Status),
+            Self(_) => NumberField::ALL.into_iter().any(|field| {
+                let holds = |field| self == Self::number(field);
+                fields.contains(field.into()) && (holds(field) || reference(field).is_some_and(holds))
+            }),
+        }
     }
 
     /// What the format calls the column.
@@ -302,8 +319,9 @@ impl Times<'_> {
     }
 }
 
-/// Whole measurements of a block, page by page.
+/// Measurements of a block, page by page.
 pub(super) struct Pages<'a> {
+    fields: FieldSet,
     node: &'a NodeId,
     times: Times<'a>,
     arrivals: Option<Integers<'a>>,
@@ -317,13 +335,18 @@ pub(super) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// `columns` are all of the block.
-    pub(super) fn new(columns: &'a Columns<'_>, node: &'a NodeId) -> Result<Self, DamagedRecord> {
-        let mut numbers = Vec::new();
+    /// `columns` are those that the fields [need](Kind::is_needed_for); what else there is of a block is left out.
+    pub(super) fn new(columns: &'a Columns<'_>, node: &'a NodeId, fields: FieldSet) -> Result<Self, DamagedRecord> {
+        let mut numbers: Vec<(NumberField, Numbers<'_>)> = Vec::new();
         for field in NumberField::ALL {
             numbers.extend(columns.numbers(field)?.map(|column| (field, column)));
         }
+        let is_selected = |field: NumberField| fields.contains(field.into());
+        let predicted = numbers.iter().filter(|(field, column)| is_selected(*field) && column.needs_reference());
+        let references: Vec<NumberField> = predicted.filter_map(|(field, _)| reference(*field)).collect();
+        numbers.retain(|(field, _)| is_selected(*field) || references.contains(field));
         Ok(Self {
+            fields,
             node,
             times: columns.times()?,
             arrivals: columns.integers(Kind::ARRIVAL)?,
@@ -388,7 +411,9 @@ impl<'a> Pages<'a> {
             let reference = decoded.iter().find(|(this, _)| Some(*this) == reference).map(|(_, numbers)| numbers);
             let numbers = column.page(page, reference.map_or(&[], Vec::as_slice))?;
             let presence = column.presence(page).map(|presence| &presence[wanted.clone()]);
-            for (row, (measurement, number)) in measurements.iter_mut().zip(&numbers[wanted.clone()]).enumerate() {
+            // What only predicts others is not part of the answer.
+            let selected = if self.fields.contains((*field).into()) { wanted.clone() } else { 0..0 };
+            for (row, (measurement, number)) in measurements.iter_mut().zip(&numbers[selected]).enumerate() {
                 if presence.is_none_or(|presence| presence[row]) {
                     *measurement.number_mut(*field) = Some(*number);
                 }

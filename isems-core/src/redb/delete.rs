@@ -17,7 +17,7 @@ use super::{
     tiers::{Tiers, Wanted},
     writer::Writer,
 };
-use crate::{Node, NodeId, Order};
+use crate::{FieldSet, Node, NodeId, Order};
 
 /// Seconds that a measurement can have.
 const EVER: Range<u64> = 0..1 << 32;
@@ -150,7 +150,11 @@ where
     B: ReadableTable<u64, &'static [u8]>,
 {
     let end = |order| -> Result<_, Failure> {
-        let found = tiers.measurements(node, Wanted { range: EVER, order, limit: 1 }, &mut Vec::new())?;
+        let found = tiers.measurements(
+            node,
+            Wanted { range: EVER, order, limit: 1, fields: FieldSet::ALL },
+            &mut Vec::new(),
+        )?;
         Ok(found.into_iter().next())
     };
     let (Some(oldest), Some(latest)) = (end(Order::OldestFirst)?, end(Order::NewestFirst)?) else { return Ok(None) };

@@ -303,7 +303,8 @@ impl Repository for RedbRepository {
 
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
         let Some(node) = self.known(&query.node) else { return Ok(Vec::new()) };
-        let wanted = Wanted { range: seconds(query.from, query.to), order: query.order, limit: query.limit };
+        let MeasurementQuery { from, to, order, limit, fields, .. } = *query;
+        let wanted = Wanted { range: seconds(from, to), order, limit, fields };
         self.read_tiers(node, move |tiers, node, holes| tiers.measurements(node, wanted.clone(), holes)).await
     }
 

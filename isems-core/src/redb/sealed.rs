@@ -12,7 +12,7 @@ use super::{
     bytes::DamagedRecord,
     tables::{number_of, out_of_order, piece_key, week_of_piece},
 };
-use crate::{Measurement, NodeId};
+use crate::{FieldSet, Measurement, NodeId};
 
 /// How long a piece is; the last one has what is left. With its key it fills a page of redb, which gives larger values pages of
 /// a power of two.
@@ -98,7 +98,7 @@ pub(super) fn whole(
     header: &Header,
 ) -> Result<Vec<Measurement>, BlockError> {
     let columns = columns(blocks, number, week, header, |_| true)?;
-    let mut pages = Pages::new(&columns, node)?;
+    let mut pages = Pages::new(&columns, node, FieldSet::ALL)?;
     let mut measurements = Vec::new();
     for page in header.pages(0, u64::MAX) {
         measurements.extend(pages.page(page, 0, u64::MAX)?);

@@ -13,7 +13,7 @@ use super::{
     summaries::{Key, Summaries, Summary},
     tables::{number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
 };
-use crate::{Bucket, Measurement, Node, NumberField, Order, Series, SeriesQuery};
+use crate::{Bucket, Field, FieldSet, Measurement, Node, NumberField, Order, Series, SeriesQuery};
 
 /// Both tiers of one transaction.
 pub(super) struct Tiers<'a, R, B> {
@@ -57,6 +57,8 @@ pub(super) struct Wanted {
     pub(super) range: Range<u64>,
     pub(super) order: Order,
     pub(super) limit: usize,
+    /// The columns to read of blocks. Rows are small, and read whole.
+    pub(super) fields: FieldSet,
 }
 
 impl<R, B> Tiers<'_, R, B>
@@ -70,13 +72,13 @@ where
         wanted: Wanted,
         holes: &mut Vec<Hole>,
     ) -> Result<Vec<Measurement>, StorageError> {
-        let Wanted { range: mut left, order, limit } = wanted;
+        let Wanted { range: mut left, order, limit, fields } = wanted;
         let mut found = Vec::new();
         while left.start < left.end && found.len() < limit {
             let Some(week) = self.next_week(node.number, &left, order)? else { break };
             let (start, end) = (week_start(week), week_end(week));
             let span = start.max(left.start)..end.min(left.end);
-            self.week(node, week, Wanted { range: span, order, limit }, &mut found, holes)?;
+            self.week(node, week, Wanted { range: span, order, limit, fields }, &mut found, holes)?;
             match order {
                 Order::OldestFirst => left.start = end,
                 Order::NewestFirst => left.end = start,
@@ -136,7 +138,7 @@ where
         found: &mut Vec<Measurement>,
         holes: &mut Vec<Hole>,
     ) -> Result<(), StorageError> {
-        let Wanted { range, order, limit } = wanted;
+        let Wanted { range, order, limit, fields } = wanted;
         let mut row_holes = Vec::new();
         let mut texts = row::Texts::default();
         let decode = move |key, row: &[u8]| row::decode(&node.id, node.number, key, row, &mut texts);
@@ -150,8 +152,9 @@ where
             if wanted_pages.is_empty() {
                 return Ok(());
             }
-            let columns = sealed::columns(self.blocks, node.number, week, &header, |_| true)?;
-            let mut pages = Pages::new(&columns, &node.id)?;
+            let is_needed = |kind: Kind| kind.is_needed_for(fields);
+            let columns = sealed::columns(self.blocks, node.number, week, &header, is_needed)?;
+            let mut pages = Pages::new(&columns, &node.id, fields)?;
             for page in wanted_pages {
                 let mut measurements = pages.page(page, range.start, range.end)?;
                 if order == Order::NewestFirst {
@@ -301,11 +304,9 @@ where
         if wanted_pages.is_empty() {
             return Ok(Vec::new());
         }
-        let is_wanted = |kind| {
-            let of = |field| kind == Kind::number(field);
-            kind == Kind::TIME || fields.iter().any(|field| of(*field) || block::reference(*field).is_some_and(of))
-        };
-        let columns = sealed::columns(self.blocks, number, week, header, is_wanted)?;
+        let selected: FieldSet = fields.iter().map(|field| Field::Number(*field)).collect();
+        let is_needed = |kind: Kind| kind.is_needed_for(selected);
+        let columns = sealed::columns(self.blocks, number, week, header, is_needed)?;
         let mut times = columns.times()?;
         let mut decoders: Vec<(Option<Numbers<'_>>, Option<Numbers<'_>>)> = Vec::new();
         for field in fields {

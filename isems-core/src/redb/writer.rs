@@ -23,7 +23,7 @@ use super::{
     sealed::{self, BlockError},
     tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, metadata_key, row_key, week_of},
 };
-use crate::{Batch, DurationHistogram, Measurement, Node, NodeId, Outcome, RepositoryError, Stored};
+use crate::{Batch, DurationHistogram, FieldSet, Measurement, Node, NodeId, Outcome, RepositoryError, Stored};
 
 /// Every node by its id, as of the last commit.
 pub(super) type NodeIndex = RwLock<BTreeMap<NodeId, Arc<Node>>>;
@@ -379,7 +379,7 @@ impl SealedPages {
             let key = (node.number, week, page);
             if !self.0.contains_key(&key) {
                 let columns = sealed::columns(blocks, node.number, week, &header, |_| true)?;
-                let measurements = Pages::new(&columns, &node.id)?.page(page, 0, u64::MAX)?;
+                let measurements = Pages::new(&columns, &node.id, FieldSet::ALL)?.page(page, 0, u64::MAX)?;
                 if self.0.len() >= KEPT {
                     self.0.clear();
                 }

@@ -26,5 +26,5 @@ pub use self::{
     drive::{Driven, drive, drive_into},
     failing::{FailingRepository, FirstStoresFail},
     hooked::{HookedRepository, StoreHook},
-    sample::{SAMPLE_JSON, SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
+    sample::{SAMPLE_JSON, SAMPLE_LINE_18, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement, with_only},
 };

@@ -11,7 +11,8 @@ use futures_util::future::{join, join_all};
 
 pub use self::queries::{
     answers_ranges_and_limits, deletes_ranges, draws_series, finds_the_newest_before_an_instant,
-    forgets_a_node_of_which_nothing_is_left, gives_everything_in_pages, goes_on_where_a_page_ended,
+    forgets_a_node_of_which_nothing_is_left, gives_everything_in_pages, gives_selected_fields,
+    goes_on_where_a_page_ended,
 };
 use super::{SAMPLE_TIME, rejects, sample_measurement};
 use crate::{
@@ -35,6 +36,7 @@ pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     finds_the_newest_before_an_instant(&make().await).await;
     goes_on_where_a_page_ended(&make().await).await;
     gives_everything_in_pages(&make().await).await;
+    gives_selected_fields(&make().await).await;
     draws_series(&make().await).await;
     keeps_nodes_apart(&make().await).await;
     knows_nothing_of_an_unknown_node(&make().await).await;

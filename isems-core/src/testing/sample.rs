@@ -1,6 +1,6 @@
 //! What nodes send, for tests.
 
-use crate::{Measurement, NodeId, NumberField};
+use crate::{Field, FieldSet, Measurement, NodeId, NumberField};
 
 /// A csvlog line of the oldest nodes: 18 fields, node `Elektra-Dach`, without a line end.
 pub const SAMPLE_LINE_18: &str =
@@ -32,4 +32,24 @@ pub fn sample_measurement(node: &str, timestamp: i64) -> Measurement {
     }
     measurement.battery_voltage = Some(11.0 + timestamp.rem_euclid(3000) as f64 / 1000.0);
     measurement
+}
+
+/// A measurement with node, time and some fields of another one. Its other fields are missing; a missing time of arrival is the
+/// measured time.
+pub fn with_only(measurement: &Measurement, fields: FieldSet) -> Measurement {
+    let Measurement { node_id, timestamp, .. } = measurement;
+    let mut kept = Measurement::new(node_id.clone(), *timestamp, *timestamp);
+    for field in Field::ALL.into_iter().filter(|field| fields.contains(*field)) {
+        match field {
+            Field::NodeId | Field::Timestamp => {}
+            Field::TimeSource => kept.time_source = measurement.time_source,
+            Field::ReceivedAt => kept.received_at = measurement.received_at,
+            Field::IsemsRevision => kept.isems_revision.clone_from(&measurement.isems_revision),
+            Field::FirmwareVersion => kept.firmware_version.clone_from(&measurement.firmware_version),
+            Field::PowerSaveLevel => kept.power_save_level = measurement.power_save_level,
+            Field::Number(field) => *kept.number_mut(field) = measurement.number(field),
+            Field::Status => kept.status = measurement.status,
+        }
+    }
+    kept
 }

@@ -2,12 +2,12 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use isems_core::{Measurement, Node, NodeId, Order, Repository};
+use isems_core::{Field, Measurement, Node, NodeId, Order, Repository};
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::{
     Body, Request, Response,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
 };
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -15,21 +15,22 @@ use poem_openapi::{
     registry::{MetaMediaType, Registry},
     types::{Example, Type},
 };
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{
     Tag,
-    access::{Authorized, PushCredentials},
     answer::{Answer, Described, content},
     compression::Streamed,
-    deleting::{DeletedResponse, delete},
-    measurement::{MeasurementSchema, Written},
-    problem::{FAILED, FORBIDDEN, INVALID, NODE_UNKNOWN, OfReadingNode, Problems, Refusal, Refused, UNAUTHORIZED},
-    push::{Body as PushBody, OfPushing, PushResponse, Pushing},
+    format::FormatName,
+    measurement::SelectedMeasurement,
+    named::Named,
+    problem::{FAILED, FORBIDDEN, INVALID, NODE_UNKNOWN, Problems, Refusal, Refused, UNAUTHORIZED},
     query,
     time::{TimeZoneName, seconds},
 };
 use crate::{
+    csv::{Decimal, Dialect, Separator},
+    line::{Layout, Object as Written},
     stream::{Selection, TextFormat},
     time::Moment,
 };
@@ -40,15 +41,15 @@ const DEFAULT_LIMIT: usize = 1000;
 /// The most measurements of a page.
 const MAX_LIMIT: u32 = 10_000;
 
-/// About how long a measurement is in JSON.
-const RECORD_BYTES: usize = 640;
+/// About how long a field of a measurement is in JSON.
+const FIELD_BYTES: usize = 30;
 
 /// Measurements, and where to go on.
 #[derive(Debug, Object)]
 #[oai(rename = "MeasurementPage", example)]
 struct Page {
     /// The measurements, in the order that was asked for.
-    measurements: Vec<MeasurementSchema>,
+    measurements: Vec<SelectedMeasurement>,
     /// Path and query of the next page; null where there is none.
     #[oai(nullable)]
     next: Option<String>,
@@ -57,20 +58,15 @@ struct Page {
 impl Example for Page {
     fn example() -> Self {
         let next = "/api/v1/nodes/Elektra-Dach/measurements?limit=1&cursor=1530364575";
-        Self { measurements: vec![MeasurementSchema::example()], next: Some(next.into()) }
+        Self { measurements: vec![SelectedMeasurement::example()], next: Some(next.into()) }
     }
 }
 
 /// A [`Page`] as it is written.
 #[derive(Serialize)]
 struct WrittenPage<'a> {
-    #[serde(serialize_with = "written")]
-    measurements: &'a [Measurement],
+    measurements: Vec<Written<'a>>,
     next: Option<&'a str>,
-}
-
-fn written<S: Serializer>(measurements: &&[Measurement], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(measurements.iter().map(Written))
 }
 
 /// In which order of measured time.
@@ -81,84 +77,6 @@ enum OrderName {
     Asc,
     /// Newest first.
     Desc,
-}
-
-/// How measurements are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase", rename = "Format")]
-enum FormatName {
-    /// Pages of JSON.
-    Json,
-    /// All that is asked for, as CSV (RFC 4180) with a header.
-    Csv,
-    /// All that is asked for, a JSON object a line.
-    Ndjson,
-}
-
-impl FormatName {
-    const NDJSON: &'static str = "application/x-ndjson";
-
-    /// In the order in which they are preferred where a client has no preference.
-    const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Ndjson];
-
-    /// Its type of content, and others by which clients know it.
-    fn content_types(self) -> &'static [&'static str] {
-        match self {
-            Self::Json => &["application/json"],
-            Self::Csv => &["text/csv"],
-            Self::Ndjson => &[Self::NDJSON, "application/ndjson", "application/jsonl"],
-        }
-    }
-
-    /// How exactly a range of `Accept` names this; `None` if it does not.
-    fn precision(self, range: &str) -> Option<u8> {
-        let is_type = |content_type: &str| {
-            range.split_once("/*").is_some_and(|(kind, rest)| rest.is_empty() && content_type.starts_with(kind))
-        };
-        let names = self.content_types();
-        match range {
-            "*/*" => Some(0),
-            _ if is_type(names[0]) => Some(1),
-            _ => names.contains(&range).then_some(2),
-        }
-    }
-
-    /// What a client likes best, and names first (RFC 9110, section 12.5.1). JSON where it does not say.
-    fn accepted(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty());
-        let ranges: Vec<(String, f32)> = ranges.map(range_and_weight).collect();
-        if ranges.is_empty() {
-            return Ok(Self::Json);
-        }
-        // The most precise range that names a format says how much it is liked.
-        let liking = |format: Self| {
-            let naming = ranges.iter().enumerate().rev();
-            let naming = naming.filter_map(|(place, (range, weight))| Some((format.precision(range)?, place, *weight)));
-            let (_, place, weight) = naming.max_by_key(|(precision, ..)| *precision)?;
-            (weight > 0.0).then_some((format, place, weight))
-        };
-        let better = |best: (Self, usize, f32), other: (Self, usize, f32)| {
-            let is_better = other.2 > best.2 || (other.2 >= best.2 && other.1 < best.1);
-            if is_better { other } else { best }
-        };
-        let best = Self::ALL.into_iter().filter_map(liking).reduce(better);
-        best.map(|(format, ..)| format).ok_or_else(|| {
-            Refusal::new(
-                StatusCode::NOT_ACCEPTABLE,
-                "this can be application/json, text/csv or application/x-ndjson: name one in Accept, or add format=csv",
-            )
-        })
-    }
-}
-
-/// A range of `Accept` in lower case, and its weight.
-fn range_and_weight(range: &str) -> (String, f32) {
-    let mut parameters = range.split(';').map(|part| part.trim().to_ascii_lowercase());
-    let range = parameters.next().unwrap_or_default();
-    let weight =
-        parameters.find_map(|parameter| parameter.strip_prefix("q=").map(|weight| weight.parse().unwrap_or(0.0)));
-    (range, weight.unwrap_or(1.0))
 }
 
 /// What the document says of measurements.
@@ -195,10 +113,9 @@ impl Problems for OfHistory {
 
 const NOT_ACCEPTABLE: (u16, &str) = (406, "`Accept` names nothing that this can be.");
 
-/// Measurements of v1.
+/// Reading measurements.
 pub(crate) struct HistoryApi {
     pub(crate) repository: Arc<dyn Repository>,
-    pub(super) pushing: Pushing,
 }
 
 /// What a request asks for beside the nodes.
@@ -207,7 +124,7 @@ struct Wanted {
     order: Order,
     limit: Option<usize>,
     format: FormatName,
-    zone: TimeZone,
+    layout: Layout,
 }
 
 #[OpenApi]
@@ -215,7 +132,9 @@ impl HistoryApi {
     /// Measurements of a node
     ///
     /// JSON comes in pages: `next` leads from one to the next. CSV and JSON lines (`Accept`, or `format`) come whole,
-    /// however much it is, unless a `limit` is named; should they break off, the connection does, too.
+    /// however much it is, unless a `limit` is named; should they break off, the connection does, too. `fields` selects
+    /// columns: five of them take about a quarter of the bytes, and half the time. `separator=;` and `decimal=,` write
+    /// what German spreadsheets read.
     #[oai(
         path = "/api/v1/nodes/:nodeId/measurements",
         method = "get",
@@ -246,10 +165,17 @@ impl HistoryApi {
         Query(format): Query<Option<FormatName>>,
         /// Time zone of days and of times without an offset, and of the times in CSV and JSON lines. UTC by default.
         Query(tz): Query<Option<TimeZoneName>>,
+        /// The fields to answer with, separated by commas, in the order in which they are to be written. All by default.
+        #[oai(explode = false, default = "all_fields", validator(min_items = "1", max_items = "21"))]
+        Query(fields): Query<Vec<Named<Field>>>,
+        /// The character between two values of CSV. A comma by default.
+        Query(separator): Query<Option<Named<Separator>>>,
+        /// The decimal mark of numbers in CSV. A point by default; with a comma the separator has to be another character.
+        Query(decimal): Query<Option<Named<Decimal>>>,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
-        query::only(request, &["from", "to", "order", "limit", "cursor", "format", "tz"])?;
+        query::only(request, KNOWN)?;
         let node = query::node(&*self.repository, &node).await?;
-        let wanted = wanted(request, from..to, order, limit, format, tz)?;
+        let wanted = Wanted::new(request, from..to, order, limit, Form { format, tz, fields, separator, decimal })?;
         let cursor = cursor.and_then(|cursor| cursor.parse().ok());
         let file = node.id.to_string();
         let nodes = [(node.id.clone(), wanted.after(cursor))].into();
@@ -258,8 +184,8 @@ impl HistoryApi {
 
     /// Measurements of several nodes
     ///
-    /// Of those that are named (`nodes=A&nodes=B`), or of all: node after node in order of their names, each in the order of
-    /// time that is asked for. Pages, CSV and JSON lines as for one node.
+    /// Of those that are named (`nodes=A&nodes=B`), or of all: node after node in order of their names, each in the order
+    /// of time that is asked for. Pages, CSV and JSON lines, and their fields, as for one node.
     #[oai(path = "/api/v1/measurements", method = "get", operation_id = "measurements", tag = "Tag::Measurements")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn of_nodes(
@@ -285,10 +211,17 @@ impl HistoryApi {
         Query(format): Query<Option<FormatName>>,
         /// Time zone of days and of times without an offset, and of the times in CSV and JSON lines. UTC by default.
         Query(tz): Query<Option<TimeZoneName>>,
+        /// The fields to answer with, separated by commas, in the order in which they are to be written. All by default.
+        #[oai(explode = false, default = "all_fields", validator(min_items = "1", max_items = "21"))]
+        Query(fields): Query<Vec<Named<Field>>>,
+        /// The character between two values of CSV. A comma by default.
+        Query(separator): Query<Option<Named<Separator>>>,
+        /// The decimal mark of numbers in CSV. A point by default; with a comma the separator has to be another character.
+        Query(decimal): Query<Option<Named<Decimal>>>,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
-        query::only_or_repeated(request, &["from", "to", "order", "limit", "cursor", "format", "tz"], &["nodes"])?;
+        query::only_or_repeated(request, KNOWN, &["nodes"])?;
         let nodes = query::nodes(&*self.repository, &nodes).await?;
-        let wanted = wanted(request, from..to, order, limit, format, tz)?;
+        let wanted = Wanted::new(request, from..to, order, limit, Form { format, tz, fields, separator, decimal })?;
         let cursor = cursor.as_deref().and_then(|cursor| cursor.split_once(','));
         let selected = |node: &Arc<Node>| {
             let seconds = match cursor {
@@ -303,81 +236,49 @@ impl HistoryApi {
         let cursor = |last: &Measurement| format!("{},{}", last.timestamp, last.node_id);
         self.answer(request, wanted, nodes, "measurements", cursor).await
     }
-
-    /// Send measurements of a node
-    ///
-    /// Nodes and scripts can send csvlog lines, a node's JSON object, and whatever `GET` answers: CSV, JSON lines, pages. Lines
-    /// that are stored already are duplicates, which do no harm; a line that is bad costs itself only. Readings without a time
-    /// are dated by their arrival, a second each; the same body again within a minute is taken for a repeat. Needs a token, of `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
-    #[oai(
-        path = "/api/v1/nodes/:nodeId/measurements",
-        method = "post",
-        operation_id = "pushMeasurements",
-        tag = "Tag::Push"
-    )]
-    async fn push(
-        &self,
-        credentials: PushCredentials,
-        request: &Request,
-        /// The node's name, percent-encoded. Case matters. Every line has to name this node.
-        #[oai(name = "nodeId", example = "query::example_node")]
-        Path(node): Path<String>,
-        body: PushBody,
-    ) -> Result<PushResponse, Refused<OfPushing>> {
-        query::only(request, &[])?;
-        let PushBody { format, bytes } = body;
-        self.pushing.take(&credentials, request, &node, format, bytes).await
-    }
-
-    /// Delete measurements of a node
-    ///
-    /// Those that were measured from one time on and before another one; at least one of them has to be named. Needs a token.
-    #[oai(
-        path = "/api/v1/nodes/:nodeId/measurements",
-        method = "delete",
-        operation_id = "deleteMeasurements",
-        tag = "Tag::Operation"
-    )]
-    async fn delete(
-        &self,
-        _authorized: Authorized,
-        request: &Request,
-        /// The node's name, percent-encoded. Case matters.
-        #[oai(name = "nodeId", example = "query::example_node")]
-        Path(node): Path<String>,
-        /// Not before this measured time; from the beginning if it is not said.
-        Query(from): Query<Option<Moment>>,
-        /// Before this measured time; to the end if it is not said.
-        Query(to): Query<Option<Moment>>,
-    ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
-        query::only(request, &["from", "to"])?;
-        if from.is_none() && to.is_none() {
-            let detail = "name from or to, or both; DELETE /api/v1/nodes/NODE deletes all of a node";
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, detail).into());
-        }
-        let seconds = seconds(from, to, &TimeZone::UTC).map_err(query::invalid)?;
-        delete(&*self.repository, &node, seconds).await
-    }
 }
 
-/// What the parameters say.
-fn wanted(
-    request: &Request,
-    Range { start: from, end: to }: Range<Option<Moment>>,
-    order: OrderName,
-    limit: Option<u32>,
+/// The parameters of reading measurements that can be given once.
+const KNOWN: &[&str] = &["from", "to", "order", "limit", "cursor", "format", "tz", "fields", "separator", "decimal"];
+
+/// The parameters that say how measurements are written.
+struct Form {
     format: Option<FormatName>,
     tz: Option<TimeZoneName>,
-) -> Result<Wanted, Refusal> {
-    let zone = tz.map_or(TimeZone::UTC, |TimeZoneName(zone)| zone);
-    let seconds = seconds(from, to, &zone).map_err(query::invalid)?;
-    let order = if order == OrderName::Asc { Order::OldestFirst } else { Order::NewestFirst };
-    let limit = limit.map(|limit| limit.min(MAX_LIMIT) as usize);
-    let format = format.map_or_else(|| FormatName::accepted(request.headers()), Ok)?;
-    Ok(Wanted { seconds, order, limit, format, zone })
+    fields: Vec<Named<Field>>,
+    separator: Option<Named<Separator>>,
+    decimal: Option<Named<Decimal>>,
 }
 
 impl Wanted {
+    /// Checks what the parameters say.
+    fn new(
+        request: &Request,
+        Range { start: from, end: to }: Range<Option<Moment>>,
+        order: OrderName,
+        limit: Option<u32>,
+        Form { format, tz, fields, separator, decimal }: Form,
+    ) -> Result<Self, Refusal> {
+        let zone = tz.map_or(TimeZone::UTC, |TimeZoneName(zone)| zone);
+        let seconds = seconds(from, to, &zone).map_err(query::invalid)?;
+        let order = if order == OrderName::Asc { Order::OldestFirst } else { Order::NewestFirst };
+        let limit = limit.map(|limit| limit.min(MAX_LIMIT) as usize);
+        let format = format.map_or_else(|| FormatName::accepted(request.headers()), Ok)?;
+        if format != FormatName::Csv && (separator.is_some() || decimal.is_some()) {
+            let detail = "separator and decimal are for CSV only; add format=csv";
+            return Err(query::invalid(detail.into()));
+        }
+        let dialect = Dialect::new(separator.map(|Named(separator)| separator), decimal.map(|Named(decimal)| decimal));
+        let dialect = dialect.map_err(|detail| query::invalid(detail.into()))?;
+        let mut selected: Vec<Field> = Vec::new();
+        for Named(field) in fields {
+            if !selected.contains(&field) {
+                selected.push(field);
+            }
+        }
+        Ok(Self { seconds, order, limit, format, layout: Layout { fields: selected, zone, dialect } })
+    }
+
     /// The seconds that come after one of them.
     fn after(&self, second: Option<i64>) -> Range<i64> {
         let Range { start, end } = self.seconds;
@@ -398,14 +299,18 @@ impl HistoryApi {
         file: &str,
         cursor: impl Fn(&Measurement) -> String,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
-        let Wanted { order, limit, format, zone, .. } = wanted;
+        let Wanted { order, limit, format, layout, .. } = wanted;
+        let fields = layout.fields.iter().copied().collect();
         let (format, content_type, ending) = match format {
-            FormatName::Json => return self.page(request, nodes, order, limit.unwrap_or(DEFAULT_LIMIT), cursor).await,
+            FormatName::Json => {
+                let limit = limit.unwrap_or(DEFAULT_LIMIT);
+                return self.page(request, Selection { nodes, order, limit, fields }, &layout.fields, cursor).await;
+            }
             FormatName::Csv => (TextFormat::Csv, "text/csv; charset=utf-8", "csv"),
             FormatName::Ndjson => (TextFormat::Ndjson, FormatName::NDJSON, "ndjson"),
         };
-        let selection = Selection { nodes, order, limit: limit.unwrap_or(usize::MAX) };
-        let text = selection.text(self.repository.clone(), format, zone).await?;
+        let selection = Selection { nodes, order, limit: limit.unwrap_or(usize::MAX), fields };
+        let text = selection.text(self.repository.clone(), format, layout).await?;
         let response = Response::builder()
             .content_type(content_type)
             .header(header::CONTENT_DISPOSITION, attachment(file, ending))
@@ -417,14 +322,13 @@ impl HistoryApi {
     async fn page(
         &self,
         request: &Request,
-        nodes: VecDeque<(NodeId, Range<i64>)>,
-        order: Order,
-        limit: usize,
+        selection: Selection,
+        fields: &[Field],
         cursor: impl Fn(&Measurement) -> String,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
+        let limit = selection.limit;
         // One more than the page has tells whether there is a next one.
-        let selection = Selection { nodes, order, limit: limit + 1 };
-        let mut measurements = selection.read(&*self.repository).await?;
+        let mut measurements = Selection { limit: limit + 1, ..selection }.read(&*self.repository).await?;
         let has_more = measurements.len() > limit;
         measurements.truncate(limit);
         let last = measurements.last().filter(|_| has_more);
@@ -433,12 +337,18 @@ impl HistoryApi {
         if let Some(next) = &next {
             response = response.header(header::LINK, query::link_to(next));
         }
-        let mut body = Vec::with_capacity(64 + measurements.len() * RECORD_BYTES);
-        let page = WrittenPage { measurements: &measurements, next: next.as_deref() };
+        let zone = &TimeZone::UTC;
+        let written = |measurement| Written { measurement, fields, zone };
+        let mut body = Vec::with_capacity(64 + measurements.len() * (2 + fields.len() * FIELD_BYTES));
+        let page = WrittenPage { measurements: measurements.iter().map(written).collect(), next: next.as_deref() };
         serde_json::to_writer(&mut body, &page)
             .expect("writing to memory fails only for maps with keys that are no text");
         Ok(Answer::new(response.body(body)))
     }
+}
+
+fn all_fields() -> Vec<Named<Field>> {
+    Field::ALL.map(Named).into()
 }
 
 fn newest_first() -> OrderName {

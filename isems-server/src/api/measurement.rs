@@ -1,14 +1,17 @@
 //! A measurement in answers.
 
-use std::sync::Arc;
+use std::{borrow::Cow, iter, sync::Arc};
 
 use isems_core::{Measurement, TimeSource};
-use jiff::tz::TimeZone;
-use poem_openapi::{Enum, Object, types::Example};
-use serde::{Serialize, Serializer};
+use poem_openapi::{
+    Enum, Object,
+    registry::{MetaSchema, MetaSchemaRef, Registry},
+    types::{Example, ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
+};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::time::UtcTime;
-use crate::line;
 
 /// What a node measured at one moment. A value that the node did not report is null.
 #[derive(Debug, Object, Serialize)]
@@ -148,12 +151,62 @@ impl Example for MeasurementSchema {
     }
 }
 
-/// A measurement that is written as [`MeasurementSchema`] says.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Written<'a>(pub(crate) &'a Measurement);
+/// A [`MeasurementSchema`] of which a client has selected some fields.
+#[derive(Debug)]
+pub(crate) struct SelectedMeasurement(MeasurementSchema);
 
-impl Serialize for Written<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        line::Object { measurement: self.0, zone: &TimeZone::UTC }.serialize(serializer)
+impl Type for SelectedMeasurement {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "SelectedMeasurement".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(Self::name().into_owned())
+    }
+
+    fn register(registry: &mut Registry) {
+        registry.create_schema::<Self, _>(Self::name().into_owned(), |registry| {
+            MeasurementSchema::register(registry);
+            let whole = registry.schemas[&*MeasurementSchema::name()].clone();
+            MetaSchema {
+                description: Some(
+                    "What a node measured at one moment: a Measurement with the fields that `fields` selects, all by \
+                     default. A value that the node did not report is null.",
+                ),
+                required: Vec::new(),
+                ..whole
+            }
+        });
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
+}
+
+impl ParseFromJSON for SelectedMeasurement {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        MeasurementSchema::parse_from_json(value).map(Self).map_err(ParseError::propagate)
+    }
+}
+
+impl ToJSON for SelectedMeasurement {
+    fn to_json(&self) -> Option<Value> {
+        self.0.to_json()
+    }
+}
+
+impl Example for SelectedMeasurement {
+    fn example() -> Self {
+        Self(MeasurementSchema::example())
     }
 }

@@ -4,7 +4,8 @@ mod access;
 mod answer;
 mod backup;
 mod compression;
-mod deleting;
+mod deletion;
+mod format;
 mod health;
 mod history;
 mod limits;
@@ -53,6 +54,7 @@ pub use self::{access::Access, metrics::HttpMetrics, transports::Following};
 use self::{
     backup::BackupApi,
     compression::Gzip,
+    deletion::DeletionApi,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
     live::LiveApi,
@@ -177,9 +179,10 @@ impl Service {
         let transports = TransportsApi { monitor: self.monitor.clone(), following: self.following.clone() };
         let live = LiveApi { live: self.live.clone() };
         let pushing = Pushing { push: self.push.clone(), access: Arc::new(self.access.clone()) };
-        let push = PushApi { pushing: pushing.clone() };
+        let push = PushApi { pushing };
         let backup = BackupApi { database: self.database.clone(), is_saving: self.is_saving.clone() };
-        let history = HistoryApi { repository: self.repository.clone(), pushing };
+        let history = HistoryApi { repository: self.repository.clone() };
+        let deletion = DeletionApi { repository: self.repository.clone() };
         let series = SeriesApi { repository: self.repository.clone() };
         let rejects = RejectsApi { repository: self.repository.clone() };
         let metrics = MetricsApi {
@@ -193,8 +196,8 @@ impl Service {
         };
         let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
         let operations = (
-            nodes, network, history, series, live, push, transports, rejects, backup, original, health, metrics,
-            RootApi,
+            nodes, network, history, series, live, push, deletion, transports, rejects, backup, original, health,
+            metrics, RootApi,
         );
         OpenApiService::new(Merged(operations), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(

@@ -10,7 +10,10 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::states::NodeState;
+use crate::{
+    csv::{Decimal, Separator},
+    states::NodeState,
+};
 
 /// A set of values with stable names.
 pub(crate) trait Names: Copy + Send + Sync + 'static {
@@ -103,6 +106,33 @@ impl Names for Severity {
     }
 }
 
+impl Names for Separator {
+    const SCHEMA: &'static str = "Separator";
+    const DESCRIPTION: &'static str = "The character between two values of CSV.";
+    const ALL: &'static [Self] = &[Self::Comma, Self::Semicolon, Self::Tab];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Comma => ",",
+            Self::Semicolon => ";",
+            Self::Tab => "tab",
+        }
+    }
+}
+
+impl Names for Decimal {
+    const SCHEMA: &'static str = "Decimal";
+    const DESCRIPTION: &'static str = "The decimal mark of the numbers in CSV.";
+    const ALL: &'static [Self] = &[Self::Point, Self::Comma];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Point => ".",
+            Self::Comma => ",",
+        }
+    }
+}
+
 impl Names for NodeState {
     const SCHEMA: &'static str = "NodeState";
     const DESCRIPTION: &'static str = "Whether a node is heard of.";
@@ -159,7 +189,7 @@ impl<T: Names> ParseFromParameter for Named<T> {
         let value = T::ALL.iter().find(|value| value.name() == text);
         value.copied().map(Self).ok_or_else(|| {
             let known: Vec<&str> = T::ALL.iter().map(|value| value.name()).collect();
-            ParseError::custom(format!("{text:?} is none; known are {}", known.join(", ")))
+            ParseError::custom(format!("{text:?} is not known; known are {}", known.join(", ")))
         })
     }
 }

@@ -13,8 +13,6 @@ use serde::Serialize;
 
 use super::{
     Tag,
-    access::Authorized,
-    deleting::{DeletedResponse, delete},
     measurement::MeasurementSchema,
     named::Named,
     problem::{OfReading, OfReadingNode, Refused},
@@ -23,10 +21,7 @@ use super::{
     tagged::{IfNoneMatch, Tagged, TaggedPage},
     time::UtcTime,
 };
-use crate::{
-    states::{NodeState, NodeStates},
-    time::EVER,
-};
+use crate::states::{NodeState, NodeStates};
 
 /// How many nodes a page has where the client does not say.
 const DEFAULT_LIMIT: u32 = 1000;
@@ -292,21 +287,5 @@ impl NodesApi {
         self.states.learn(&*self.repository, std::slice::from_ref(&node), 1).await;
         let details = NodeDetails::new(&node, &self.states, unix_now());
         Ok(Tagged::new(&known, Rendered::new(&details, RECORD_BYTES)))
-    }
-
-    /// Delete a node with all its measurements
-    ///
-    /// It comes back when it sends something again. Needs a token.
-    #[oai(path = "/api/v1/nodes/:nodeId", method = "delete", operation_id = "deleteNode", tag = "Tag::Operation")]
-    async fn delete_node(
-        &self,
-        _authorized: Authorized,
-        request: &Request,
-        /// The node's name, percent-encoded. Case matters.
-        #[oai(name = "nodeId", example = "query::example_node")]
-        Path(node): Path<String>,
-    ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
-        query::only(request, &[])?;
-        delete(&*self.repository, &node, EVER).await
     }
 }

@@ -247,9 +247,9 @@ impl Problems for OfPushing {
 }
 
 /// A body of measurements.
-pub(super) struct Body {
-    pub(super) format: Format,
-    pub(super) bytes: Vec<u8>,
+struct Body {
+    format: Format,
+    bytes: Vec<u8>,
 }
 
 /// The object that nodes send.
@@ -430,6 +430,27 @@ pub(crate) struct PushApi {
 
 #[OpenApi(tag = "Tag::Push")]
 impl PushApi {
+    /// Send measurements of a node
+    ///
+    /// Nodes and scripts can send csvlog lines, a node's JSON object, and whatever `GET` answers: CSV, JSON lines, pages.
+    /// Lines that are already stored are duplicates and do no harm; a bad line costs only itself. Readings without a time
+    /// are dated by their arrival, a second each; the same body again within a minute is taken for a repeat. Needs a
+    /// token, of `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
+    #[oai(path = "/api/v1/nodes/:nodeId/measurements", method = "post", operation_id = "pushMeasurements")]
+    async fn measurements(
+        &self,
+        credentials: PushCredentials,
+        request: &Request,
+        /// The node's name, percent-encoded. Case matters. Every line has to name this node.
+        #[oai(name = "nodeId", example = "query::example_node")]
+        Path(node): Path<String>,
+        body: Body,
+    ) -> Result<PushResponse, Refused<OfPushing>> {
+        query::only(request, &[])?;
+        let Body { format, bytes } = body;
+        self.pushing.take(&credentials, request, &node, format, bytes).await
+    }
+
     /// Send measurements, as the firmware does
     ///
     /// The path under which the firmware of ESP32 nodes sends its JSON object, so that a node needs nothing but another host

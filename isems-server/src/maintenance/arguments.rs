@@ -3,11 +3,15 @@
 use std::{ops::Range, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use isems_core::{NodeId, RejectQuery, RejectReason};
+use isems_core::{Field, NodeId, RejectQuery, RejectReason};
 
 use super::export::Format;
 use crate::{
-    settings::{DatabaseArguments, InvalidSetting, values::reject_reason},
+    csv::{Decimal, Dialect, Separator},
+    settings::{
+        DatabaseArguments, InvalidSetting,
+        values::{field, reject_reason},
+    },
     time::{EVER, Moment, time_zone},
 };
 
@@ -68,6 +72,18 @@ pub struct ExportArguments {
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     pub format: Format,
 
+    /// Fields to write, in this order; all if none is named. Not with csvlog
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', value_parser = field(), hide_possible_values = true)]
+    pub fields: Vec<Field>,
+
+    /// Character between two values of CSV [default: ,]
+    #[arg(long, value_name = "CHARACTER")]
+    pub separator: Option<Separator>,
+
+    /// Decimal mark of numbers in CSV; a comma needs another separator [default: .]
+    #[arg(long, value_name = "CHARACTER")]
+    pub decimal: Option<Decimal>,
+
     /// File to write, which has its name once it is complete [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -75,6 +91,30 @@ pub struct ExportArguments {
     /// What concerns the database.
     #[command(flatten)]
     pub database: DatabaseArguments,
+}
+
+impl ExportArguments {
+    /// The fields, each once.
+    pub(super) fn fields(&self) -> Result<Vec<Field>, InvalidSetting> {
+        if self.format == Format::Csvlog && !self.fields.is_empty() {
+            return Err(InvalidSetting("a csvlog line always has all its fields; leave --fields out".into()));
+        }
+        let mut fields: Vec<Field> = Vec::new();
+        for field in &self.fields {
+            if !fields.contains(field) {
+                fields.push(*field);
+            }
+        }
+        Ok(if fields.is_empty() { Field::ALL.into() } else { fields })
+    }
+
+    /// The dialect of CSV.
+    pub(super) fn dialect(&self) -> Result<Dialect, InvalidSetting> {
+        if self.format != Format::Csv && (self.separator.is_some() || self.decimal.is_some()) {
+            return Err(InvalidSetting("--separator and --decimal are for CSV only; add --format csv".into()));
+        }
+        Dialect::new(self.separator, self.decimal).map_err(|error| InvalidSetting(error.into()))
+    }
 }
 
 /// Which measured times are meant.

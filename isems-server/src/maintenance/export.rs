@@ -4,11 +4,15 @@ use std::{io::Write, ops::Range};
 
 use clap::ValueEnum;
 use futures_util::TryStreamExt;
-use isems_core::{BoxError, Measurement, MeasurementQuery, NodeId, RedbRepository, Repository, pages};
-use jiff::tz::TimeZone;
+use isems_core::{BoxError, Field, FieldSet, Measurement, MeasurementQuery, NodeId, RedbRepository, Repository, pages};
 use serde::{Deserialize, Serialize};
 
-use crate::{line, stream::CHUNK, time::time_zone};
+use crate::{
+    csv::{self, Dialect},
+    line::{self, Layout},
+    stream::CHUNK,
+    time::time_zone,
+};
 
 /// How measurements are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -30,6 +34,9 @@ pub(super) struct Export {
     pub(super) seconds: Range<i64>,
     pub(super) format: Format,
     pub(super) time_zone: String,
+    /// In the order in which they are written. csvlog has its own.
+    pub(super) fields: Vec<Field>,
+    pub(super) dialect: Dialect,
 }
 
 impl Export {
@@ -37,13 +44,18 @@ impl Export {
     pub(super) async fn run(&self, repository: &RedbRepository, output: &mut dyn Write) -> Result<(), BoxError> {
         let zone = time_zone(&self.time_zone)?;
         let nodes = self.nodes(repository).await?;
-        let mut lines = Lines { format: self.format, zone, buffer: Vec::with_capacity(2 * CHUNK), output };
+        let fields = match self.format {
+            Format::Csvlog => FieldSet::ALL,
+            Format::Csv | Format::Ndjson => self.fields.iter().copied().collect(),
+        };
+        let layout = Layout { fields: self.fields.clone(), zone, dialect: self.dialect };
+        let mut lines = Lines { format: self.format, layout, buffer: Vec::with_capacity(2 * CHUNK), output };
         if self.format == Format::Csv {
-            line::csv_header(&mut lines.buffer);
+            csv::header(&mut lines.buffer, &lines.layout);
         }
         for node in nodes {
             let Range { start: from, end: to } = self.seconds;
-            let query = MeasurementQuery { from, to, ..MeasurementQuery::oldest_first(node) };
+            let query = MeasurementQuery { from, to, fields, ..MeasurementQuery::oldest_first(node) };
             lines.write_all(repository, query).await?;
         }
         lines.flush()
@@ -62,7 +74,7 @@ impl Export {
 /// Lines on their way out.
 struct Lines<'a> {
     format: Format,
-    zone: TimeZone,
+    layout: Layout,
     buffer: Vec<u8>,
     output: &'a mut dyn Write,
 }
@@ -86,8 +98,8 @@ impl Lines<'_> {
 
     fn write(&mut self, measurement: &Measurement) -> Result<(), BoxError> {
         match self.format {
-            Format::Csv => line::csv(&mut self.buffer, measurement, &self.zone)?,
-            Format::Ndjson => line::ndjson(&mut self.buffer, measurement, &self.zone)?,
+            Format::Csv => csv::line(&mut self.buffer, measurement, &self.layout)?,
+            Format::Ndjson => line::ndjson(&mut self.buffer, measurement, &self.layout)?,
             Format::Csvlog => line::csvlog(&mut self.buffer, measurement)?,
         }
         if self.buffer.len() >= CHUNK { self.flush() } else { Ok(()) }

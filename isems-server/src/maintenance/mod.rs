@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 pub use self::arguments::Maintenance;
 pub(crate) use self::control::Control;
 use self::{
-    arguments::{DeleteArguments, ExportArguments, RangeArguments},
+    arguments::{DeleteArguments, ExportArguments},
     delete::Selection,
     export::Export,
     file::OutputFile,
@@ -119,9 +119,14 @@ fn is_broken_pipe(error: &BoxError) -> bool {
 
 async fn export(arguments: &ExportArguments, database: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
     let ExportArguments { nodes, range, format, output: path, .. } = arguments;
-    let RangeArguments { time_zone, .. } = range;
-    let export =
-        Export { nodes: nodes.clone(), seconds: range.seconds()?, format: *format, time_zone: time_zone.clone() };
+    let export = Export {
+        nodes: nodes.clone(),
+        seconds: range.seconds()?,
+        format: *format,
+        time_zone: range.time_zone.clone(),
+        fields: arguments.fields()?,
+        dialect: arguments.dialect()?,
+    };
     let command = Command::Export(export);
     let Some(path) = path else { return command.run_anywhere(database, output).await };
     let mut file = OutputFile::create(path, database)?;

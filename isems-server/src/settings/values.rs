@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use isems_core::RejectReason;
+use isems_core::{Field, RejectReason};
 use jiff::{SignedDuration, Span};
 
 pub(super) fn database_path(text: &str) -> Result<PathBuf, String> {
@@ -111,4 +111,10 @@ pub(crate) fn reject_reason() -> impl TypedValueParser<Value = RejectReason> {
     let reason = |code: String| RejectReason::ALL.into_iter().find(|reason| reason.code() == code);
     PossibleValuesParser::new(RejectReason::ALL.map(RejectReason::code))
         .try_map(move |code| reason(code).ok_or("it is no reason"))
+}
+
+/// A field of a measurement, by its name.
+pub(crate) fn field() -> impl TypedValueParser<Value = Field> {
+    PossibleValuesParser::new(Field::ALL.map(Field::name))
+        .try_map(|name| Field::from_name(&name).ok_or("it is no field"))
 }

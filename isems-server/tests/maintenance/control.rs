@@ -115,7 +115,7 @@ fn idle_clients_neither_pile_up_nor_hold_the_server() {
         thread::sleep(Duration::from_millis(20));
     }
     let mut stopped_reading = connect();
-    let all = r#"{"export":{"nodes":[],"seconds":{"start":0,"end":4294967296},"format":"Csv","time_zone":"UTC"}}"#;
+    let all = r#"{"export":{"nodes":[],"seconds":{"start":0,"end":4294967296},"format":"Csvlog","time_zone":"UTC","fields":[],"dialect":{"separator":"Comma","decimal":"Point"}}}"#;
     writeln!(stopped_reading, "{all}").unwrap();
     let mut kind = [9];
     stopped_reading.read_exact(&mut kind).unwrap();

@@ -210,3 +210,36 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         assert_eq!(place.stats()["total"]["measurements"], 2880, "others are served all the same");
     }
 }
+
+#[test]
+fn an_export_has_the_fields_that_are_named_and_the_dialect_of_a_spreadsheet() {
+    let mut stored = hours("Hut, \"alt\"", 2);
+    stored[0].battery_voltage = Some(12.5);
+    stored[1].battery_voltage = None;
+    for place in Place::both(&stored) {
+        let fields = ["export", "--fields", "batteryVoltage,nodeId,timestamp,nodeId"];
+        assert_eq!(
+            place.output(&fields),
+            "batteryVoltage,nodeId,timestamp\r\n12.5,\"Hut, \"\"alt\"\"\",2025-10-25T22:00:00Z\r\n\
+             ,\"Hut, \"\"alt\"\"\",2025-10-25T23:00:00Z\r\n"
+        );
+        let german = place.output(&[&fields[..], &["--separator", ";", "--decimal", ","]].concat());
+        assert!(german.starts_with("batteryVoltage;nodeId;timestamp\r\n12,5;\"Hut, \"\"alt\"\"\";2025"), "{german}");
+        let lines = place.output(&[&fields[..], &["--format", "ndjson"]].concat());
+        let first = json!({ "batteryVoltage": 12.5, "nodeId": "Hut, \"alt\"", "timestamp": "2025-10-25T22:00:00Z" });
+        assert_eq!(serde_json::from_str::<Value>(lines.lines().next().unwrap()).unwrap(), first);
+    }
+    let place = Place::new(&stored);
+    for (flags, wanted) in [
+        (&["--fields", "voltage"][..], "batteryVoltage"),
+        (&["--fields", "status", "--format", "csvlog"], "--fields"),
+        (&["--separator", ";", "--format", "ndjson"], "--format csv"),
+        (&["--decimal", ",", "--format", "csvlog"], "--format csv"),
+        (&["--decimal", ","], "choose ; as separator"),
+        (&["--separator", ":"], "tab"),
+    ] {
+        let output = place.run(&[&["export"], flags].concat());
+        let error = text(&output.stderr);
+        assert!(!output.status.success() && error.contains(wanted), "{flags:?}: {error}");
+    }
+}

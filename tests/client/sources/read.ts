@@ -41,7 +41,7 @@ function structured<T>(data: T): Exclude<T, string> {
     return data as Exclude<T, string>;
 }
 
-function named<T extends { nodeId: string }>(items: T[], name = NODE): T {
+function named<T extends { nodeId?: string }>(items: T[], name = NODE): T {
     const item = items.find(({ nodeId }) => nodeId === name);
     assert(item, `${name} is not among ${items.map(({ nodeId }) => nodeId)}`);
     return item;
@@ -99,7 +99,7 @@ const operations: { [Path in PathsWithMethod<paths, "get">]: () => Promise<void>
         const cursor = new URL(first.next ?? "", baseUrl).searchParams.get("cursor");
         const second = await page(cursor ?? assert.fail("there is no next page"));
         assert.equal(second.measurements.length, 100);
-        assert(second.measurements[0]!.timestamp < first.measurements[99]!.timestamp);
+        assert(second.measurements[0]!.timestamp! < first.measurements[99]!.timestamp!);
     },
     async "/api/v1/measurements"() {
         const query = { nodes: [NODE, VISITOR], from: "-90m" };

@@ -9,8 +9,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Buckets, Checked, Damage, Measurement, MeasurementQuery, NodeId, NumberField, RedbOptions, RedbRepository,
-    Reject, RejectKind, RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery,
+    Batch, Buckets, Checked, Damage, Field, Measurement, MeasurementQuery, NodeId, NumberField, RedbOptions,
+    RedbRepository, Reject, RejectKind, RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery,
     testing::{SAMPLE_TIME, sample_measurement},
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -146,6 +146,21 @@ async fn a_damaged_block_costs_itself_only() {
         let counts: BTreeSet<_> = series.fields.iter().map(|(_, buckets)| buckets[0].count).collect();
         let sound = 3 * A_WEEK as u64;
         assert!(counts.is_subset(&BTreeSet::from([expected.len() as u64, sound])), "{place}: {counts:?}");
+
+        // So is one that is not damaged read without the others.
+        let mut lost = Vec::new();
+        for field in Field::ALL {
+            let fields = [field].into_iter().collect();
+            let query = MeasurementQuery { fields, ..MeasurementQuery::oldest_first(barn.clone()) };
+            let found = repository.measurements(&query).await.expect("it can be read");
+            assert!([expected.len(), sound as usize].contains(&found.len()), "{place}: {field}");
+            if found.len() == expected.len() {
+                lost.push(field);
+            }
+        }
+        if place == usize::MAX {
+            assert!((1..=2).contains(&lost.len()), "the last column costs itself, and what it predicts: {lost:?}");
+        }
 
         // What comes for the week lies beside the damage, also when it is imported, and is not sealed.
         let new = sample_measurement("Barn", MONDAY + 30);

@@ -301,11 +301,11 @@ impl Subject {
             }
             Step::Ask { node, from, to, order, limit } => {
                 let query = MeasurementQuery {
-                    node: node_id(NODES[*node]),
                     from: *from,
                     to: *to,
                     order: *order,
                     limit: *limit,
+                    ..MeasurementQuery::oldest_first(node_id(NODES[*node]))
                 };
                 let mut expected: Vec<_> = self.model.of(*node, *from, *to).cloned().collect();
                 if *order == Order::NewestFirst {

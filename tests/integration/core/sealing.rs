@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use isems_core::{
-    Batch, Buckets, Measurement, MeasurementQuery, NumberField, Order, Outcome, RedbRepository, Repository,
-    SeriesQuery, Status, TimeSource, testing::sample_measurement,
+    Batch, Buckets, Field, Measurement, MeasurementQuery, NumberField, Order, Outcome, RedbRepository, Repository,
+    SeriesQuery, Status, TimeSource,
+    testing::{sample_measurement, with_only},
 };
 
 use super::{MONDAY, WEEK, all_of, assert_exact, node_id};
@@ -85,6 +86,13 @@ async fn long_blocks_keep_every_kind_of_column_to_the_bit() {
         let sealed = repository.seal(MONDAY + WEEK).await.expect("it is sealed");
         assert_eq!((sealed.blocks, sealed.measurements), (1, ROWS as u64), "{name}");
         assert_exact(&all_of(&repository, name).await, &measurements);
+        for field in Field::ALL {
+            let fields = [field].into_iter().collect();
+            let query = MeasurementQuery { fields, ..MeasurementQuery::oldest_first(node_id(name)) };
+            let found = repository.measurements(&query).await.expect("it can be read");
+            let expected: Vec<_> = measurements.iter().map(|whole| with_only(whole, fields)).collect();
+            assert_exact(&found, &expected);
+        }
         // Spans that begin and end within pages and at their ends.
         for (from, to) in [(0, 1), (2047, 2049), (2048, 4096), (100, 4100), (4096, ROWS), (ROWS - 1, ROWS)] {
             let query = MeasurementQuery {

@@ -12,7 +12,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Measurement, MeasurementQuery, Order, RedbRepository, Repository, RepositoryError, Stored, async_trait,
+    Batch, Field, Measurement, MeasurementQuery, Order, RedbRepository, Repository, RepositoryError, Stored,
+    async_trait,
     testing::{HookedRepository, StoreHook, sample_measurement},
     unix_now,
 };
@@ -262,12 +263,15 @@ async fn times_are_named_in_all_forms() {
 async fn what_is_not_known_is_refused_with_what_is() {
     let service = with_times("Hut", &[MIDNIGHT]).await;
     for (path, wanted) in [
-        (&*format!("{HISTORY}?since=-1h"), "known are from, to, order, limit, cursor, format, tz"),
+        (
+            &*format!("{HISTORY}?since=-1h"),
+            "known are from, to, order, limit, cursor, format, tz, fields, separator, decimal",
+        ),
         (&*format!("{HISTORY}?nodes=Hut"), "unknown query parameter \"nodes\""),
         (&*format!("{HISTORY}?limit=1&limit=2"), "limit is given twice"),
         (&*format!("{HISTORY}?order=up"), "order"),
         (&*format!("{HISTORY}?format=xml"), "format"),
-        ("/api/v1/measurements?node=Hut", "cursor, format, tz, nodes"),
+        ("/api/v1/measurements?node=Hut", "tz, fields, separator, decimal, nodes"),
     ] {
         let (status, detail) = service.problem(path).await;
         assert!(status == StatusCode::BAD_REQUEST && detail.contains(wanted), "{path}: {detail}");
@@ -510,5 +514,101 @@ async fn clients_that_do_not_read_leave_the_database_to_others() {
     }
     for _ in 0..20 {
         assert_eq!(in_time(service.get(&format!("{HISTORY}?limit=10"))).await.status(), StatusCode::OK);
+    }
+}
+
+/// Measurements of two nodes, in a block and as rows.
+async fn sealed_and_recent() -> TestService {
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    store(&*repository, minutes("Hut", 3)).await;
+    repository.seal(i64::MAX).await.unwrap();
+    store(&*repository, [minutes("Barn", 1), vec![sample_measurement("Hut", MIDNIGHT + 180)]].concat()).await;
+    serving(repository).await
+}
+
+#[tokio::test]
+async fn an_answer_has_the_fields_that_are_selected_in_their_order() {
+    let service = sealed_and_recent().await;
+    for path in [HISTORY, "/api/v1/measurements"] {
+        let query = "order=asc&fields=mppVoltage,timestamp,status,mppVoltage";
+        let whole = service.json(&format!("{path}?order=asc")).await;
+        let whole = whole["measurements"].as_array().unwrap();
+        let answer = text(&service, &format!("{path}?{query}&limit=3")).await;
+        let page: Value = serde_json::from_str(&answer).unwrap();
+        let selected = page["measurements"].as_array().unwrap();
+        assert_eq!(selected.len(), 3);
+        for (selected, whole) in selected.iter().zip(whole) {
+            assert_eq!(selected.as_object().unwrap().len(), 3, "{selected}");
+            for name in ["mppVoltage", "timestamp", "status"] {
+                assert_eq!(selected[name], whole[name]);
+            }
+        }
+        let places = ["\"mppVoltage\"", "\"timestamp\"", "\"status\""].map(|name| answer.find(name).unwrap());
+        assert!(places.is_sorted(), "{answer}");
+        let next = service.json(page["next"].as_str().unwrap()).await;
+        assert_eq!(next["measurements"][0].as_object().unwrap().len(), 3, "so has the next page");
+        let lines = text(&service, &format!("{path}?{query}&format=ndjson")).await;
+        assert_eq!(lines.lines().count(), whole.len());
+        for (line, whole) in lines.lines().zip(whole) {
+            let voltage = &whole["mppVoltage"];
+            let wanted = format!(
+                "{{\"mppVoltage\":{voltage},\"timestamp\":{},\"status\":{}}}",
+                whole["timestamp"], whole["status"]
+            );
+            assert_eq!(line, wanted);
+        }
+        let csv = text(&service, &format!("{path}?{query}&format=csv")).await;
+        assert!(csv.starts_with("mppVoltage,timestamp,status\r\n12,2018-06-30T00:00:00Z,0x941\r\n"), "{csv}");
+        assert_eq!(csv.lines().count(), 1 + whole.len());
+    }
+    for field in Field::ALL.map(Field::name) {
+        let csv = text(&service, &format!("{HISTORY}?format=csv&order=asc&fields={field}")).await;
+        let whole = text(&service, &format!("{HISTORY}?format=csv&order=asc")).await;
+        let place = whole.lines().next().unwrap().split(',').position(|name| name == field).unwrap();
+        let column: String =
+            whole.lines().map(|line| line.split(',').nth(place).unwrap().to_owned() + "\r\n").collect();
+        assert_eq!(csv, column);
+    }
+    for query in ["fields=voltage", "fields=", "fields=timestamp,", "fields=batteryvoltage"] {
+        for path in [HISTORY, "/api/v1/measurements"] {
+            let (status, detail) = service.problem(&format!("{path}?{query}")).await;
+            assert!(status == StatusCode::BAD_REQUEST, "{query}: {detail}");
+            assert!(
+                detail.contains("fields") && detail.contains("known are nodeId, timestamp, timeSource"),
+                "{detail}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_spreadsheet_has_its_separator_and_its_decimal_mark() {
+    let mut whole = sample_measurement("Nord \"alt\", 1", MIDNIGHT);
+    whole.battery_temperature = Some(-3.25);
+    whole.firmware_version = Some("a,b".into());
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    store(&*repository, vec![whole]).await;
+    let service = serving(repository).await;
+    let of = async |query: &str| {
+        let fields = "fields=nodeId,batteryTemperature,openMPPTFirmwareVersion,batteryVoltage,isPowerSaveMode";
+        text(&service, &format!("/api/v1/measurements?format=csv&{fields}&{query}")).await
+    };
+    let header = "nodeId;batteryTemperature;openMPPTFirmwareVersion;batteryVoltage;isPowerSaveMode\r\n";
+    let line = "\"Nord \"\"alt\"\", 1\";-3,25;a,b;12,8;0\r\n";
+    assert_eq!(of("separator=;&decimal=,").await, format!("{header}{line}"));
+    assert_eq!(of("separator=%3B&decimal=%2C").await, of("separator=;&decimal=,").await);
+    assert_eq!(of("separator=;").await, of("separator=;&decimal=.").await);
+    assert!(of("separator=;").await.contains(";-3.25;a,b;"));
+    assert!(of("").await.ends_with("\"Nord \"\"alt\"\", 1\",-3.25,\"a,b\",12.8,0\r\n"));
+    assert!(of("separator=tab&decimal=,").await.ends_with("\"Nord \"\"alt\"\", 1\"\t-3,25\ta,b\t12,8\t0\r\n"));
+    for (query, wanted) in [
+        ("format=csv&decimal=,", "choose ; as separator"),
+        ("format=csv&separator=,&decimal=,", "choose ; as separator"),
+        ("format=csv&separator=x", "known are ,, ;, tab"),
+        ("separator=;", "add format=csv"),
+        ("format=ndjson&decimal=.", "add format=csv"),
+    ] {
+        let (status, detail) = service.problem(&format!("/api/v1/measurements?{query}")).await;
+        assert!(status == StatusCode::BAD_REQUEST && detail.contains(wanted), "{query}: {detail}");
     }
 }

@@ -6,8 +6,9 @@ use futures_util::TryStreamExt;
 
 use super::{SAMPLE_TIME, all_of, fail, kept, known, node_id, sample_measurement, sample_reject, store};
 use crate::{
-    Bucket, Buckets, Measurement, MeasurementQuery, NumberField, Order, Reject, RejectQuery, Repository, SeriesQuery,
-    pages, testing::rejects::store_rejects,
+    Bucket, Buckets, Field, FieldSet, Measurement, MeasurementQuery, NumberField, Order, Reject, RejectQuery,
+    Repository, SeriesQuery, TimeSource, pages,
+    testing::{rejects::store_rejects, with_only},
 };
 
 /// Ranges contain their start and not their end; limits cut after ordering.
@@ -34,7 +35,8 @@ pub async fn answers_ranges_and_limits(repository: &dyn Repository) {
             let oldest: Vec<_> = expected.clone().take(limit).map(time).collect();
             let newest: Vec<_> = expected.clone().rev().take(limit).map(time).collect();
             for (order, expected) in [(Order::OldestFirst, oldest), (Order::NewestFirst, newest)] {
-                let query = MeasurementQuery { node: node_id("Hut"), from, to, order, limit };
+                let query =
+                    MeasurementQuery { from, to, order, limit, ..MeasurementQuery::oldest_first(node_id("Hut")) };
                 let found = repository.measurements(&query).await.unwrap_or_else(fail);
                 let found: Vec<_> = found.iter().map(|measurement| measurement.timestamp).collect();
                 assert_eq!(found, expected, "{name}, {order:?}, limit {limit}");
@@ -87,6 +89,41 @@ pub async fn goes_on_where_a_page_ended(repository: &dyn Repository) {
             found.extend(page.iter().map(|measurement| (measurement.timestamp - SAMPLE_TIME) / 60));
         }
         assert_eq!(found, expected, "pages, {order:?}, go on where the one before ended");
+    }
+}
+
+/// Fields that a query selects are as they were stored, node and time in any case. The others are so, too, or missing.
+pub async fn gives_selected_fields(repository: &dyn Repository) {
+    let full = sample_measurement("Hut", SAMPLE_TIME);
+    let mut arrival = sample_measurement("Hut", SAMPLE_TIME + 60);
+    arrival.time_source = TimeSource::Arrival;
+    arrival.battery_voltage = None;
+    let empty = Measurement::new(node_id("Hut"), SAMPLE_TIME + 120, SAMPLE_TIME + 125);
+    let stored = [full, arrival, empty];
+    store(repository, stored.to_vec()).await;
+    let single = Field::ALL.map(|field| vec![field]);
+    let several = vec![Field::Number(NumberField::MppVoltage), Field::Status, Field::ReceivedAt];
+    for selected in single.into_iter().chain([vec![], several, Field::ALL.to_vec()]) {
+        let fields: FieldSet = selected.iter().copied().collect();
+        let query = MeasurementQuery { fields, ..MeasurementQuery::oldest_first(node_id("Hut")) };
+        let found = repository.measurements(&query).await.unwrap_or_else(fail);
+        assert_eq!(found.len(), stored.len(), "a selection of {fields:?} gives every measurement");
+        for (found, stored) in found.iter().zip(&stored) {
+            assert_eq!(
+                (&found.node_id, found.timestamp),
+                (&stored.node_id, stored.timestamp),
+                "node and time are always given"
+            );
+            assert_eq!(with_only(found, fields), with_only(stored, fields), "{fields:?} are as they were stored");
+            for field in Field::ALL {
+                let only = |measurement: &Measurement| with_only(measurement, [field].into_iter().collect());
+                let is_missing = only(found) == with_only(found, FieldSet::default());
+                assert!(
+                    is_missing || only(found) == only(stored),
+                    "{field}, beside a selection of {fields:?}, is as it was stored, or missing"
+                );
+            }
+        }
     }
 }
 
