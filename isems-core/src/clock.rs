@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use tokio::{sync::OnceCell, time::Instant};
 use tracing::{info, warn};
 
-use crate::{Measurement, Repository, RepositoryError};
+use crate::{Measurement, Repository, RepositoryError, node_pages};
 
 /// Whether the collector's own clock can be right.
 ///
@@ -95,10 +96,11 @@ impl Clock {
     /// The same for the arrival of a delivery. Logged when that changes.
     pub(crate) async fn observe(&self, now: i64, repository: &dyn Repository) -> Result<ClockState, RepositoryError> {
         let stored = async || {
-            let nodes = repository.nodes().await?;
-            let newest = nodes.iter().map(|node| node.last_received_at.max(node.latest.timestamp)).max();
-            if let Some(newest) = newest {
-                self.seen().reach(newest);
+            let mut pages = node_pages(repository);
+            while let Some(page) = pages.try_next().await? {
+                for node in page {
+                    self.seen().reach(node.last_received_at.max(node.latest.timestamp));
+                }
             }
             Ok(())
         };

@@ -397,7 +397,7 @@ impl Inbox {
             return Ok(false);
         }
         let Some(most) = self.limiter.nodes() else { return Ok(true) };
-        Ok(self.repository.nodes().await?.len() + others < most)
+        Ok(self.repository.node_count().await? + (others as u64) < most as u64)
     }
 
     fn reject_of_line(&self, delivery: &Delivery<'_>, line: RejectedLine) -> Reject {

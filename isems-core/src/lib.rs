@@ -95,7 +95,8 @@ pub use crate::{
     },
     reject::{DroppedCounts, DroppedValue, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine},
     repository::{
-        Batch, MeasurementQuery, Order, Outcome, RejectPage, RejectQuery, Repository, RepositoryError, Stored, pages,
+        Batch, MeasurementQuery, Order, Outcome, RejectPage, RejectQuery, Repository, RepositoryError, Stored,
+        node_pages, pages,
     },
     series::{Bucket, Buckets, Series, SeriesQuery},
     status::{InvalidStatus, Severity, Status, StatusFlag},

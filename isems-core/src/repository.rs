@@ -13,6 +13,9 @@ use crate::{
 /// How many measurements a page holds where the caller does not say.
 const PAGE: usize = 10_000;
 
+/// How many nodes a page of [`node_pages`] holds.
+const NODE_PAGE: usize = 1_000;
+
 /// Keeps measurements, and answers questions about them.
 ///
 /// The key of a measurement is its node and its second. Order of arrival never matters. All methods may be called at any
@@ -25,11 +28,25 @@ pub trait Repository: Send + Sync {
     /// [same values](Measurement::same_values) is a duplicate and changes nothing. One whose key is stored with other
     /// values is a conflict: the first one stays. The same holds within a batch, in its order. Rejects are appended to the
     /// reject log, of which at least the newest 10,000 are kept. Cost: one write to the disk, shared by all batches that
-    /// are stored at the same time. Storing an empty batch proves that the repository can be written.
+    /// are stored at the same time. Nothing is written for an empty batch.
     async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError>;
 
-    /// Every node with its newest measurement, ordered by the bytes of its id. Cost: the number of nodes.
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError>;
+    /// Proves that the repository can store measurements now, and returns an error if it cannot. Cost: at most one small
+    /// write to the disk, shared with the batches that are stored at the same time.
+    async fn probe(&self) -> Result<(), RepositoryError>;
+
+    /// Returns the nodes whose ids come after `after` (from the first one on for `None`), each with its newest
+    /// measurement, ordered by the bytes of the id, at most `limit` of them. Cost: the number of nodes in the answer.
+    async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError>;
+
+    /// Returns every node with its newest measurement, ordered by the bytes of its id. Cost: the number of nodes, all of
+    /// them in memory; [`node_pages`] needs less.
+    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        self.nodes_after(None, usize::MAX).await
+    }
+
+    /// Returns the number of nodes. Cost: one look-up.
+    async fn node_count(&self) -> Result<u64, RepositoryError>;
 
     /// One node with its newest measurement. Cost: one look-up.
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError>;
@@ -286,6 +303,20 @@ pub fn pages(
         let page = repository.measurements(&query).await?;
         let state = (query.after(&page), left - page.len());
         Ok((!page.is_empty()).then_some((page, state)))
+    }))
+}
+
+/// Every node, ordered by the bytes of its id, page by page, so that memory stays flat.
+///
+/// A node that is first stored meanwhile is met if its id comes after the last one of the page before.
+pub fn node_pages(
+    repository: &dyn Repository,
+) -> impl Stream<Item = Result<Vec<Arc<Node>>, RepositoryError>> + Send + Unpin + '_ {
+    Box::pin(stream::try_unfold(Some(None), async move |after: Option<Option<NodeId>>| {
+        let Some(after) = after else { return Ok(None) };
+        let page = repository.nodes_after(after.as_ref(), NODE_PAGE).await?;
+        let next = page.last().filter(|_| page.len() >= NODE_PAGE).map(|last| Some(last.id.clone()));
+        Ok((!page.is_empty()).then_some((page, next)))
     }))
 }
 

@@ -67,7 +67,7 @@ impl Server {
             retention: Retention { age: service.retention, bytes: service.retention_size },
         };
         let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
-        info!(path = %path.display(), nodes = repository.nodes().await?.len(), "database is open");
+        info!(path = %path.display(), nodes = repository.node_count().await?, "database is open");
         let control = Control::listen(&path, repository.clone());
         let mut collector = Collector::new(repository.clone()).limits(&collect.limits.limits());
         let mut following = Following::default();

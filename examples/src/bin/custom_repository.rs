@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -91,8 +92,20 @@ impl Repository for MapRepository {
         Ok(outcome)
     }
 
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        Ok(self.maps().nodes.values().filter_map(KeptNode::node).collect())
+    /// Memory can always be written.
+    async fn probe(&self) -> Result<(), RepositoryError> {
+        Ok(())
+    }
+
+    async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let maps = self.maps();
+        let nodes = maps.nodes.range::<NodeId, _>((start, Bound::Unbounded)).take(limit);
+        Ok(nodes.filter_map(|(_, node)| node.node()).collect())
+    }
+
+    async fn node_count(&self) -> Result<u64, RepositoryError> {
+        Ok(self.maps().nodes.len() as u64)
     }
 
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {

@@ -30,7 +30,7 @@ mod writer;
 use std::{
     collections::BTreeSet,
     fmt, fs,
-    ops::Range,
+    ops::{Bound, Range},
     path::Path,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::JoinHandle,
@@ -250,6 +250,14 @@ impl RedbRepository {
         .await
     }
 
+    /// Has the writer store a batch, or with an empty one prove that it could.
+    async fn commit(&self, batch: Batch) -> Result<Stored, RepositoryError> {
+        let permit = self.queue.clone().acquire_owned().await.map_err(|_| closed())?;
+        let (reply, outcome) = oneshot::channel();
+        self.upkeep()?.jobs.send(Job::Store(StoreJob { batch, reply, permit })).map_err(|_| closed())?;
+        outcome.await.map_err(|_| closed()).flatten()
+    }
+
     /// Lets the writer do something between two groups of stores, and waits for it.
     async fn on_writer<T: Send + 'static>(
         &self,
@@ -284,17 +292,32 @@ fn validate(batch: &Batch) -> Result<(), RepositoryError> {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl Repository for RedbRepository {
     async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError> {
+        if batch.is_empty() {
+            return Ok(Stored::default());
+        }
         validate(&batch)?;
-        let permit = self.queue.clone().acquire_owned().await.map_err(|_| closed())?;
-        let (reply, outcome) = oneshot::channel();
-        self.upkeep()?.jobs.send(Job::Store(StoreJob { batch, reply, permit })).map_err(|_| closed())?;
-        outcome.await.map_err(|_| closed()).flatten()
+        self.commit(batch).await
+    }
+
+    async fn probe(&self) -> Result<(), RepositoryError> {
+        self.commit(Batch::default()).await.map(drop)
+    }
+
+    async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(nodes.range::<NodeId, _>((start, Bound::Unbounded)).take(limit).map(|(_, node)| node.clone()).collect())
+    }
+
+    async fn node_count(&self) -> Result<u64, RepositoryError> {
+        Ok(self.nodes.read().unwrap_or_else(PoisonError::into_inner).len() as u64)
     }
 
     async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        Ok(self.nodes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect())
+        self.nodes_after(None, usize::MAX).await
     }
 
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {

@@ -35,8 +35,8 @@ use crate::{Node, NodeId, RepositoryError};
 #[derive(Debug, Clone)]
 pub struct RedbOptions {
     /// How long a commit is held back so that more batches share it. Storing takes that much longer, and the disk is written
-    /// that much more rarely. Zero: as soon as the commit before is done. An empty batch, which only asks whether it can be
-    /// written, does not wait; a commit within the interval is answer enough.
+    /// that much more rarely. Zero: as soon as the commit before is done. A [probe](crate::Repository::probe) does not
+    /// wait; a commit within the interval is answer enough.
     pub commit_interval: Duration,
     /// How much of the file is kept in memory, in bytes.
     pub cache_bytes: usize,

@@ -51,7 +51,7 @@ pub(super) enum Job {
     Task(Box<dyn FnOnce(&mut Writer) + Send>),
 }
 
-/// A batch on its way to the disk.
+/// A batch on its way to the disk. An empty one is a probe: it asks for proof that something can be written.
 pub(super) struct StoreJob {
     pub(super) batch: Batch,
     pub(super) reply: oneshot::Sender<Reply>,
@@ -129,7 +129,7 @@ impl Writer {
     /// All that waits, up to the size of a transaction; with an interval also what comes until it is over. And the job that
     /// ends the group because it is none of storing.
     fn collect(&self, first: StoreJob) -> (Vec<StoreJob>, Option<Job>) {
-        // An empty batch asks whether it can be written now.
+        // A probe asks whether it can be written now.
         let interval = if first.batch.is_empty() { Duration::ZERO } else { self.commit_interval };
         let deadline = Instant::now().checked_add(interval);
         let mut measurements = first.batch.measurements.len();

@@ -34,8 +34,16 @@ impl StoreHook for FirstStoresFail {
     async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
         let fails = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match fails {
-            Ok(_) => Err(RepositoryError::Storage { action: "write", source: "a failure for the test".into() }),
+            Ok(_) => Err(failure()),
             Err(_) => repository.store(batch).await,
         }
     }
+
+    async fn probe(&self, repository: &dyn Repository) -> Result<(), RepositoryError> {
+        if self.0.load(Ordering::SeqCst) > 0 { Err(failure()) } else { repository.probe().await }
+    }
+}
+
+fn failure() -> RepositoryError {
+    RepositoryError::Storage { action: "write", source: "a failure for the test".into() }
 }

@@ -15,6 +15,11 @@ pub trait StoreHook: Send + Sync {
     /// Stores the batch in the repository, changed or later or not at all.
     async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError>;
 
+    /// Probes the repository.
+    async fn probe(&self, repository: &dyn Repository) -> Result<(), RepositoryError> {
+        repository.probe().await
+    }
+
     /// Answers a query for measurements; from the repository, unless it is said otherwise.
     async fn measurements(
         &self,
@@ -44,7 +49,8 @@ pub trait StoreHook: Send + Sync {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let repository = HookedRepository::over(Arc::new(RedbRepository::in_memory().unwrap()), FullDisk);
-/// assert!(repository.store(Batch::default()).await.is_err());
+/// let metadata = vec![("key".into(), vec![1])];
+/// assert!(repository.store(Batch { metadata, ..Batch::default() }).await.is_err());
 /// assert!(repository.nodes().await.unwrap().is_empty());
 /// # }
 /// ```
@@ -62,13 +68,26 @@ impl<H> HookedRepository<H> {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<H: StoreHook> Repository for HookedRepository<H> {
     async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError> {
         self.hook.store(&*self.repository, batch).await
     }
 
+    async fn probe(&self) -> Result<(), RepositoryError> {
+        self.hook.probe(&*self.repository).await
+    }
+
+    async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        self.repository.nodes_after(after, limit).await
+    }
+
     async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
         self.repository.nodes().await
+    }
+
+    async fn node_count(&self) -> Result<u64, RepositoryError> {
+        self.repository.node_count().await
     }
 
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {

@@ -5,9 +5,12 @@
 
 mod queries;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use futures_util::future::{join, join_all};
+use futures_util::{
+    TryStreamExt,
+    future::{join, join_all},
+};
 
 pub use self::queries::{
     answers_ranges_and_limits, deletes_ranges, draws_series, finds_the_newest_before_an_instant,
@@ -16,8 +19,8 @@ pub use self::queries::{
 };
 use super::{SAMPLE_TIME, rejects, sample_measurement};
 use crate::{
-    Batch, Measurement, MeasurementQuery, NodeId, Outcome, Reject, RejectQuery, RejectReason, Repository,
-    RepositoryError, Stored,
+    Batch, Measurement, MeasurementQuery, Node, NodeId, Outcome, Reject, RejectQuery, RejectReason, Repository,
+    RepositoryError, Stored, node_pages,
 };
 
 /// Runs every check against fresh, empty repositories that `make` gives.
@@ -46,6 +49,7 @@ pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     rejects::keeps_enough_rejects(&make().await).await;
     keeps_metadata(&make().await).await;
     stores_an_empty_batch(&make().await).await;
+    can_be_probed(&make().await).await;
     stores_all_of_a_batch_or_nothing(&make().await).await;
     stores_concurrently(&make().await).await;
     deletes_ranges(&make().await).await;
@@ -166,10 +170,29 @@ pub async fn lists_nodes_in_order_of_bytes(repository: &dyn Repository) {
     let mut expected = names;
     expected.sort_unstable();
     assert_eq!(found, expected, "nodes are ordered by the bytes of their ids");
-    for node in nodes {
+    for node in &nodes {
         let single = known(repository, node.id.as_str()).await;
-        assert_eq!(single, *node, "a node is the same in the list and by itself");
+        assert_eq!(single, **node, "a node is the same in the list and by itself");
     }
+    assert_eq!(repository.node_count().await.unwrap_or_else(fail), names.len() as u64, "every node is counted once");
+    for limit in [1, 2, 4, 9, 10] {
+        let mut found = Vec::new();
+        loop {
+            let after = found.last().map(|last: &Arc<Node>| last.id.clone());
+            let page = repository.nodes_after(after.as_ref(), limit).await.unwrap_or_else(fail);
+            assert!(page.len() <= limit, "a page has at most {limit} nodes");
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page);
+        }
+        assert_eq!(found, nodes, "pages of {limit} nodes are the whole");
+    }
+    let after = async |name| repository.nodes_after(Some(&node_id(name)), 1).await.unwrap_or_else(fail)[0].id.clone();
+    assert_eq!(after("aa").await.as_str(), "ab", "a page can begin after an id that no node has");
+    assert!(repository.nodes_after(None, 0).await.unwrap_or_else(fail).is_empty(), "no nodes are no nodes");
+    let paged: Vec<_> = node_pages(repository).try_concat().await.unwrap_or_else(fail);
+    assert_eq!(paged, nodes, "page by page every node is met once");
 }
 
 /// Nodes that measure in the same second do not meet, not at the ends of time either.
@@ -238,6 +261,17 @@ pub async fn stores_an_empty_batch(repository: &dyn Repository) {
     let outcome = repository.store(Batch::default()).await.unwrap_or_else(fail);
     assert_eq!(outcome, Stored::default(), "an empty batch stores nothing");
     assert!(repository.nodes().await.unwrap_or_else(fail).is_empty(), "an empty batch makes no node");
+}
+
+/// A probe of a repository that can be written is no error, and changes nothing.
+pub async fn can_be_probed(repository: &dyn Repository) {
+    repository.probe().await.unwrap_or_else(fail);
+    assert_eq!(repository.node_count().await.unwrap_or_else(fail), 0, "a probe makes no node");
+    store(repository, vec![sample_measurement("Hut", SAMPLE_TIME)]).await;
+    let before = all_of(repository, "Hut").await;
+    repository.probe().await.unwrap_or_else(fail);
+    assert_eq!(all_of(repository, "Hut").await, before, "a probe changes nothing");
+    assert_eq!(kept(repository, "Hut").await, 1, "a probe is not counted as a measurement");
 }
 
 /// A batch with one invalid measurement fails as a whole; the batches beside it do not.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use isems_core::{Batch, ClockState, Monitor, Repository, chain};
+use isems_core::{ClockState, Monitor, Repository, chain};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json, types::Example};
 use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
@@ -128,7 +128,7 @@ impl WriteProof {
         if let Some((_, error)) = last.as_ref().filter(|(at, _)| at.elapsed() < PROOF_LASTS) {
             return error.clone();
         }
-        let error = self.repository.store(Batch::default()).await.err().map(|error| chain(&error));
+        let error = self.repository.probe().await.err().map(|error| chain(&error));
         if let Some(error) = &error
             && last.as_ref().and_then(|(_, before)| before.as_ref()) != Some(error)
         {

@@ -190,11 +190,11 @@ async fn whether_it_can_be_written_is_answered_at_once() {
     };
     let first = held_back(0);
     tokio::task::yield_now().await;
-    repository.store(Batch::default()).await.expect("an empty batch is written at once");
+    repository.probe().await.expect("a probe is written at once");
     first.await.expect("no store panics").expect("what was held back is written with it");
     let _second = held_back(60);
     tokio::task::yield_now().await;
-    repository.store(Batch::default()).await.expect("a commit within the interval is answer enough");
+    repository.probe().await.expect("a commit within the interval is answer enough");
     assert_eq!(all_of(&*repository, "Hut").await.len(), 1, "the disk is written no more often for that");
 }
 
@@ -208,7 +208,7 @@ async fn a_store_whose_caller_is_gone_is_finished() {
             () = tokio::task::yield_now() => {}
         }
     }
-    repository.store(Batch::default()).await.expect("it is stored after the others");
+    repository.probe().await.expect("it is stored after the others");
     assert_eq!(all_of(&repository, "Hut").await.len(), 50);
 }
 

@@ -129,8 +129,16 @@ impl Repository for Spoiled {
         self.repository.store(batch).await
     }
 
-    async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        self.repository.nodes().await
+    async fn probe(&self) -> Result<(), RepositoryError> {
+        self.repository.probe().await
+    }
+
+    async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        self.repository.nodes_after(after, limit).await
+    }
+
+    async fn node_count(&self) -> Result<u64, RepositoryError> {
+        self.repository.node_count().await
     }
 
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {

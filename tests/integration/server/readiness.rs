@@ -20,7 +20,11 @@ struct FullDisk(AtomicUsize);
 
 #[async_trait]
 impl StoreHook for FullDisk {
-    async fn store(&self, _: &dyn Repository, _: Batch) -> Result<Stored, RepositoryError> {
+    async fn store(&self, repository: &dyn Repository, _: Batch) -> Result<Stored, RepositoryError> {
+        self.probe(repository).await.map(|()| Stored::default())
+    }
+
+    async fn probe(&self, _: &dyn Repository) -> Result<(), RepositoryError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Err(RepositoryError::Storage { action: "write", source: "no space left on device".into() })
     }

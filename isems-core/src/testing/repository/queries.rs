@@ -263,6 +263,7 @@ pub async fn forgets_a_node_of_which_nothing_is_left(repository: &dyn Repository
     );
     let nodes = repository.nodes().await.unwrap_or_else(fail);
     assert_eq!(nodes.len(), 1, "a node without anything is not listed");
+    assert_eq!(repository.node_count().await.unwrap_or_else(fail), 1, "a node without anything is not counted");
     assert!(all_of(repository, "Hut").await.is_empty(), "a node without anything has no measurements");
     assert_eq!(
         repository.rejects(&RejectQuery::newest(10)).await.unwrap_or_else(fail).rejects.len(),

@@ -190,11 +190,11 @@ async fn a_disk_that_cannot_be_read_is_waited_out() {
             let error = repository.measurements(&query).await.expect_err("nothing can be read");
             assert!(chain(&error).contains("Read does not work"), "{}", chain(&error));
             assert_eq!(repository.nodes().await.expect("they are in memory").len(), 1);
-            repository.store(Batch::default()).await.expect_err("nothing can be written, either");
+            repository.probe().await.expect_err("nothing can be written, either");
         }
         disk.work();
         assert_exact(&all_of(&repository, "Hut").await, &history);
-        until_done("storing", async || repository.store(Batch::default()).await).await;
+        until_done("storing", async || repository.probe().await).await;
     }
     assert_eq!(repository.check().await.expect("it can be read").damages, []);
 }
