@@ -6,20 +6,20 @@ use std::{
 };
 
 use isems_core::{BoxError, Inbox, RedbOptions};
-use isems_transport_http::{HttpConfig, HttpTransport};
+use isems_transport_http::HttpTransport;
 
 use crate::settings::{InvalidSetting, PollArguments};
 
 /// Polls every configured node once and writes a line for each, then `Inserted N`. Whether all nodes answered.
 pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<bool, BoxError> {
-    let targets = arguments.targets()?;
-    if targets.is_empty() {
+    let config = arguments.http()?;
+    if config.targets.is_empty() {
         return Err(
             InvalidSetting("there is no node to poll: name some with --router-ips or ISEMS_ROUTER_IPS".into()).into()
         );
     }
     let repository = Arc::new(RedbOptions::default().open(arguments.database.path())?);
-    let transport = HttpTransport::new(HttpConfig { targets, ..HttpConfig::default() })?;
+    let transport = HttpTransport::new(config)?;
     let inbox = Inbox::new("http", repository).limits(arguments.limits.limits());
     let mut all_answered = true;
     let mut inserted = 0;

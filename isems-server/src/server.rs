@@ -3,8 +3,8 @@
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, Retention, Transport, unix_now};
-use isems_transport_http::{HttpConfig, HttpTransport, Target};
-use isems_transport_mqtt::{MqttConfig, MqttTransport};
+use isems_transport_http::{HttpConfig, HttpTransport};
+use isems_transport_mqtt::MqttTransport;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
@@ -75,7 +75,10 @@ impl Server {
         if let Some(nodes) = demo {
             let running = simulated_fleet(*nodes).await?;
             let targets = running.targets().iter().map(|target| target.parse()).collect::<Result<_, _>>()?;
-            collector = collector.transport(http(targets, DEMO_INTERVAL, &mut following)?);
+            collector = collector.transport(http(
+                HttpConfig { targets, interval: DEMO_INTERVAL, ..HttpConfig::default() },
+                &mut following,
+            )?);
             fleet = Some(running);
         } else {
             collector = with_transports(collector, collect, service, &mut following)?;
@@ -198,8 +201,8 @@ async fn simulated_fleet(nodes: u32) -> Result<RunningFleet, BoxError> {
     Ok(fleet)
 }
 
-fn http(targets: Vec<Target>, interval: Duration, following: &mut Following) -> Result<HttpTransport, BoxError> {
-    let transport = HttpTransport::new(HttpConfig { targets, interval, ..HttpConfig::default() })?;
+fn http(config: HttpConfig, following: &mut Following) -> Result<HttpTransport, BoxError> {
+    let transport = HttpTransport::new(config)?;
     let targets = transport.targets().iter().map(|target| target.as_str().to_owned()).collect();
     following.sources.push((HttpTransport::NAME.into(), targets));
     following.poll = Some(transport.trigger());
@@ -213,29 +216,22 @@ fn with_transports(
     service: &ServiceArguments,
     following: &mut Following,
 ) -> Result<Collector, BoxError> {
-    let targets = collect.targets()?;
-    let broker = service.broker()?;
-    if targets.is_empty() && broker.is_none() && service.push_tokens.is_empty() {
+    let http_config = HttpConfig { interval: service.poll_interval, ..collect.http()? };
+    let brokers = service.mqtt()?;
+    let nodes = http_config.targets.len();
+    if nodes == 0 && brokers.is_empty() && service.push_tokens.is_empty() {
         warn!(
             "there is nothing to collect from: set ISEMS_ROUTER_IPS, MQTT_SERVER or ISEMS_PUSH_TOKENS, or try --demo"
         );
     }
-    if !targets.is_empty() {
-        info!(nodes = targets.len(), interval_s = service.poll_interval.as_secs(), "polling nodes");
-        collector = collector.transport(http(targets, service.poll_interval, following)?);
+    if nodes > 0 {
+        info!(nodes, interval_s = service.poll_interval.as_secs(), "polling nodes");
+        collector = collector.transport(http(http_config, following)?);
     }
-    if let Some(broker) = broker {
-        let config = MqttConfig {
-            broker,
-            client_id: service.mqtt_client_id.clone(),
-            topics: service.mqtt_topics.clone(),
-            ca_file: service.mqtt_ca_file.clone(),
-            certificate_file: service.mqtt_certificate_file.clone(),
-            key_file: service.mqtt_key_file.clone(),
-            ..MqttConfig::default()
-        };
+    for config in brokers {
+        let topics = config.topics.clone();
         let transport = MqttTransport::new(config)?;
-        following.sources.push((transport.name().into(), service.mqtt_topics.clone()));
+        following.sources.push((transport.name().into(), topics));
         collector = collector.transport(transport);
     }
     Ok(collector)

@@ -156,7 +156,7 @@ fn the_example_file_is_complete_and_can_be_used() {
     let arguments = Arguments::read(["isems-server", "--config", path].map(Into::into)).unwrap();
     let serve = arguments.serve;
     assert_eq!(serve.collect.targets().unwrap().len(), 4);
-    assert!(serve.service.broker().unwrap().is_some());
+    assert_eq!(serve.service.mqtt().unwrap().len(), 1);
     assert_eq!(serve.service.poll_interval, Duration::from_mins(15));
     assert_eq!(serve.service.mqtt_topics.len(), 3);
     assert_eq!(serve.service.hide_inactive_after_days, 30);
@@ -357,7 +357,14 @@ fn no_secret_is_shown() {
             assert!(!shown.contains("hunter"), "{shown}");
         }
     }
-    for broker in ["mqtt://collector:hunter2@broker:port", "mqtt://collector:hunter2@", "amqp://collector:hunter2@b"] {
+    for broker in [
+        "mqtt://collector:hunter#2@broker",
+        "broker,mqtt://u:hunter2@other#name=mqtt",
+        "mqtt://u:hunter2@broker#client=1",
+        "mqtt://collector:hunter2@broker:port",
+        "mqtt://collector:hunter2@",
+        "amqp://collector:hunter2@b",
+    ] {
         let output = run(folder.path(), &["--listen", "127.0.0.1:0", "--mqtt-server", broker], &[]);
         assert!(!output.status.success());
         assert!(!text(&output.stderr).contains("hunter"), "{}", text(&output.stderr));

@@ -47,7 +47,7 @@ impl Poll<'_> {
 
     /// The decompressed archive and when it arrived; `None` when there is none.
     async fn archive(&self, url: Url) -> Result<Option<(Body, i64)>, PollError> {
-        let answer = self.client.send(self.client.get(url, Encoding::Identity)).await?;
+        let answer = self.client.send(self.target, self.client.get(self.target, url, Encoding::Identity)).await?;
         match answer.status() {
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
             status if !status.is_success() => return Err(answer.refusal()),

@@ -18,9 +18,9 @@ pub(crate) struct Body {
     pub(crate) flaw: Option<BodyFlaw>,
 }
 
-/// How much a body may take.
+/// The most that a body may take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct BodyLimits {
     /// From the start of the request on.
     pub(crate) time: Duration,
     pub(crate) bytes: usize,
@@ -30,7 +30,7 @@ impl Body {
     /// More than this is only set aside as it arrives, whatever the server announces.
     const LARGEST_RESERVE: usize = 1 << 20;
 
-    pub(crate) async fn read(mut response: Response, started: Instant, limits: Limits) -> Self {
+    pub(crate) async fn read(mut response: Response, started: Instant, limits: BodyLimits) -> Self {
         let announced = response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
         let mut bytes = Vec::with_capacity(announced.min(limits.bytes).min(Self::LARGEST_RESERVE));
         let flaw = loop {

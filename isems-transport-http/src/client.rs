@@ -11,8 +11,8 @@ use reqwest::{
 use tokio::time::{self, Instant};
 
 use crate::{
-    ConfigError, HttpConfig, PollError,
-    body::{Body, Limits},
+    ConfigError, HttpConfig, PollError, Target,
+    body::{Body, BodyLimits},
     error::root_cause,
     tls,
 };
@@ -27,7 +27,7 @@ const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) struct Client {
     http: reqwest::Client,
     connect_timeout: Duration,
-    limits: Limits,
+    limits: BodyLimits,
 }
 
 impl Client {
@@ -49,7 +49,7 @@ impl Client {
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .build()
             .map_err(|error| ConfigError::Client { cause: root_cause(&error) })?;
-        let limits = Limits { time: config.total_timeout, bytes: config.max_body_bytes };
+        let limits = BodyLimits { time: config.total_timeout, bytes: config.max_body_bytes };
         Ok(Self { http, connect_timeout: config.connect_timeout, limits })
     }
 
@@ -59,24 +59,25 @@ impl Client {
     }
 
     /// A request for a file that may come encoded.
-    pub(crate) fn get(&self, url: Url, encoding: Encoding) -> RequestBuilder {
+    pub(crate) fn get(&self, target: &Target, url: Url, encoding: Encoding) -> RequestBuilder {
         let accepted = match encoding {
             Encoding::Identity => "identity",
             Encoding::Gzip => "gzip",
         };
-        self.http.get(url).header(ACCEPT_ENCODING, accepted)
+        self.http.get(url).headers(target.headers().clone()).header(ACCEPT_ENCODING, accepted)
     }
 
     /// Sends a request and waits for the head of the answer, whatever its status.
-    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Answer, PollError> {
+    pub(crate) async fn send(&self, target: &Target, request: RequestBuilder) -> Result<Answer, PollError> {
         let started = Instant::now();
-        let sent = time::timeout(self.limits.time, request.send()).await;
+        let limits = BodyLimits { time: target.timeout().unwrap_or(self.limits.time), ..self.limits };
+        let sent = time::timeout(limits.time, request.send()).await;
         let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(self.failure(&error)),
-            Err(_) => return Err(PollError::AnswerTimeout { limit: self.limits.time }),
+            Err(_) => return Err(PollError::AnswerTimeout { limit: limits.time }),
         };
-        Ok(Answer { response, started, limits: self.limits, received_at: unix_now() })
+        Ok(Answer { response, started, limits, received_at: unix_now() })
     }
 
     fn failure(&self, error: &reqwest::Error) -> PollError {
@@ -100,7 +101,7 @@ fn follow_within_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
 pub(crate) struct Answer {
     response: Response,
     started: Instant,
-    limits: Limits,
+    limits: BodyLimits,
     /// When it arrived, Unix seconds.
     pub(crate) received_at: i64,
 }

@@ -54,7 +54,7 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    const LONGEST: Duration = Duration::from_hours(366 * 24);
+    pub(crate) const LONGEST: Duration = Duration::from_hours(366 * 24);
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let durations = [

@@ -44,7 +44,7 @@ struct Content {
     received_at: i64,
     ranges: bool,
     validators: Validators,
-    content_type: String,
+    media_type: String,
 }
 
 impl Poll<'_> {
@@ -103,7 +103,7 @@ impl Poll<'_> {
 
     /// Refuses an answer that has no line of a log in it. It changes nothing of what is known of the log.
     async fn check(&self, content: &Content) -> Result<(), PollError> {
-        let Content { body, received_at, content_type, .. } = content;
+        let Content { body, received_at, media_type, .. } = content;
         // What is wrong with a body that did not arrive whole is told anyway.
         if body.flaw.is_some() || is_log(&body.bytes) {
             return Ok(());
@@ -113,19 +113,19 @@ impl Poll<'_> {
         self.inbox.reject(&payload, RejectReason::NotALog).await?;
         let shown = |text: &str| printable(&text.chars().take(SHOWN).collect::<String>()).into_owned();
         let text = String::from_utf8_lossy(&body.bytes[..body.bytes.len().min(4 * SHOWN)]);
-        let content_type = if content_type.is_empty() { "of no content type".into() } else { shown(content_type) };
+        let content_type = if media_type.is_empty() { "of no content type".into() } else { shown(media_type) };
         Err(PollError::NotALog { content_type, words: shown(text.trim()) })
     }
 
     async fn news(&self, state: &LogState) -> Result<News, PollError> {
         let Some(start) = state.range_start() else {
-            let request = self.client.get(self.target.url().clone(), Encoding::Gzip);
-            let answer = self.client.send(state.validators.write_to(request)).await?;
+            let request = self.client.get(self.target, self.target.url().clone(), Encoding::Gzip);
+            let answer = self.client.send(self.target, state.validators.write_to(request)).await?;
             return self.log_or_nothing(answer, &state.validators).await;
         };
-        let request = self.client.get(self.target.url().clone(), Encoding::Identity);
+        let request = self.client.get(self.target, self.target.url().clone(), Encoding::Identity);
         let request = request.header(RANGE, format!("bytes={start}-"));
-        let answer = self.client.send(state.validators.write_to(request)).await?;
+        let answer = self.client.send(self.target, state.validators.write_to(request)).await?;
         match answer.status() {
             StatusCode::PARTIAL_CONTENT => {
                 if let Some(grown) = self.grown(answer, state, start).await? {
@@ -136,7 +136,10 @@ impl Poll<'_> {
             _ => return self.log_or_nothing(answer, &state.validators).await,
         }
         debug!(source = self.target.as_str(), "the log does not go on where it ended; fetching it as a whole");
-        let answer = self.client.send(self.client.get(self.target.url().clone(), Encoding::Gzip)).await?;
+        let answer = self
+            .client
+            .send(self.target, self.client.get(self.target, self.target.url().clone(), Encoding::Gzip))
+            .await?;
         self.log_or_nothing(answer, &Validators::default()).await
     }
 
@@ -152,7 +155,7 @@ impl Poll<'_> {
         let overlap = state.overlap.as_bytes();
         match body.flaw {
             _ if body.bytes.starts_with(overlap) => {
-                Ok(Some(Content { body, received_at, ranges: true, validators, content_type: String::new() }))
+                Ok(Some(Content { body, received_at, ranges: true, validators, media_type: String::new() }))
             }
             Some(cause) if overlap.starts_with(&body.bytes) => {
                 Err(PollError::Incomplete { cause, bytes: body.received, receipt: Box::default() })
@@ -172,7 +175,7 @@ impl Poll<'_> {
         let encoding = answer.encoding()?;
         let ranges = encoding == Encoding::Identity && answer.accepts_ranges();
         let validators = validators(&answer);
-        let content_type = answer.header(CONTENT_TYPE).unwrap_or_default().to_owned();
+        let media_type = answer.header(CONTENT_TYPE).unwrap_or_default().to_owned();
         let received_at = answer.received_at;
         let body = answer.body().await;
         let body = match encoding {
@@ -180,7 +183,7 @@ impl Poll<'_> {
             Encoding::Gzip if body.bytes.is_empty() => body,
             Encoding::Gzip => body.gunzip(self.client.max_body_bytes()),
         };
-        Ok(News::Log(Content { body, received_at, ranges, validators, content_type }))
+        Ok(News::Log(Content { body, received_at, ranges, validators, media_type }))
     }
 
     /// Stores whole lines. A last line without its end is left for the next poll unless it is whole by itself.
@@ -193,7 +196,7 @@ impl Poll<'_> {
 /// Returns whether a body is a log: it is empty, or has a line with the fields of one, or is the beginning of a first line that
 /// is still being written.
 fn is_log(bytes: &[u8]) -> bool {
-    let separators = |line: &[u8]| line.iter().filter(|byte| **byte == b';').count();
+    let separators = |line: &[u8]| line.split(|byte| *byte == b';').count() - 1;
     let has_line = bytes.split(|byte| *byte == b'\n').any(|line| SEPARATORS.contains(&separators(line)));
     let is_begun = || !bytes.contains(&b'\n') && !bytes.starts_with(b"<") && separators(bytes) > 0;
     bytes.trim_ascii().is_empty() || has_line || is_begun()

@@ -4,10 +4,17 @@ use std::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr},
     str::FromStr,
+    time::Duration,
 };
 
-use reqwest::Url;
+use percent_encoding::percent_decode_str;
+use reqwest::{
+    Url,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::HttpConfig;
 
 /// Where a router keeps its log.
 const DEFAULT_PATH: &str = "/ISEMS/ffopenmppt.log";
@@ -23,20 +30,36 @@ const ROTATING_NAME: &str = "ffopenmppt.log";
 /// A URL may have a user name and a password for basic authentication. They are sent to the node and shown nowhere: the
 /// text form, which is also what is serialized, lacks them.
 ///
+/// After a `#` can stand settings of this target alone, joined by `&` and percent-encoded where they need it: `timeout` (how
+/// long one request may take) and `interval` (how often it is polled), each a number of seconds, or with a unit as in `30s`,
+/// `5m` or `2h`; and `header`, as often as needed, such as `header=X-Key:%20s3cret`, which is sent with each request. They are
+/// not in the text form either.
+///
 /// ```
 /// use isems_transport_http::Target;
 /// let router: Target = "10.0.0.7".parse()?;
 /// assert_eq!(router.to_string(), "http://10.0.0.7/ISEMS/ffopenmppt.log");
 /// let board: Target = "http://admin:secret@board.mesh:8080/csv.log".parse()?;
 /// assert_eq!(board.to_string(), "http://board.mesh:8080/csv.log");
+/// let slow: Target = "10.0.0.9#timeout=5m&interval=1h&header=X-Key:s3cret".parse()?;
+/// assert_eq!(slow.to_string(), "http://10.0.0.9/ISEMS/ffopenmppt.log");
 /// # Ok::<(), isems_transport_http::InvalidTarget>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     /// With credentials.
     url: Url,
     /// Without.
     text: String,
+    settings: Settings,
+}
+
+/// Settings of one target.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Settings {
+    timeout: Option<Duration>,
+    interval: Option<Duration>,
+    headers: HeaderMap,
 }
 
 impl Target {
@@ -48,6 +71,21 @@ impl Target {
     /// The URL, with credentials.
     pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The time that one request to this target may take, where that is its own.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.settings.timeout
+    }
+
+    /// The time from one poll of this target to the next, where that is its own.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        self.settings.interval
+    }
+
+    /// Headers that this target is sent.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.settings.headers
     }
 
     /// Where the log's archive is, with credentials, when the log is one of those that are rotated.
@@ -66,18 +104,64 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let url = if text.contains("://") { parse_url(text) } else { parse_address(text) };
-        let mut url = url.map_err(|reason| InvalidTarget { value: without_credentials(text), reason })?;
+        let (address, settings) = text.split_once('#').unwrap_or((text, ""));
+        if settings.contains('@') && !address.contains('@') {
+            let reason = "its user or password has a `#`: write it as %23".into();
+            return Err(InvalidTarget { value: "...".into(), reason });
+        }
+        let invalid = |reason| InvalidTarget { value: without_credentials(address), reason };
+        let settings = Settings::parse(settings).map_err(invalid)?;
+        let url = if address.contains("://") { parse_url(address) } else { parse_address(address) };
+        let mut url = url.map_err(invalid)?;
         if url.path() == "/" {
             url.set_path(DEFAULT_PATH);
         }
-        url.set_fragment(None);
         let mut public = url.clone();
         // These fail only for URLs that cannot have a host.
         let _ = public.set_username("");
         let _ = public.set_password(None);
-        Ok(Self { url, text: public.into() })
+        Ok(Self { url, text: public.into(), settings })
     }
+}
+
+impl Settings {
+    /// Reads what stands after the `#`. Errors name no values, which can be secrets.
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut settings = Self::default();
+        for setting in text.split('&').filter(|setting| !setting.is_empty()) {
+            let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+            let value = percent_decode_str(value).decode_utf8().map_err(|_| format!("its {name} is no UTF-8"))?;
+            match name {
+                "timeout" => settings.timeout = Some(duration("timeout", &value)?),
+                "interval" => settings.interval = Some(duration("interval", &value)?),
+                "header" => {
+                    let header = value.split_once(':').and_then(|(name, value)| {
+                        let mut value = HeaderValue::from_str(value.trim()).ok()?;
+                        value.set_sensitive(true);
+                        Some((HeaderName::from_str(name.trim()).ok()?, value))
+                    });
+                    let (name, value) = header.ok_or("its header is none such as header=X-Key:secret")?;
+                    settings.headers.append(name, value);
+                }
+                name => return Err(format!("it has no setting {name:?}, only timeout, interval and header")),
+            }
+        }
+        Ok(settings)
+    }
+}
+
+fn duration(name: &str, text: &str) -> Result<Duration, String> {
+    let (number, seconds) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1),
+        Some(b'm') => (&text[..text.len() - 1], 60),
+        Some(b'h') => (&text[..text.len() - 1], 3600),
+        _ => (text, 1),
+    };
+    let number = number.parse::<u32>().ok().filter(|number| *number > 0);
+    let duration = number.map(|number| Duration::from_secs(u64::from(number) * seconds));
+    duration
+        .filter(|duration| *duration <= HttpConfig::LONGEST)
+        .ok_or_else(|| format!("its {name} {text:?} is no time such as 30s, 5m or 2h, of at most 366 days"))
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {

@@ -93,14 +93,15 @@ impl HttpTransport {
 
     /// Polls a target on the interval, for ever.
     async fn follow(&self, target: &Target, inbox: &Inbox) {
-        let mut backoff = Backoff::new(self.interval.min(FIRST_RETRY), self.interval.max(LAST_RETRY));
+        let interval = target.interval().unwrap_or(self.interval);
+        let mut backoff = Backoff::new(interval.min(FIRST_RETRY), interval.max(LAST_RETRY));
         let mut requests = self.trigger.requests.subscribe();
         loop {
             requests.mark_unchanged();
             let started = Instant::now();
             let wait = if self.poll(target, inbox).await.is_ok() {
                 backoff.reset();
-                self.interval.saturating_sub(started.elapsed())
+                interval.saturating_sub(started.elapsed())
             } else {
                 backoff.next_wait()
             };
@@ -152,7 +153,7 @@ impl Transport for HttpTransport {
         let this = &*self;
         for target in &this.targets {
             let expectation = Expectation {
-                after: QUIET_AFTER.max(this.interval * INTERVALS_OF_QUIET),
+                after: QUIET_AFTER.max(target.interval().unwrap_or(this.interval) * INTERVALS_OF_QUIET),
                 began: "first answered",
                 advice: "the node answers but adds no lines to its log; check it",
             };

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use isems_core::BoxError;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use crate::{Broker, topic::check_filter};
+use crate::{Broker, InvalidBroker, topic::check_filter};
 
-/// What an [`MqttTransport`](crate::MqttTransport) is made of. Everything has a default.
+/// The configuration of an [`MqttTransport`](crate::MqttTransport). Everything has a default.
 ///
 /// ```
 /// use isems_transport_mqtt::MqttConfig;
@@ -17,6 +18,9 @@ use crate::{Broker, topic::check_filter};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttConfig {
+    /// The transport's name. Two transports of a collector have two names; what a transport remembers, such as its client id,
+    /// is kept under it. Default: `mqtt`.
+    pub name: String,
     /// The broker. Default: `mqtt://localhost:1883`.
     pub broker: Broker,
     /// The client id, which the broker keeps the session under: 1 to 65,535 bytes without control characters. No other
@@ -50,6 +54,47 @@ pub struct MqttConfig {
 impl MqttConfig {
     /// The upper limit of [`max_packet_bytes`](Self::max_packet_bytes): 255 MiB, a little less than MQTT allows.
     pub const PACKET_BYTES_LIMIT: usize = 255 << 20;
+
+    /// Subscribes at a broker with settings of its own: its address, as a [`Broker`] is read, and after a `#` some of these
+    /// settings, by their names, joined by `&` and percent-encoded where they need it. `topics` can be named several times;
+    /// those that are set replace what was configured before.
+    ///
+    /// ```
+    /// use isems_transport_mqtt::MqttConfig;
+    /// let config = MqttConfig::default().at("mqtts://mesh.example#name=uplink&client_id=roof&topics=/isems/+/csvlog")?;
+    /// assert_eq!((&*config.name, config.client_id.as_deref(), config.topics.len()), ("uplink", Some("roof"), 1));
+    /// # Ok::<(), isems_transport_mqtt::InvalidMqttConfig>(())
+    /// ```
+    pub fn at(mut self, address: &str) -> Result<Self, InvalidMqttConfig> {
+        let (broker, settings) = address.split_once('#').unwrap_or((address, ""));
+        if settings.contains('@') && !broker.contains('@') {
+            return Err(InvalidMqttConfig::HashInLogin);
+        }
+        self.broker = broker.parse()?;
+        let mut topics = Vec::new();
+        for setting in settings.split('&').filter(|setting| !setting.is_empty()) {
+            let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+            let invalid = || InvalidMqttConfig::Setting { name: name.into(), broker: self.broker.clone() };
+            let value = percent_decode_str(value).decode_utf8().map_err(|_| invalid())?.into_owned();
+            match name {
+                "name" => self.name = value,
+                "client_id" => self.client_id = Some(value),
+                "topics" => topics.push(value),
+                "ca_file" => self.ca_file = Some(value.into()),
+                "certificate_file" => self.certificate_file = Some(value.into()),
+                "key_file" => self.key_file = Some(value.into()),
+                "max_packet_bytes" => self.max_packet_bytes = value.parse().map_err(|_| invalid())?,
+                "max_in_flight" => self.max_in_flight = value.parse().map_err(|_| invalid())?,
+                "keep_alive_seconds" => self.keep_alive_seconds = value.parse().map_err(|_| invalid())?,
+                "quiet_after_seconds" => self.quiet_after_seconds = value.parse().map_err(|_| invalid())?,
+                _ => return Err(invalid()),
+            }
+        }
+        if !topics.is_empty() {
+            self.topics = topics;
+        }
+        Ok(self)
+    }
 
     /// Checks what does not need a look at the system.
     pub(crate) fn check(&self) -> Result<(), InvalidMqttConfig> {
@@ -103,6 +148,7 @@ impl MqttConfig {
 impl Default for MqttConfig {
     fn default() -> Self {
         Self {
+            name: "mqtt".into(),
             broker: Broker::default(),
             client_id: None,
             topics: ["/isems/+/csvlog", "/isems/+/data.json", "isems/+/+/+/data.json"].map(Into::into).into(),
@@ -121,6 +167,23 @@ impl Default for MqttConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidMqttConfig {
+    /// The address of a broker cannot be used.
+    #[error(transparent)]
+    Broker(#[from] InvalidBroker),
+    /// A user or password has a `#`, where settings begin.
+    #[error("a user or password of a broker has a `#`: write it as %23")]
+    HashInLogin,
+    /// A setting of one broker is unknown, or has a value that it cannot have.
+    #[error(
+        "invalid setting {name:?} of broker {broker}; known are name, client_id, topics, ca_file, certificate_file, key_file, and \
+         the numbers max_packet_bytes, max_in_flight, keep_alive_seconds and quiet_after_seconds"
+    )]
+    Setting {
+        /// The name of the setting.
+        name: String,
+        /// The broker.
+        broker: Broker,
+    },
     /// There is nothing to subscribe to.
     #[error("topics is empty: name at least one topic filter, such as /isems/+/csvlog")]
     NoTopics,

@@ -35,11 +35,11 @@ pub struct MqttTransport {
 }
 
 impl MqttTransport {
-    /// Checks the configuration and reads the certificates it names. The transport's name is `mqtt`.
+    /// Checks the configuration and reads the certificates it names.
     pub fn new(config: MqttConfig) -> Result<Self, InvalidMqttConfig> {
         config.check()?;
         let tls = if config.broker.is_encrypted() { Some(tls::client_config(&config)?) } else { None };
-        Ok(Self { name: "mqtt".into(), config, tls, must_discard_session: false, is_expected: false })
+        Ok(Self { name: config.name.clone(), config, tls, must_discard_session: false, is_expected: false })
     }
 
     /// Gives it another name: a collector that subscribes at two brokers has two transports with two names.

@@ -16,8 +16,8 @@ use std::{
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use isems_core::Limits;
-use isems_transport_http::Target;
-use isems_transport_mqtt::Broker;
+use isems_transport_http::{HttpConfig, Target};
+use isems_transport_mqtt::MqttConfig;
 use sentry_core::types::{Dsn, ParseDsnError};
 
 use self::values::{
@@ -118,7 +118,8 @@ pub struct DatabaseArguments {
 pub struct PollArguments {
     /// Nodes to poll.
     #[arg(
-        help = "Nodes to poll, separated by commas: an address, host:port, or a URL such as http://node/csv.log",
+        help = "Nodes to poll, separated by commas: an address, host:port, or a URL such as http://user:password@node/csv.log; \
+                after a # settings of that node alone: 10.36.0.7#timeout=5m&interval=1h&header=X-Key:secret",
         long,
         env = "ISEMS_ROUTER_IPS",
         value_name = "NODES",
@@ -126,6 +127,21 @@ pub struct PollArguments {
         hide_env_values = true
     )]
     pub router_ips: Vec<Secret>,
+
+    /// How long one request to a node may take
+    #[arg(long, env = "ISEMS_POLL_TIMEOUT", value_name = "DURATION", hide_env_values = true, hide_default_value = false,
+          default_value = default_of(|config| config.total_timeout), value_parser = positive_duration)]
+    pub poll_timeout: Duration,
+
+    /// How long it may take to find a node's address and to connect
+    #[arg(long, env = "ISEMS_POLL_CONNECT_TIMEOUT", value_name = "DURATION", hide_env_values = true,
+          default_value = default_of(|config| config.connect_timeout), value_parser = positive_duration)]
+    pub poll_connect_timeout: Duration,
+
+    /// How many nodes are polled at a time; slow ones give up their place
+    #[arg(long, env = "ISEMS_POLL_CONCURRENCY", value_name = "NUMBER", hide_env_values = true,
+          default_value = HttpConfig::default().concurrency.to_string(), value_parser = clap::value_parser!(u16).range(1..))]
+    pub poll_concurrency: u16,
 
     /// What concerns the database.
     #[command(flatten)]
@@ -140,11 +156,11 @@ pub struct PollArguments {
 #[derive(Debug, Args)]
 pub struct LimitArguments {
     /// Take no further node when there are this many; 0 is no limit
-    #[arg(long, env = "ISEMS_MAX_NODES", value_name = "COUNT", default_value = "10000", hide_env_values = true)]
+    #[arg(long, env = "ISEMS_MAX_NODES", value_name = "COUNT", default_value = Limits::default().nodes.to_string(), hide_env_values = true)]
     pub max_nodes: u32,
 
     /// Take this many new nodes an hour (and 1000 at once); 0 is no limit
-    #[arg(long, env = "ISEMS_NEW_NODES_PER_HOUR", value_name = "COUNT", default_value = "60", hide_env_values = true)]
+    #[arg(long, env = "ISEMS_NEW_NODES_PER_HOUR", value_name = "COUNT", default_value = Limits::default().new_nodes_per_hour.to_string(), hide_env_values = true)]
     pub new_nodes_per_hour: u32,
 
     /// Take this many new lines a minute of one node (and 50000 at once); 0 is no limit
@@ -152,7 +168,7 @@ pub struct LimitArguments {
         long,
         env = "ISEMS_LINES_PER_MINUTE_AND_NODE",
         value_name = "COUNT",
-        default_value = "20",
+        default_value = Limits::default().lines_per_minute_and_node.to_string(),
         hide_env_values = true
     )]
     pub lines_per_minute_and_node: u32,
@@ -162,13 +178,21 @@ pub struct LimitArguments {
 #[derive(Debug, Args)]
 pub struct ServiceArguments {
     /// How often every node is polled
-    #[arg(long, env = "ISEMS_POLL_INTERVAL", value_name = "DURATION", default_value = "15m", hide_env_values = true,
+    #[arg(long, env = "ISEMS_POLL_INTERVAL", value_name = "DURATION", default_value = default_of(|config| config.interval), hide_env_values = true,
           value_parser = positive_duration)]
     pub poll_interval: Duration,
 
-    /// MQTT broker to subscribe at: host, host:port, or mqtt(s)://user:password@host:port
-    #[arg(long, env = "MQTT_SERVER", value_name = "BROKER", hide_env_values = true)]
-    pub mqtt_server: Option<Secret>,
+    /// MQTT brokers to subscribe at.
+    #[arg(
+        help = "MQTT brokers to subscribe at, separated by commas: host, host:port, or mqtt(s)://user:password@host:port; after a # \
+                settings of that broker alone: mqtts://host#name=uplink&client_id=roof&topics=/isems/+/csvlog",
+        long,
+        env = "MQTT_SERVER",
+        value_name = "BROKERS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub mqtt_server: Vec<Secret>,
 
     /// MQTT topic filters, separated by commas; the last level is csvlog or data.json, the node the one before it
     #[arg(
@@ -177,7 +201,7 @@ pub struct ServiceArguments {
         value_name = "FILTERS",
         value_delimiter = ',',
         hide_env_values = true,
-        default_value = "/isems/+/csvlog,/isems/+/data.json,isems/+/+/+/data.json"
+        default_value = MqttConfig::default().topics.join(",")
     )]
     pub mqtt_topics: Vec<String>,
 
@@ -266,6 +290,12 @@ pub struct ServiceArguments {
     pub tls_key: Option<PathBuf>,
 }
 
+/// The text of a duration that polling has by default.
+fn default_of(duration: impl Fn(&HttpConfig) -> Duration) -> String {
+    let seconds = duration(&HttpConfig::default()).as_secs();
+    if seconds.is_multiple_of(60) { format!("{}m", seconds / 60) } else { format!("{seconds}s") }
+}
+
 /// A text that may carry a password. It is shown to nobody.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -351,6 +381,17 @@ impl LimitArguments {
 }
 
 impl PollArguments {
+    /// The configuration of polling.
+    pub fn http(&self) -> Result<HttpConfig, InvalidSetting> {
+        Ok(HttpConfig {
+            targets: self.targets()?,
+            total_timeout: self.poll_timeout,
+            connect_timeout: self.poll_connect_timeout,
+            concurrency: self.poll_concurrency.into(),
+            ..HttpConfig::default()
+        })
+    }
+
     /// The nodes to poll.
     pub fn targets(&self) -> Result<Vec<Target>, InvalidSetting> {
         let texts = texts(&self.router_ips);
@@ -361,11 +402,33 @@ impl PollArguments {
 }
 
 impl ServiceArguments {
-    /// The broker to subscribe at.
-    pub fn broker(&self) -> Result<Option<Broker>, InvalidSetting> {
-        let text = texts(&self.mqtt_server).next();
-        text.map(|text| text.parse().map_err(|error| InvalidSetting(format!("mqtt_server (MQTT_SERVER): {error}"))))
-            .transpose()
+    /// The configurations of subscribing, one for each broker. The first one is named `mqtt`, the others `mqtt-2`, `mqtt-3` and so
+    /// on, where they have no names of their own.
+    pub fn mqtt(&self) -> Result<Vec<MqttConfig>, InvalidSetting> {
+        let mut brokers = Vec::new();
+        for (number, text) in (1..).zip(texts(&self.mqtt_server)) {
+            let common = MqttConfig::default();
+            let common = MqttConfig {
+                name: if number == 1 { common.name } else { format!("{}-{number}", common.name) },
+                client_id: self.mqtt_client_id.clone(),
+                topics: self.mqtt_topics.clone(),
+                ca_file: self.mqtt_ca_file.clone(),
+                certificate_file: self.mqtt_certificate_file.clone(),
+                key_file: self.mqtt_key_file.clone(),
+                ..common
+            };
+            let broker =
+                common.at(text).map_err(|error| InvalidSetting(format!("mqtt_server (MQTT_SERVER): {error}")))?;
+            if brokers.iter().any(|other: &MqttConfig| other.name == broker.name) {
+                return Err(InvalidSetting(format!(
+                    "mqtt_server (MQTT_SERVER): two brokers have the name {:?}; name one of them otherwise: \
+                     mqtt://host#name=another",
+                    broker.name
+                )));
+            }
+            brokers.push(broker);
+        }
+        Ok(brokers)
     }
 
     /// Who may do what over HTTP.

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use isems_core::{RejectQuery, RejectReason, Repository};
-use isems_transport_http::HttpConfig;
+use isems_transport_http::{HttpConfig, Target};
 use tokio::net::TcpListener;
 
 use super::{
@@ -26,6 +26,53 @@ async fn an_esp32_serves_a_window_of_five_lines() {
     let receipt = station.poll(&server.url("/csv.log")).await.expect("the same window");
     assert_eq!((receipt.received, receipt.duplicates), (5, 5));
     assert_eq!(station.minutes("Board").await, [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_target_can_have_settings_of_its_own() {
+    let server = WebServer::start(|request| {
+        if request.header("x-key") == Some("hunter2 & more") {
+            Reply::http("200 OK", &[], lines("Board", 0..2))
+        } else {
+            Reply::Hang(Vec::new())
+        }
+    })
+    .await;
+    let station = Station::new();
+    let url = server.url("/csv.log").replace("http://", "http://admin:hunter1@");
+    let config = HttpConfig {
+        targets: vec![target(&format!("{url}#timeout=1s")), target(&format!("{}#timeout=1", server.url("/other.log")))],
+        ..HttpConfig::default()
+    };
+    for (_, result) in station.poll_all(config).await {
+        assert_eq!(result.expect_err("it hangs"), "no answer within 1s");
+    }
+    let with_header = target(&format!("{url}#header=X-Key:%20hunter2%20%26%20more&header=X-Other:1&interval=2h"));
+    assert_eq!(
+        station
+            .poll_with(HttpConfig { targets: vec![with_header.clone()], ..HttpConfig::default() })
+            .await
+            .expect("a log")
+            .stored,
+        2
+    );
+    let exchange = server.take().pop().expect("it was asked");
+    assert_eq!(
+        (exchange.request.header("x-other"), exchange.request.header("authorization").is_some()),
+        (Some("1"), true)
+    );
+    let shown = format!("{with_header}{with_header:?}{:?}", station.inbox.status());
+    assert!(!shown.contains("hunter") && !shown.contains('#'), "{shown}");
+    for (bad, problem) in [
+        ("10.0.0.7#timeout=soon", "its timeout \"soon\" is no time"),
+        ("10.0.0.7#timeout=0", "its timeout"),
+        ("10.0.0.7#header=hunter2", "its header is none"),
+        ("10.0.0.7#retries=3", "it has no setting \"retries\", only timeout, interval and header"),
+        ("http://user:hunter#2@10.0.0.7", "write it as %23"),
+    ] {
+        let error = bad.parse::<Target>().expect_err(bad).to_string();
+        assert!(error.contains(problem) && !error.contains("hunter"), "{error}");
+    }
 }
 
 #[tokio::test]

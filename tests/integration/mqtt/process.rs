@@ -3,6 +3,7 @@
 use std::fs;
 
 use isems_core::RedbRepository;
+use rumqttc::Login;
 
 use super::{line, peer::Broker, seconds};
 use crate::programs::Server;
@@ -68,6 +69,41 @@ async fn a_broker_that_goes_and_comes_is_told_of() {
     {
         assert_eq!(log.matches(text).count(), count, "{text}: {log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_brokers_are_followed_each_with_its_own_account() {
+    let (home, away) = (Broker::start().await, Broker::start().await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let brokers = format!(
+        "mqtt://one:hunter1@{},mqtt://two:hunter2@{}#name=uplink&client_id=roof&topics=mesh/+/csvlog",
+        home.address(),
+        away.address()
+    );
+    let mut server = Server::start(folder.path(), &[("MQTT_SERVER", &brokers)]);
+    let mut home_peer = home.accept().await;
+    let mut away_peer = away.accept().await;
+    let login = |user: &str, password: &str| Some(Login { username: user.into(), password: password.into() });
+    assert_eq!(home_peer.connect.login, login("one", "hunter1"));
+    assert_eq!(away_peer.connect.login, login("two", "hunter2"));
+    assert_eq!(away_peer.connect.client_id, "roof");
+    assert!(home_peer.connect.client_id.starts_with("isems-"));
+    home_peer.let_in().await;
+    let subscribed = away_peer.let_in().await;
+    assert_eq!(subscribed.filters.iter().map(|filter| &*filter.path).collect::<Vec<_>>(), ["mesh/+/csvlog"]);
+    home_peer.publish(1, TOPIC, line("Hut", 0)).await;
+    away_peer.publish(1, "mesh/Barn/csvlog", line("Barn", 0) + "\n" + &line("Barn", 1)).await;
+    home_peer.expect_ack(1).await;
+    away_peer.expect_ack(1).await;
+    let home_status = server.until_transport("mqtt", |status| status["stored"] == 1).await;
+    let away_status = server.until_transport("uplink", |status| status["stored"] == 2).await;
+    assert_eq!(home_status["sources"][0]["name"], format!("mqtt://{}", home.address()));
+    drop(away_peer);
+    drop(away);
+    server.until_transport("uplink", |status| status["sources"][0]["up"] == false).await;
+    let home_status = server.until_transport("mqtt", |_| true).await;
+    assert_eq!(home_status["sources"][0]["up"], true, "one broker does not concern the other");
+    assert!(!format!("{home_status}{away_status}{}", server.log()).contains("hunter"));
 }
 
 /// Readers do not wait for writers.
