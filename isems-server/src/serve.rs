@@ -8,10 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
 };
 use poem::{
     Addr, Endpoint, Response,
@@ -27,11 +28,22 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tower::{Layer, service_fn};
+use tower_http::{
+    CompressionLevel,
+    compression::{
+        CompressionLayer,
+        predicate::{NotForContentType, Predicate, SizeAbove},
+    },
+};
 use tracing::{debug, warn};
 
 /// A request line with its headers that is longer is refused without being read to its end. What a request may have is
 /// less; the service says so where it can still answer.
 const MAX_HEAD_BYTES: usize = 32 << 10;
+
+/// A shorter body is sent as it is.
+const MIN_COMPRESSED_BYTES: u16 = 1024;
 
 /// How long to wait when the system gives out no connection, for lack of file descriptors as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
@@ -187,7 +199,7 @@ impl<E: Endpoint<Output = Response> + 'static> Service<E> {
         watcher: Watcher,
     ) {
         let head_timeout = self.limits.head_timeout;
-        let service = service_fn(|request: hyper::Request<Incoming>| {
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
             let (service, scheme) = (self.clone(), scheme.clone());
             async move {
                 let local = LocalAddr(Addr::SocketAddr(service.local));
@@ -195,6 +207,7 @@ impl<E: Endpoint<Output = Response> + 'static> Service<E> {
                 Ok::<_, Infallible>(hyper::Response::from(service.endpoint.get_response(request).await))
             }
         });
+        let service = TowerToHyperService::new(compression().layer(service));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head_timeout)
@@ -204,4 +217,11 @@ impl<E: Endpoint<Output = Response> + 'static> Service<E> {
             debug!(%remote, %error, "a connection ended early");
         }
     }
+}
+
+/// gzip for clients that accept it, chunk by chunk, so that memory does not grow with the body. Events are left alone: each has to
+/// arrive when it is sent.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let predicate = SizeAbove::new(MIN_COMPRESSED_BYTES).and(NotForContentType::SSE);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(predicate)
 }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use isems_core::{FieldSet, Measurement, MeasurementQuery, NodeId, Order, Repository, RepositoryError};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::error;
@@ -95,7 +95,7 @@ impl Selection {
             }
             written
         });
-        Ok(stream::unfold((receiver, task), async |(mut receiver, mut task)| {
+        let chunks = stream::unfold((receiver, task), async |(mut receiver, mut task)| {
             if let Some(chunk) = receiver.recv().await {
                 return Some((Ok(chunk), (receiver, task)));
             }
@@ -106,7 +106,9 @@ impl Selection {
                 Err(error) => io::Error::other(error),
             };
             Some((Err(error), (receiver, task)))
-        }))
+        });
+        // Compression asks on after the end.
+        Ok(chunks.fuse())
     }
 
     async fn write(

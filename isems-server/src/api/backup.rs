@@ -25,7 +25,6 @@ use super::{
     Tag,
     access::Authorized,
     answer::{Answer, Described, content},
-    compression::Streamed,
     problem::{FAILED, FORBIDDEN, INVALID, Problems, Refusal, Refused, UNAUTHORIZED},
     query,
 };
@@ -103,8 +102,7 @@ impl BackupApi {
         let response = Response::builder()
             .content_type(OCTETS)
             .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"isems-{now}.redb\""))
-            .header(DAMAGES, copied.damages.len().to_string())
-            .extension(Streamed::File);
+            .header(DAMAGES, copied.damages.len().to_string());
         Ok(Answer::new(response.body(Body::from_bytes_stream(body.map_err(io::Error::other)))))
     }
 }

@@ -20,7 +20,6 @@ use serde::Serialize;
 use super::{
     Tag,
     answer::{Answer, Described, content},
-    compression::Streamed,
     format::FormatName,
     measurement::SelectedMeasurement,
     named::Named,
@@ -314,8 +313,7 @@ impl HistoryApi {
         let response = Response::builder()
             .content_type(content_type)
             .header(header::CONTENT_DISPOSITION, attachment(file, ending))
-            .header(header::VARY, VARY)
-            .extension(Streamed::File);
+            .header(header::VARY, VARY);
         Ok(Answer::new(response.body(Body::from_bytes_stream(text))))
     }
 

@@ -15,7 +15,6 @@ use poem_openapi::{
 use super::{
     Tag,
     answer::{Answer, Described, content},
-    compression::Streamed,
     problem::{FORBIDDEN, INVALID, Problems, Refusal, Refused, UNAUTHORIZED},
     query,
 };
@@ -119,7 +118,6 @@ impl LiveApi {
             .content_type("text/event-stream")
             .header(header::CACHE_CONTROL, "no-store")
             .header("X-Accel-Buffering", "no")
-            .extension(Streamed::Events)
             .body(Body::from_bytes_stream(events));
         Ok(Answer::new(response))
     }

@@ -3,7 +3,6 @@
 mod access;
 mod answer;
 mod backup;
-mod compression;
 mod deletion;
 mod format;
 mod health;
@@ -53,7 +52,6 @@ use tracing::debug;
 pub use self::{access::Access, metrics::HttpMetrics, transports::Following};
 use self::{
     backup::BackupApi,
-    compression::Gzip,
     deletion::DeletionApi,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
@@ -270,7 +268,7 @@ impl Service {
             .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
             .before(limits::check)
             .catch_all_error(problem_of)
-            .with(Gzip)
+            .with(SetHeader::new().appending(header::VARY, "Accept-Encoding"))
             .after(security_headers::add)
     }
 

@@ -20,9 +20,17 @@ async fn compresses_for_clients_that_accept_it() {
     for (accept, expected) in [
         ("gzip", true),
         ("br, gzip;q=0.5", true),
-        ("gzip; q=0.1, identity", true),
-        ("*", true),
+        ("GZIP", true),
+        ("x-gzip", true),
+        ("gzip;q=1, identity;q=0.5", true),
+        ("deflate, gzip;q=1.0, *;q=0.5", true),
+        ("gzip; q=0.001, identity;q=0", true),
+        // What is liked better goes first, and any coding may be none.
+        ("identity;q=1, gzip;q=0.5", false),
+        ("*", false),
+        ("*;q=0", false),
         ("gzip;q=0", false),
+        ("gzip; q=0.000", false),
         ("gzip;q=0, *;q=1", false),
         ("identity", false),
         ("br", false),
@@ -42,6 +50,30 @@ async fn compresses_for_clients_that_accept_it() {
             assert!(body == plain, "{accept}");
         }
     }
+}
+
+#[tokio::test]
+async fn streams_are_compressed_and_events_are_not() {
+    let service = TestService::start().await;
+    let lines: String = (0..5000).map(|minute| line("Hut", 1_530_000_000 + 60 * minute)).collect();
+    service.deliver(&lines).await;
+    let get = async |path: &str| {
+        let request = service.client.get(format!("{}{path}", service.base));
+        request.header("accept-encoding", "gzip").send().await.unwrap()
+    };
+    let path = "/api/v1/nodes/Hut/measurements?format=csv";
+    let plain = service.get(path).await.bytes().await.unwrap();
+    let response = get(path).await;
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let body = response.bytes().await.unwrap();
+    assert!(body.len() * 10 < plain.len());
+    let mut decoded = Vec::new();
+    flate2::read::GzDecoder::new(&*body).read_to_end(&mut decoded).unwrap();
+    assert!(decoded == plain);
+    assert!(!get("/healthz").await.headers().contains_key("content-encoding"), "what is short");
+    let mut events = get("/api/v1/live").await;
+    assert!(!events.headers().contains_key("content-encoding"));
+    assert!(events.chunk().await.unwrap().unwrap().starts_with(b"retry"), "what has happened comes at once");
 }
 
 #[tokio::test]
