@@ -23,6 +23,8 @@ use crate::{
 pub struct TransportStatus {
     /// The transport's name.
     pub name: String,
+    /// What it is set to [follow](crate::Transport::follows).
+    pub follows: Vec<String>,
     /// What it does.
     pub state: TransportState,
     /// Lines and messages that arrived: stored + duplicates + rejected.
@@ -43,6 +45,21 @@ pub struct TransportStatus {
     pub last_error: Option<LastError>,
     /// The sources that the transport speaks to, by their address, as far as it reports them.
     pub sources: BTreeMap<String, SourceStatus>,
+}
+
+/// What several transports together have brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The number of lines and messages that arrived: stored + duplicates + rejected.
+    pub received: u64,
+    /// The number of measurements that are new.
+    pub stored: u64,
+    /// The number of measurements that were stored before.
+    pub duplicates: u64,
+    /// The number of lines that were rejected, by reason.
+    pub rejected: RejectCounts,
+    /// The number of values that were dropped from lines that were new, by field and reason.
+    pub dropped: DroppedCounts,
 }
 
 /// What a transport does.
@@ -101,6 +118,7 @@ impl Account {
     pub(crate) fn new(name: &str) -> Self {
         let status = TransportStatus {
             name: name.into(),
+            follows: Vec::new(),
             state: TransportState::Starting,
             received: 0,
             stored: 0,
@@ -127,8 +145,21 @@ impl Account {
         status
     }
 
+    pub(crate) fn add_to(&self, totals: &mut Totals) {
+        let TransportStatus { received, stored, duplicates, rejected, dropped, .. } = &self.lock().status;
+        totals.received += received;
+        totals.stored += stored;
+        totals.duplicates += duplicates;
+        totals.rejected.merge(rejected);
+        totals.dropped.merge(dropped);
+    }
+
     pub(crate) fn received(&self) -> u64 {
         self.lock().status.received
+    }
+
+    pub(crate) fn set_follows(&self, follows: Vec<String>) {
+        self.lock().status.follows = follows;
     }
 
     pub(crate) fn set_state(&self, state: TransportState) {

@@ -1,14 +1,19 @@
 //! The collector: owns transports, runs and supervises them.
 
-use std::{any::Any, fmt, future::Future, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use futures_util::FutureExt;
 use tokio::{task::JoinSet, time};
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    Backoff, ClockState, Inbox, Limits, Measurement, Repository, Transport, TransportState, TransportStatus,
-    account::Account, chain, clock::Clock, dating::Dating, observers::Observers, unix_now,
+    Backoff, ClockState, Inbox, Limits, Measurement, Repository, Totals, Transport, TransportState, TransportStatus,
+    account::Account, chain, clock::Clock, dating::Dating, observers::Observers, panic_message, unix_now,
 };
 
 /// Runs transports, each on a task of its own, and calls those that fail again.
@@ -29,42 +34,61 @@ pub struct Collector {
     transports: Vec<(Box<dyn Transport>, Inbox)>,
     backoff: Backoff,
     limits: Limits,
-    clock: Clock,
     dating: Dating,
     observers: Observers,
+    monitor: Monitor,
 }
 
-/// Tells how a collector's transports fare, also while it runs. Cheap to clone.
-#[derive(Debug, Clone)]
+/// Tells how a collector's transports fare, also while it runs. Cheap to clone; clones know of transports that are
+/// added later, too.
+#[derive(Debug, Clone, Default)]
 pub struct Monitor {
-    accounts: Arc<[Account]>,
+    accounts: Arc<RwLock<Vec<Account>>>,
     clock: Clock,
 }
 
 impl Monitor {
-    /// A snapshot of every transport, in the order in which they were added.
+    /// Returns a snapshot of every transport, in the order in which they were added.
     pub fn transports(&self) -> Vec<TransportStatus> {
-        self.accounts.iter().map(Account::snapshot).collect()
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).iter().map(Account::snapshot).collect()
     }
 
-    /// Whether the clock of this computer can be right, as far as what has arrived tells.
+    /// Returns what all transports together have brought. Cheaper than adding up [`transports`](Self::transports).
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for account in &*self.accounts.read().unwrap_or_else(PoisonError::into_inner) {
+            account.add_to(&mut totals);
+        }
+        totals
+    }
+
+    /// Returns whether the clock of this computer can be right, as far as what has arrived tells.
     pub fn clock(&self) -> ClockState {
         self.clock.state(unix_now())
+    }
+
+    fn add(&self, account: Account) {
+        self.accounts.write().unwrap_or_else(PoisonError::into_inner).push(account);
     }
 }
 
 impl Collector {
-    /// A collector without transports.
+    /// Creates a collector without transports.
     pub fn new(repository: Arc<dyn Repository>) -> Self {
         Self {
             repository,
             transports: Vec::new(),
             backoff: Backoff::default(),
             limits: Limits::default(),
-            clock: Clock::default(),
             dating: Dating::default(),
             observers: Observers::default(),
+            monitor: Monitor::default(),
         }
+    }
+
+    /// Returns the repository that everything is stored in.
+    pub fn repository(&self) -> &Arc<dyn Repository> {
+        &self.repository
     }
 
     /// Adds a transport. A `Box<dyn Transport>` is one, too.
@@ -72,9 +96,11 @@ impl Collector {
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         let inbox = Inbox::new(transport.name(), self.repository.clone())
             .limits(self.limits.clone())
-            .clock(self.clock.clone())
+            .clock(self.monitor.clock.clone())
             .dating(self.dating.clone())
             .observers(self.observers.clone());
+        inbox.account().set_follows(transport.follows());
+        self.monitor.add(inbox.account().clone());
         self.transports.push((Box::new(transport), inbox));
         self
     }
@@ -88,12 +114,12 @@ impl Collector {
         self
     }
 
-    /// Tells an observer every measurement that was new, when it is durable and before its receipt is given out; never none.
-    /// There may be several, and whether transports are added before or after them does not matter.
+    /// Tells an observer every measurement that was new, when it is durable and before its receipt is given out; never
+    /// none. There may be several, and whether transports are added before or after them does not matter.
     ///
-    /// It is called by the tasks of the transports, by several at a time, so it has to be quick and must not block. What it is
-    /// told at once comes from one delivery. Of a delivery that is stopped while it is stored, as when the collector stops, it
-    /// is told nothing, though the measurements may be stored.
+    /// It is called by the tasks of the transports, by several at a time, so it has to be quick and must not block.
+    /// What it is told at once comes from one delivery. Of a delivery that is stopped while it is stored, as when the
+    /// collector stops, it is told nothing, though the measurements may be stored.
     #[must_use]
     pub fn observe(self, observer: impl Fn(&[Measurement]) + Send + Sync + 'static) -> Self {
         self.observers.add(observer);
@@ -107,14 +133,13 @@ impl Collector {
         self
     }
 
-    /// A handle that tells how the transports fare.
+    /// Returns a handle that tells how the transports fare, also those that are added later.
     pub fn monitor(&self) -> Monitor {
-        let accounts = self.transports.iter().map(|(_, inbox)| inbox.account().clone()).collect();
-        Monitor { accounts, clock: self.clock.clone() }
+        self.monitor.clone()
     }
 
-    /// Runs the transports until `stop` is ready or all of them have ended. A transport that still runs is dropped at its
-    /// next `await`; when this returns, none runs any more.
+    /// Runs the transports until `stop` is ready or all of them have ended. A transport that still runs is dropped at
+    /// its next `await`; when this returns, none runs any more.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
         for (transport, inbox) in self.transports {
@@ -166,11 +191,6 @@ async fn supervise(mut transport: Box<dyn Transport>, inbox: Inbox, mut backoff:
 
 /// A run of this length was no failed start, even if its source had nothing to say.
 const LONG_RUN: time::Duration = time::Duration::from_mins(1);
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
-}
 
 impl fmt::Debug for Collector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

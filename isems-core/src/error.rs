@@ -1,6 +1,6 @@
-//! Errors as text.
+//! Errors and panics as text.
 
-use std::error::Error;
+use std::{any::Any, error::Error};
 
 /// An error with its causes, in one line. A cause that is named already is not named again.
 ///
@@ -20,4 +20,10 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Returns the message of a panic that was caught.
+pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }

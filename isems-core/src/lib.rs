@@ -74,12 +74,12 @@ mod transport;
 pub use async_trait::async_trait;
 
 pub use crate::{
-    account::{LastError, SourceStatus, TransportState, TransportStatus},
+    account::{LastError, SourceStatus, Totals, TransportState, TransportStatus},
     backoff::Backoff,
     clock::ClockState,
     collector::{Collector, Monitor},
     decode::{CsvDecoder, CsvlogDecoder, Decoded, JsonDecoder, decode},
-    error::chain,
+    error::{chain, panic_message},
     field::{Field, FieldSet, NumberField},
     hearing::Expectation,
     histogram::DurationHistogram,

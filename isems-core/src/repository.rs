@@ -1,6 +1,6 @@
 //! The trait of what keeps measurements.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{any::Any, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::{Stream, stream};
@@ -20,8 +20,11 @@ const NODE_PAGE: usize = 1_000;
 ///
 /// The key of a measurement is its node and its second. Order of arrival never matters. All methods may be called at any
 /// time from many tasks. The feature `testing` has a conformance suite for implementations.
+///
+/// It is [`Any`], so that a program can find out that it works on one that has more to offer, such as a
+/// [file](crate::RedbRepository).
 #[async_trait]
-pub trait Repository: Send + Sync {
+pub trait Repository: Any + Send + Sync {
     /// Stores a batch, all of it or nothing, and returns when it is durable.
     ///
     /// A measurement whose key is new is stored. One whose key is stored with the

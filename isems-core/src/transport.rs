@@ -9,8 +9,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A way by which measurements come in: it fetches or receives bytes and delivers them to its [`Inbox`].
 ///
-/// A [`Collector`](crate::Collector) owns transports and runs each on a task of its own. One task owns a transport, so it
-/// needs no locks.
+/// A [`Collector`](crate::Collector) owns transports and runs each on a task of its own. One task owns a transport, so
+/// it needs no locks.
 ///
 /// ```
 /// use isems_core::{BoxError, Inbox, Payload, Transport, async_trait};
@@ -32,22 +32,28 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// ```
 #[async_trait]
 pub trait Transport: Send {
-    /// A short name in lower case, the same for the transport's whole life: it stands in counters, logs and rejects, and
-    /// what the transport [remembers](Inbox::remember) is kept under it. Two transports of a collector have two names.
+    /// A short name in lower case, the same for the transport's whole life: it stands in counters, logs and rejects,
+    /// and what the transport [remembers](Inbox::remember) is kept under it. Two transports of a collector have two
+    /// names.
     fn name(&self) -> &str;
+
+    /// What the transport is set to follow, for people: addresses, topics. Without credentials.
+    fn follows(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Brings measurements in until the source ends or fails.
     ///
     /// * **`Ok`**: the source has ended. `run` is not called again.
-    /// * **`Err`**: the collector logs it once, waits and calls `run` again. The wait is one second, doubles up to a minute,
-    ///   varies at random by a quarter, and starts over after a delivery. So an implementation needs no retry loop of its
-    ///   own. A panic is treated like `Err`, and harms no other transport.
-    /// * **Being stopped**: the future is dropped at its next `await`. What must not be lost then is what the source was
-    ///   already told to forget: acknowledge to the source only after [`Inbox::deliver`] has returned `Ok`.
+    /// * **`Err`**: the collector logs it once, waits and calls `run` again. The wait is one second, doubles up to a
+    ///   minute, varies at random by a quarter, and starts over after a delivery. So an implementation needs no retry
+    ///   loop of its own. A panic is treated like `Err`, and harms no other transport.
+    /// * **Being stopped**: the future is dropped at its next `await`. What must not be lost then is what the source
+    ///   was already told to forget: acknowledge to the source only after [`Inbox::deliver`] has returned `Ok`.
     ///
     /// [`Inbox::deliver`] returns when what it stored is on disk, so its `await` is both the acknowledgement and the
-    /// back-pressure. Several deliveries may be awaited at a time; those that overlap share one write to the disk. Delivering
-    /// the same measurements again is harmless: they count as duplicates.
+    /// back-pressure. Several deliveries may be awaited at a time; those that overlap share one write to the disk.
+    /// Delivering the same measurements again is harmless: they count as duplicates.
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError>;
 }
 
@@ -55,6 +61,10 @@ pub trait Transport: Send {
 impl<T: Transport + ?Sized> Transport for Box<T> {
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn follows(&self) -> Vec<String> {
+        (**self).follows()
     }
 
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {

@@ -147,6 +147,10 @@ impl Transport for HttpTransport {
         Self::NAME
     }
 
+    fn follows(&self) -> Vec<String> {
+        self.targets.iter().map(|target| target.as_str().into()).collect()
+    }
+
     /// Polls every target at once and then on the interval. It ends at once when there is none, and not at all otherwise:
     /// the error of a target is a matter of that target.
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {

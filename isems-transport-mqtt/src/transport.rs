@@ -100,6 +100,10 @@ impl Transport for MqttTransport {
         &self.name
     }
 
+    fn follows(&self) -> Vec<String> {
+        self.config.topics.clone()
+    }
+
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
         let source = self.config.broker.to_string();
         let expectation = Expectation {

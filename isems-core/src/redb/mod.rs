@@ -176,9 +176,14 @@ impl RedbRepository {
         &self.path
     }
 
+    /// Returns whether it is in memory, so that there is no file.
+    pub fn is_in_memory(&self) -> bool {
+        self.database.is_in_memory()
+    }
+
     /// How large the file is. `None` in memory, or where it cannot be told. Cost: asking the file system, which blocks.
     pub fn file_bytes(&self) -> Option<u64> {
-        if self.database.is_in_memory() {
+        if self.is_in_memory() {
             return None;
         }
         fs::metadata(&self.path).ok().map(|metadata| metadata.len())

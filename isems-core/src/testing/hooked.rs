@@ -11,7 +11,7 @@ use crate::{
 
 /// What becomes of a batch on its way to a repository, and of a query for measurements.
 #[async_trait]
-pub trait StoreHook: Send + Sync {
+pub trait StoreHook: Send + Sync + 'static {
     /// Stores the batch in the repository, changed or later or not at all.
     async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError>;
 
