@@ -30,11 +30,9 @@ pub mod serve;
 mod server;
 pub mod settings;
 pub mod signal;
-pub mod states;
 mod stream;
 mod time;
 pub mod tls;
 pub mod tokens;
-pub mod traffic;
 
 pub use crate::{poll::poll, server::Server};

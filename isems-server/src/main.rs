@@ -3,6 +3,7 @@
 use std::{env, io, process::ExitCode, sync::Arc, time::Duration};
 
 use isems_core::{BoxError, Collector, RedbRepository, chain};
+use isems_insight::WatchedCollector;
 use isems_server::{
     Server,
     api::Service,
@@ -78,7 +79,7 @@ async fn stopped() {
 
 fn print_document() -> Result<bool, BoxError> {
     let repository = Arc::new(RedbRepository::in_memory()?);
-    let monitor = Collector::new(repository.clone()).monitor();
-    println!("{}", Service::new(repository, monitor).document());
+    let collector = WatchedCollector::new(Collector::new(repository));
+    println!("{}", Service::builder(collector.watcher()).build().document());
     Ok(true)
 }

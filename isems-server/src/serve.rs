@@ -84,7 +84,7 @@ pub async fn serve(
     limits: ConnectionLimits,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let service = Arc::new(Service { endpoint, tls, local: listener.local_addr()?, limits });
+    let shared = Arc::new(Shared { endpoint, tls, local: listener.local_addr()?, limits });
     let mut door = Door::new(listener, limits.connections);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -94,9 +94,9 @@ pub async fn serve(
             () = &mut stop => break,
             accepted = door.accept() => accepted,
         };
-        let (service, watcher) = (service.clone(), graceful.watcher());
+        let (shared, watcher) = (shared.clone(), graceful.watcher());
         connections.spawn(async move {
-            service.connection(stream, remote, watcher).await;
+            shared.connection(stream, remote, watcher).await;
             drop(place);
         });
         while connections.try_join_next().is_some() {}
@@ -164,14 +164,14 @@ fn is_of_the_client(error: &io::Error) -> bool {
 }
 
 /// What connections share.
-struct Service<E> {
+struct Shared<E> {
     endpoint: E,
     tls: Option<TlsAcceptor>,
     local: SocketAddr,
     limits: ConnectionLimits,
 }
 
-impl<E: Endpoint<Output = Response> + 'static> Service<E> {
+impl<E: Endpoint<Output = Response> + 'static> Shared<E> {
     async fn connection(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, watcher: Watcher) {
         // An answer is written at once, so waiting to fill a packet would only delay its end.
         if let Err(error) = stream.set_nodelay(true) {
@@ -200,11 +200,11 @@ impl<E: Endpoint<Output = Response> + 'static> Service<E> {
     ) {
         let head_timeout = self.limits.head_timeout;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (service, scheme) = (self.clone(), scheme.clone());
+            let (shared, scheme) = (self.clone(), scheme.clone());
             async move {
-                let local = LocalAddr(Addr::SocketAddr(service.local));
+                let local = LocalAddr(Addr::SocketAddr(shared.local));
                 let request = (request, local, RemoteAddr(Addr::SocketAddr(remote)), scheme).into();
-                Ok::<_, Infallible>(hyper::Response::from(service.endpoint.get_response(request).await))
+                Ok::<_, Infallible>(hyper::Response::from(shared.endpoint.get_response(request).await))
             }
         });
         let service = TowerToHyperService::new(compression().layer(service));

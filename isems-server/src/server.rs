@@ -2,22 +2,22 @@
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, Retention, Transport, unix_now};
-use isems_transport_http::{HttpConfig, HttpTransport};
+use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, Retention, unix_now};
+use isems_insight::{WatchedCollector, WatcherOptions};
+use isems_transport_http::{HttpConfig, HttpTransport, PollTrigger};
 use isems_transport_mqtt::MqttTransport;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 
 use crate::{
-    api::{Access, Following, Service},
+    api::{Access, Service, ServiceBuilder},
     fleet::{Fleet, RunningFleet},
-    live::{Live, LiveOptions},
+    live::LiveOptions,
     maintenance::Control,
     push::PushTransport,
     serve::{ConnectionLimits, serve},
     settings::{PollArguments, ServeArguments, ServiceArguments},
-    states::NodeStates,
     tls::Certificate,
 };
 
@@ -36,7 +36,8 @@ const DEMO_HISTORY_SECONDS: i64 = 2 * 86_400;
 /// A server that has opened its database and its port, and waits to be run.
 pub struct Server {
     service: Service,
-    collector: Collector,
+    access: Access,
+    collector: WatchedCollector,
     listener: TcpListener,
     limits: ConnectionLimits,
     certificate: Option<Certificate>,
@@ -69,19 +70,17 @@ impl Server {
         let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
         info!(path = %path.display(), nodes = repository.node_count().await?, "database is open");
         let control = Control::listen(&path, repository.clone());
-        let mut collector = Collector::new(repository.clone()).limits(&collect.limits.limits());
-        let mut following = Following::default();
+        let mut collector = Collector::new(repository).limits(&collect.limits.limits());
+        let mut triggers = Vec::new();
         let mut fleet = None;
         if let Some(nodes) = demo {
             let running = simulated_fleet(*nodes).await?;
             let targets = running.targets().iter().map(|target| target.parse()).collect::<Result<_, _>>()?;
-            collector = collector.transport(http(
-                HttpConfig { targets, interval: DEMO_INTERVAL, ..HttpConfig::default() },
-                &mut following,
-            )?);
+            let config = HttpConfig { targets, interval: DEMO_INTERVAL, ..HttpConfig::default() };
+            collector = collector.transport(http(config, &mut triggers)?);
             fleet = Some(running);
         } else {
-            collector = with_transports(collector, collect, service, &mut following)?;
+            collector = with_transports(collector, collect, service, &mut triggers)?;
         }
         let mut push = None;
         if access.may_push() {
@@ -89,21 +88,20 @@ impl Server {
             collector = collector.transport(transport);
             push = Some(handle);
         }
+        let watching =
+            WatcherOptions { inactive_after_days: service.hide_inactive_after_days, ..WatcherOptions::default() };
+        let collector = WatchedCollector::with_options(collector, watching);
         // Those who listen must not take all connections.
         let subscribers = (limits.connections / 2).max(1);
-        let service = Service {
-            cors_origins: service.cors_origins.clone(),
-            access,
-            states: Arc::new(NodeStates::new(service.hide_inactive_after_days)),
-            following: Arc::new(following),
-            live: Arc::new(Live::new(LiveOptions { subscribers, ..LiveOptions::default() })),
-            push,
-            database: Some(repository.clone()),
-            ..Service::new(repository, collector.monitor())
-        };
-        let observer = service.clone();
-        let collector = collector.observe(move |new| observer.hear(new));
-        Ok(Self { service, collector, listener, limits, certificate, fleet, control, _temporary: temporary })
+        let mut builder = Service::builder(collector.watcher())
+            .access(access.clone())
+            .cors_origins(service.cors_origins.clone())
+            .live(LiveOptions { subscribers, ..LiveOptions::default() });
+        if let Some(push) = push {
+            builder = builder.push(push);
+        }
+        let service = triggers.into_iter().fold(builder, ServiceBuilder::poll).build();
+        Ok(Self { service, access, collector, listener, limits, certificate, fleet, control, _temporary: temporary })
     }
 
     /// The address that the port is bound to.
@@ -114,7 +112,7 @@ impl Server {
     /// Collects and serves until `stop` is ready. Then no request is taken any more, those under way get three seconds, the
     /// transports are dropped, and the database is closed.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), BoxError> {
-        let Self { service, collector, listener, limits, certificate, fleet, control, _temporary } = self;
+        let Self { service, access, collector, listener, limits, certificate, fleet, control, _temporary } = self;
         let (stopping, stopped) = watch::channel(false);
         let when_stopped = || {
             let mut stopped = stopped.clone();
@@ -126,7 +124,7 @@ impl Server {
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let address = listener.local_addr()?;
         info!("serving on {scheme}://{address}/ (documentation: {scheme}://{address}/docs)");
-        warn_of_exposure(address, &service.access, certificate.is_some());
+        warn_of_exposure(address, &access, certificate.is_some());
         let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let http = serve(listener, acceptor, service.endpoint(), limits, when_stopped());
         let http = async {
@@ -147,17 +145,11 @@ impl Server {
         let stop = async {
             stop.await;
             info!("stopping");
-            service.live.end();
+            service.live().end();
             stopping.send_replace(true);
         };
-        let follow = async {
-            tokio::select! {
-                never = service.follow() => match never {},
-                () = when_stopped() => {}
-            }
-        };
-        let (http, fleet, (), (), (), ()) =
-            tokio::join!(http, fleet, collector.run(when_stopped()), control.run(when_stopped()), follow, stop);
+        let (http, fleet, (), (), ()) =
+            tokio::join!(http, fleet, collector.run(when_stopped()), control.run(when_stopped()), stop);
         http?;
         fleet?;
         info!("stopped");
@@ -201,11 +193,9 @@ async fn simulated_fleet(nodes: u32) -> Result<RunningFleet, BoxError> {
     Ok(fleet)
 }
 
-fn http(config: HttpConfig, following: &mut Following) -> Result<HttpTransport, BoxError> {
+fn http(config: HttpConfig, triggers: &mut Vec<PollTrigger>) -> Result<HttpTransport, BoxError> {
     let transport = HttpTransport::new(config)?;
-    let targets = transport.targets().iter().map(|target| target.as_str().to_owned()).collect();
-    following.sources.push((HttpTransport::NAME.into(), targets));
-    following.poll = Some(transport.trigger());
+    triggers.push(transport.trigger());
     Ok(transport)
 }
 
@@ -214,7 +204,7 @@ fn with_transports(
     mut collector: Collector,
     collect: &PollArguments,
     service: &ServiceArguments,
-    following: &mut Following,
+    triggers: &mut Vec<PollTrigger>,
 ) -> Result<Collector, BoxError> {
     let http_config = HttpConfig { interval: service.poll_interval, ..collect.http()? };
     let brokers = service.mqtt()?;
@@ -226,13 +216,10 @@ fn with_transports(
     }
     if nodes > 0 {
         info!(nodes, interval_s = service.poll_interval.as_secs(), "polling nodes");
-        collector = collector.transport(http(http_config, following)?);
+        collector = collector.transport(http(http_config, triggers)?);
     }
     for config in brokers {
-        let topics = config.topics.clone();
-        let transport = MqttTransport::new(config)?;
-        following.sources.push((transport.name().into(), topics));
-        collector = collector.transport(transport);
+        collector = collector.transport(MqttTransport::new(config)?);
     }
     Ok(collector)
 }

@@ -2,6 +2,7 @@
 
 mod core;
 mod http;
+mod insight;
 mod mqtt;
 mod programs;
 mod recorder;

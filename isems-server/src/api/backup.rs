@@ -1,12 +1,6 @@
 //! Saving what is stored.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{io, sync::Arc};
 
 use futures_util::{TryStreamExt, stream};
 use isems_core::{RedbRepository, unix_now};
@@ -19,7 +13,7 @@ use poem_openapi::{
     OpenApi,
     registry::{MetaMediaType, MetaSchema, MetaSchemaRef, Registry},
 };
-use tokio::{fs::File, io::AsyncReadExt};
+use tokio::{fs::File, io::AsyncReadExt, sync::Semaphore};
 
 use super::{
     Tag,
@@ -69,7 +63,8 @@ impl Problems for OfSaving {
 /// Saving.
 pub(crate) struct BackupApi {
     pub(crate) database: Option<Arc<RedbRepository>>,
-    pub(crate) is_saving: Arc<AtomicBool>,
+    /// Has one permit: one backup is made at a time.
+    pub(crate) saving: Arc<Semaphore>,
 }
 
 #[OpenApi(tag = "Tag::Operation")]
@@ -84,7 +79,7 @@ impl BackupApi {
         query::only(request, &[])?;
         let conflict = |detail| Refusal::new(StatusCode::CONFLICT, detail);
         let database = self.database.as_ref().ok_or_else(|| conflict("there is no file to be saved"))?;
-        let _saving = Saving::begin(&self.is_saving).ok_or_else(|| conflict("another backup is being made"))?;
+        let _saving = self.saving.try_acquire().map_err(|_| conflict("another backup is being made"))?;
         let folder = database.path().parent().unwrap_or(database.path());
         let folder =
             tempfile::Builder::new().prefix(".isems-backup-").tempdir_in(folder).map_err(|error| failed(&error))?;
@@ -111,19 +106,4 @@ fn failed(error: &io::Error) -> Refusal {
     tracing::error!(%error, "cannot save the database");
     let detail = "the copy cannot be written beside the database; the log of isems-server says why";
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
-}
-
-/// Holds the place of the one backup that is being made.
-struct Saving<'a>(&'a AtomicBool);
-
-impl<'a> Saving<'a> {
-    fn begin(is_saving: &'a AtomicBool) -> Option<Self> {
-        (!is_saving.swap(true, Ordering::AcqRel)).then_some(Self(is_saving))
-    }
-}
-
-impl Drop for Saving<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
 }

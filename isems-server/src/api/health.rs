@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use isems_core::{ClockState, Monitor, Repository, chain};
+use isems_core::{ClockState, Repository, chain};
+use isems_insight::Watcher;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json, types::Example};
 use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
@@ -108,7 +109,7 @@ enum ReadinessResponse {
 /// Health of the process and of what it works with.
 pub(crate) struct HealthApi {
     pub(crate) proof: Arc<WriteProof>,
-    pub(crate) monitor: Monitor,
+    pub(crate) watcher: Watcher,
 }
 
 /// Whether the database can be written, found out by writing, and then believed for a while.
@@ -160,8 +161,8 @@ impl HealthApi {
         let readiness = Json(Readiness {
             ready: error.is_none(),
             database: DatabaseState { writable: error.is_none(), error },
-            clock: self.monitor.clock().into(),
-            transports: self.monitor.transports().into_iter().map(Into::into).collect(),
+            clock: self.watcher.monitor().clock().into(),
+            transports: self.watcher.monitor().transports().into_iter().map(Into::into).collect(),
         });
         if readiness.ready { ReadinessResponse::Ready(readiness) } else { ReadinessResponse::Unready(readiness) }
     }

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Instant};
 
 use isems_core::{
-    DurationHistogram, Field, Monitor, Node, NumberField, RedbRepository, Repository, StatusFlag, TransportState,
-    TransportStatus, unix_now,
+    DurationHistogram, Field, Node, NumberField, RedbRepository, StatusFlag, TransportState, TransportStatus,
 };
+use isems_insight::{NodeState, Snapshot, WatchedNode, Watcher};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::{
     OpenApi, OperationId,
@@ -21,14 +21,10 @@ use super::{
     Tag,
     answer::{Answer, Described, content},
     named::Names,
-    nodes::LEARNED_AT_ONCE,
     problem::{OfReading, Refusal, Refused},
     query,
 };
-use crate::{
-    live::Live,
-    states::{NodeState, NodeStates},
-};
+use crate::live::Live;
 
 const CONTENT_TYPE: &str = "text/plain";
 
@@ -37,7 +33,7 @@ const MAX_NODES: usize = 1000;
 
 /// Counts requests and how long they take, by operation. What is no operation counts as `other`.
 #[derive(Debug, Clone)]
-pub struct HttpMetrics {
+pub(crate) struct HttpMetrics {
     requests: IntCounterVec,
     durations: HistogramVec,
 }
@@ -84,7 +80,7 @@ impl<E: Endpoint> Middleware<E> for HttpMetrics {
 
 /// An endpoint whose requests are counted.
 #[derive(Debug)]
-pub struct CountedEndpoint<E> {
+pub(crate) struct CountedEndpoint<E> {
     metrics: HttpMetrics,
     endpoint: E,
 }
@@ -128,10 +124,8 @@ impl Described for Metrics {
 
 /// Metrics.
 pub(crate) struct MetricsApi {
-    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) watcher: Watcher,
     pub(crate) database: Option<Arc<RedbRepository>>,
-    pub(crate) monitor: Monitor,
-    pub(crate) states: Arc<NodeStates>,
     pub(crate) live: Arc<Live>,
     pub(crate) http: HttpMetrics,
     /// Unix seconds.
@@ -182,14 +176,11 @@ fn field_metric(field: NumberField) -> (String, f64) {
 
 impl MetricsApi {
     async fn nodes(&self) -> Result<Vec<MetricFamily>, Refusal> {
-        let all = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &all, LEARNED_AT_ONCE).await;
-        let now = unix_now();
-        let mut nodes: Vec<(&Node, NodeState)> =
-            all.iter().map(|node| (&**node, self.states.state(node, now))).collect();
-        let mut families = vec![node_counts(&nodes)];
+        let snapshot = self.watcher.snapshot().await?;
+        let mut families = vec![node_counts(&snapshot)];
+        let mut nodes = snapshot.nodes;
         if nodes.len() > MAX_NODES {
-            nodes.sort_by_key(|(node, _)| std::cmp::Reverse(node.last_received_at));
+            nodes.sort_by_key(|watched| std::cmp::Reverse(watched.node.last_received_at));
         }
         let left_out = nodes.len().saturating_sub(MAX_NODES);
         nodes.truncate(MAX_NODES);
@@ -199,7 +190,7 @@ impl MetricsApi {
             [(Vec::new(), left_out as f64)],
         ));
         let of_all = |name, help, value: fn(&Node) -> f64| {
-            gauge(name, help, nodes.iter().map(|(node, _)| (vec![label("node", node.id.as_str())], value(node))))
+            gauge(name, help, nodes.iter().map(|watched| (vec![of_node(watched)], value(&watched.node))))
         };
         families.extend([
             of_all(
@@ -216,24 +207,24 @@ impl MetricsApi {
                 node.measurements as f64
             }),
         ]);
-        nodes.retain(|(_, state)| *state == NodeState::Active);
+        nodes.retain(|watched| watched.state == NodeState::Active);
         for field in NumberField::ALL {
             let (name, factor) = field_metric(field);
-            let values = nodes.iter().filter_map(|(node, _)| {
-                let value = node.latest.number(field)?;
-                Some((vec![label("node", node.id.as_str())], value * factor))
+            let values = nodes.iter().filter_map(|watched| {
+                let value = watched.node.latest.number(field)?;
+                Some((vec![of_node(watched)], value * factor))
             });
             families.push(gauge(&name, field.description(), values));
         }
-        let levels = nodes.iter().filter_map(|(node, _)| {
-            Some((vec![label("node", node.id.as_str())], node.latest.power_save_level?.into()))
-        });
+        let levels = nodes
+            .iter()
+            .filter_map(|watched| Some((vec![of_node(watched)], watched.node.latest.power_save_level?.into())));
         families.push(gauge("isems_node_power_save_level", Field::PowerSaveLevel.description(), levels));
-        let flags = nodes.iter().flat_map(|(node, _)| {
-            let status = node.latest.status;
+        let flags = nodes.iter().flat_map(|watched| {
+            let status = watched.node.latest.status;
             status.into_iter().flat_map(move |status| {
                 StatusFlag::ALL.into_iter().map(move |flag| {
-                    let labels = vec![label("node", node.id.as_str()), label("flag", flag.name())];
+                    let labels = vec![of_node(watched), label("flag", flag.name())];
                     (labels, f64::from(u8::from(status.contains(flag))))
                 })
             })
@@ -244,7 +235,7 @@ impl MetricsApi {
     }
 
     fn transports(&self) -> Vec<MetricFamily> {
-        let transports = self.monitor.transports();
+        let transports = self.watcher.monitor().transports();
         if transports.is_empty() {
             return Vec::new();
         }
@@ -333,12 +324,14 @@ impl MetricsApi {
     }
 }
 
-fn node_counts(nodes: &[(&Node, NodeState)]) -> MetricFamily {
-    let counts = NodeState::ALL.into_iter().map(|wanted| {
-        let count = nodes.iter().filter(|(_, state)| *state == wanted).count();
-        (vec![label("state", wanted.name())], count as f64)
-    });
+fn node_counts(snapshot: &Snapshot) -> MetricFamily {
+    let counts = snapshot.counts();
+    let counts = NodeState::ALL.map(|state| (vec![label("state", state.name())], counts.of(state) as f64));
     gauge("isems_nodes", "Nodes, by state.", counts)
+}
+
+fn of_node(watched: &WatchedNode) -> LabelPair {
+    label("node", watched.node.id.as_str())
 }
 
 fn label(name: &str, value: &str) -> LabelPair {

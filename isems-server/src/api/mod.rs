@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod backup;
+mod builder;
 mod deletion;
 mod format;
 mod health;
@@ -10,7 +11,7 @@ mod history;
 mod limits;
 mod live;
 mod measurement;
-mod methods;
+mod merged;
 mod metrics;
 mod named;
 mod network;
@@ -29,52 +30,42 @@ mod tagged;
 mod time;
 mod transports;
 
-use std::{
-    convert::Infallible,
-    fmt,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use isems_core::{Measurement, Monitor, RedbRepository, Repository, RepositoryError, unix_now};
+use isems_core::RedbRepository;
+use isems_insight::Watcher;
+use isems_transport_http::PollTrigger;
 use poem::{
-    Endpoint, EndpointExt, Response, Route,
+    Endpoint, EndpointExt, IntoEndpoint, Response, Route,
     endpoint::make_sync,
     get,
     http::{HeaderValue, Method, header},
     middleware::{CatchPanic, Cors, SetHeader},
 };
 use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject, Tags};
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::debug;
+use tokio::sync::Semaphore;
 
-pub use self::{access::Access, metrics::HttpMetrics, transports::Following};
+pub use self::{access::Access, builder::ServiceBuilder};
 use self::{
     backup::BackupApi,
     deletion::DeletionApi,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
     live::LiveApi,
-    methods::Methods,
-    metrics::MetricsApi,
+    merged::Merged,
+    metrics::{HttpMetrics, MetricsApi},
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
-    paths::Merged,
+    paths::Paths,
     problem::{ProblemOfPanic, problem_of},
-    push::{PushApi, Pushing},
+    push::PushApi,
     rejects::RejectsApi,
     series::SeriesApi,
     transports::TransportsApi,
 };
-use crate::{berlin::Berlin, live::Live, push::Push, states::NodeStates, traffic::Traffic};
-
-/// How often it is looked whether the states of nodes have changed.
-const FOLLOW_INTERVAL: Duration = Duration::from_secs(5);
-
-/// After how many days a node is inactive, unless it is set otherwise.
-const INACTIVE_AFTER_DAYS: u32 = 30;
+use crate::{berlin::Berlin, live::Live, push::Push};
 
 /// Groups of operations in the document.
 #[derive(Tags)]
@@ -115,87 +106,58 @@ enum RootResponse {
     Documentation(#[oai(header = "Location")] String),
 }
 
-/// What the service needs.
+/// The HTTP service of a watched collector. Cheap to clone; clones share everything.
 #[derive(Clone)]
-pub struct Service {
-    /// Where the measurements are.
-    pub repository: Arc<dyn Repository>,
-    /// How the transports fare.
-    pub monitor: Monitor,
-    /// Origins whose web pages may read the service; `*` is any.
-    pub cors_origins: Vec<String>,
-    /// Who may do what.
-    pub access: Access,
-    /// Which nodes are heard of, and which are left out of `/measurements/latest`.
-    pub states: Arc<NodeStates>,
-    /// What came in lately.
-    pub traffic: Arc<Traffic>,
-    /// What the transports follow.
-    pub following: Arc<Following>,
-    /// Who watches.
-    pub live: Arc<Live>,
-    /// Where clients' measurements go, if they are taken.
-    pub push: Option<Push>,
-    /// The file, if there is one, to be saved.
-    pub database: Option<Arc<RedbRepository>>,
-    /// Whether it is being saved.
-    pub is_saving: Arc<AtomicBool>,
-    /// What was asked of the service.
-    pub http: HttpMetrics,
+pub struct Service(Arc<Parts>);
+
+struct Parts {
+    watcher: Watcher,
+    access: Access,
+    cors_origins: Vec<String>,
+    live: Arc<Live>,
+    push: Option<Push>,
+    triggers: Vec<PollTrigger>,
+    /// The repository, where it is a file.
+    database: Option<Arc<RedbRepository>>,
+    saving: Arc<Semaphore>,
+    proof: Arc<WriteProof>,
+    http: HttpMetrics,
+    /// When it was built, Unix seconds, UTC.
+    started: i64,
 }
 
 impl Service {
-    /// A service over a repository that everybody may read and nobody may change.
-    pub fn new(repository: Arc<dyn Repository>, monitor: Monitor) -> Self {
-        Self {
-            traffic: Arc::new(Traffic::new(monitor.clone())),
-            states: Arc::new(NodeStates::new(INACTIVE_AFTER_DAYS)),
-            following: Arc::default(),
-            live: Arc::default(),
-            push: None,
-            database: None,
-            is_saving: Arc::default(),
-            http: HttpMetrics::new(),
-            repository,
-            monitor,
-            cors_origins: vec!["*".into()],
-            access: Access::default(),
-        }
+    /// Begins to build a service that everybody may read and nobody may change.
+    pub fn builder(watcher: Watcher) -> ServiceBuilder {
+        ServiceBuilder::new(watcher)
     }
 
-    /// The operations with their document.
-    fn operations(&self, proof: &Arc<WriteProof>) -> OpenApiService<impl OpenApi + use<>, ()> {
-        let original =
-            OriginalApi { repository: self.repository.clone(), states: self.states.clone(), berlin: Berlin::new() };
-        let nodes = NodesApi { repository: self.repository.clone(), states: self.states.clone() };
-        let network = NetworkApi {
-            repository: self.repository.clone(),
-            monitor: self.monitor.clone(),
-            states: self.states.clone(),
-            traffic: self.traffic.clone(),
-        };
-        let transports = TransportsApi { monitor: self.monitor.clone(), following: self.following.clone() };
-        let live = LiveApi { live: self.live.clone() };
-        let pushing = Pushing { push: self.push.clone(), access: Arc::new(self.access.clone()) };
-        let push = PushApi { pushing };
-        let backup = BackupApi { database: self.database.clone(), is_saving: self.is_saving.clone() };
-        let history = HistoryApi { repository: self.repository.clone() };
-        let deletion = DeletionApi { repository: self.repository.clone() };
-        let series = SeriesApi { repository: self.repository.clone() };
-        let rejects = RejectsApi { repository: self.repository.clone() };
-        let metrics = MetricsApi {
-            repository: self.repository.clone(),
-            database: self.database.clone(),
-            monitor: self.monitor.clone(),
-            states: self.states.clone(),
-            live: self.live.clone(),
-            http: self.http.clone(),
-            started: unix_now(),
-        };
-        let health = HealthApi { proof: proof.clone(), monitor: self.monitor.clone() };
+    /// Returns the operations with their document. This is the only list of them.
+    fn operations(&self) -> OpenApiService<impl OpenApi + use<>, ()> {
+        let Parts { watcher, live, push, triggers, database, saving, proof, http, started, .. } = &*self.0;
+        let repository = || watcher.repository().clone();
+        let watcher = || watcher.clone();
         let operations = (
-            nodes, network, history, series, live, push, deletion, transports, rejects, backup, original, health,
-            metrics, RootApi,
+            NodesApi { watcher: watcher() },
+            NetworkApi { watcher: watcher() },
+            HistoryApi { repository: repository() },
+            SeriesApi { repository: repository() },
+            LiveApi { live: live.clone() },
+            PushApi { push: push.clone() },
+            DeletionApi { repository: repository() },
+            TransportsApi { watcher: watcher(), triggers: triggers.clone() },
+            RejectsApi { repository: repository() },
+            BackupApi { database: database.clone(), saving: saving.clone() },
+            OriginalApi { watcher: watcher(), berlin: Berlin::new() },
+            HealthApi { proof: proof.clone(), watcher: watcher() },
+            MetricsApi {
+                watcher: watcher(),
+                database: database.clone(),
+                live: live.clone(),
+                http: http.clone(),
+                started: *started,
+            },
+            RootApi,
         );
         OpenApiService::new(Merged(operations), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
@@ -207,63 +169,45 @@ impl Service {
             .server(ServerObject::new("/").description("This server"))
     }
 
-    /// Hears what is new: to be called by the collector, see [`Collector::observe`](isems_core::Collector::observe). Without that
-    /// nothing is live, and the intervals of nodes are learned but once.
-    pub fn hear(&self, new: &[Measurement]) {
-        self.states.hear(new);
-        self.live.stored(new);
-    }
-
-    /// Watches for nodes that change their state, and for what comes in, as long as it is polled. Without that `/api/v1/live` tells
-    /// no changes, and `/api/v1/network` knows no last hour.
-    pub async fn follow(&self) -> Infallible {
-        let mut interval = interval(FOLLOW_INTERVAL);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            interval.tick().await;
-            self.traffic.sample();
-            if let Err(error) = self.find_changes().await {
-                debug!(%error, "cannot look at the states of nodes");
-            }
-        }
-    }
-
-    async fn find_changes(&self) -> Result<(), RepositoryError> {
-        let nodes = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &nodes, usize::MAX).await;
-        self.live.changed(&self.states.changes(&nodes, unix_now()));
-        Ok(())
-    }
-
-    /// The OpenAPI document, as JSON.
+    /// Returns the OpenAPI document, as JSON.
     pub fn document(&self) -> String {
-        self.operations(&Arc::new(WriteProof::new(self.repository.clone()))).spec()
+        self.operations().spec()
     }
 
-    /// Everything that is served over HTTP.
+    /// Returns the clients that follow live.
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// Returns everything that is served over HTTP.
     pub fn endpoint(&self) -> impl Endpoint<Output = Response> + use<> {
-        let proof = Arc::new(WriteProof::new(self.repository.clone()));
-        let operations = self.operations(&proof);
+        self.endpoint_for(self.0.access.clone())
+    }
+
+    /// Returns everything that is served over HTTP, for another listener, where others may do what.
+    pub fn endpoint_for(&self, access: Access) -> impl Endpoint<Output = Response> + use<> {
+        let operations = self.operations();
         let document = Bytes::from(operations.spec());
-        let methods = Arc::new(Methods::of(&document));
+        let paths = Arc::new(Paths::of(&document));
         // Without an icon a browser asks for one at a path that there is not.
         let icon = "<head><link rel=\"icon\" href=\"data:,\">";
         let swagger_ui = Page::new(operations.swagger_ui_html().replacen("<head>", icon, 1));
-        let access = Arc::new(self.access.clone());
+        let access = Arc::new(access);
+        let at_documented_path = {
+            let paths = paths.clone();
+            move |request| std::future::ready(Ok(paths.at_documented_path(request)))
+        };
         let routes = Route::new()
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
             .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
-            .nest("/api", self.operations(&proof))
-            .at("/api/:realm/:network/:gateway/:node/data", self.operations(&proof))
-            .nest_no_strip("/api/v1", self.operations(&proof))
-            .nest("/", operations)
+            .nest("/", operations.into_endpoint().before(at_documented_path))
             .data(access.clone());
         routes
-            .with(self.http.clone())
+            .with(self.0.http.clone())
             .before(move |request| std::future::ready(access.check_reading(request)))
             .with(CatchPanic::new().with_handler(ProblemOfPanic))
             .catch_all_error(problem_of)
-            .around(move |routes, request| methods.clone().tell(routes, request))
+            .around(move |routes, request| paths.clone().tell_methods(routes, request))
             .with(self.cors())
             .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
             .before(limits::check)
@@ -273,13 +217,13 @@ impl Service {
     }
 
     fn any_origin(&self) -> bool {
-        self.cors_origins.iter().any(|origin| origin == "*")
+        self.0.cors_origins.iter().any(|origin| origin == "*")
     }
 
     /// Web pages of the allowed origins may read, and do nothing else.
     fn cors(&self) -> Cors {
         let cors = Cors::new().allow_methods([Method::GET, Method::HEAD]);
-        if self.any_origin() { cors } else { cors.allow_origins(self.cors_origins.iter().map(String::as_str)) }
+        if self.any_origin() { cors } else { cors.allow_origins(self.0.cors_origins.iter().map(String::as_str)) }
     }
 }
 
@@ -308,6 +252,6 @@ fn json(document: Bytes) -> Response {
 
 impl fmt::Debug for Service {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Service").field("cors_origins", &self.cors_origins).finish_non_exhaustive()
+        formatter.debug_struct("Service").field("watcher", &self.0.watcher).finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, iter};
 
 use isems_core::{Field, NumberField, RejectKind, RejectReason, Severity, StatusFlag};
+use isems_insight::NodeState;
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
@@ -10,10 +11,7 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{
-    csv::{Decimal, Separator},
-    states::NodeState,
-};
+use crate::csv::{Decimal, Separator};
 
 /// A set of values with stable names.
 pub(crate) trait Names: Copy + Send + Sync + 'static {

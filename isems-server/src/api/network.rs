@@ -1,8 +1,7 @@
 //! The network in one look.
 
-use std::{cmp::Reverse, sync::Arc, time::Duration};
-
-use isems_core::{Monitor, Node, NumberField, RejectReason, Repository, Severity, Status, unix_now};
+use isems_core::{NumberField, RejectReason, Severity, Status, TransportStatus};
+use isems_insight::{NodeState, Snapshot, Traffic, WatchedNode, Watcher};
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::Serialize;
@@ -11,7 +10,7 @@ use super::{
     Tag,
     health::Clock,
     named::Named,
-    nodes::{Flag, LEARNED_AT_ONCE, severity},
+    nodes::Flag,
     problem::{OfReading, Refused},
     query,
     rendered::Rendered,
@@ -19,11 +18,6 @@ use super::{
     time::UtcTime,
     transports::{DroppedCount, RejectedCount, State},
 };
-use crate::{
-    states::{NodeState, NodeStates},
-    traffic::{Total, Traffic},
-};
-
 /// How many nodes that need somebody are told at most.
 const MOST_TOLD: usize = 10;
 
@@ -36,8 +30,8 @@ struct Network {
     nodes: NodeCounts,
     /// How many measurements are kept.
     measurements: u64,
-    /// The nodes that need somebody, the worst first, at most ten: those that are silent, and those with a flag of severity
-    /// `warning` or above.
+    /// The nodes that need somebody, the worst first, at most ten: those that are silent, and those with a flag of
+    /// severity `warning` or above.
     worst_nodes: Vec<WorstNode>,
     /// What came in, since the server was started at the earliest.
     ingest: Ingest,
@@ -178,18 +172,15 @@ impl Example for Network {
 
 /// The network.
 pub(crate) struct NetworkApi {
-    pub(crate) repository: Arc<dyn Repository>,
-    pub(crate) monitor: Monitor,
-    pub(crate) states: Arc<NodeStates>,
-    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) watcher: Watcher,
 }
 
 #[OpenApi(tag = "Tag::Nodes")]
 impl NetworkApi {
     /// The network in one look
     ///
-    /// What a status page needs: how many nodes are in which state, which of them need somebody, what comes in, and what is
-    /// rejected.
+    /// What a status page needs: how many nodes are in which state, which of them need somebody, what comes in, and
+    /// what is rejected.
     #[oai(path = "/api/v1/network", method = "get", operation_id = "network")]
     async fn network(
         &self,
@@ -199,81 +190,66 @@ impl NetworkApi {
         known: IfNoneMatch,
     ) -> Result<Tagged<Network>, Refused<OfReading>> {
         query::only(request, &[])?;
-        let nodes = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &nodes, LEARNED_AT_ONCE).await;
-        let now = unix_now();
-        let nodes: Vec<_> = nodes.iter().map(|node| (&**node, self.states.state(node, now))).collect();
-        let (minute, duration) = self.traffic.last(Duration::from_mins(1));
-        let (hour, _) = self.traffic.last(Duration::from_hours(1));
+        let snapshot = self.watcher.snapshot().await?;
+        let Snapshot { last_minute, last_hour, .. } = &snapshot;
+        let monitor = self.watcher.monitor();
         let network = Network {
-            nodes: counts(&nodes),
-            measurements: nodes.iter().map(|(node, _)| node.measurements).sum(),
-            worst_nodes: worst(nodes),
-            ingest: ingest(&minute, duration, &hour),
-            rejects: RejectTotals { last_hour: hour.rejected.total(), by_reason: RejectedCount::of(&hour.rejected) },
-            dropped_values: DroppedTotals {
-                last_hour: hour.dropped.total(),
-                by_field: DroppedCount::of(&hour.dropped),
+            nodes: NodeCounts::of(&snapshot),
+            measurements: snapshot.measurements(),
+            worst_nodes: snapshot.worst().into_iter().take(MOST_TOLD).map(Into::into).collect(),
+            ingest: Ingest::of(last_minute, last_hour),
+            rejects: RejectTotals {
+                last_hour: last_hour.rejected.total(),
+                by_reason: RejectedCount::of(&last_hour.rejected),
             },
-            clock: self.monitor.clock().into(),
-            transports: self.transports(),
+            dropped_values: DroppedTotals {
+                last_hour: last_hour.dropped.total(),
+                by_field: DroppedCount::of(&last_hour.dropped),
+            },
+            clock: monitor.clock().into(),
+            transports: monitor.transports().into_iter().map(Into::into).collect(),
         };
         Ok(Tagged::new(&known, Rendered::new(&network, 4096)))
     }
 }
 
-impl NetworkApi {
-    fn transports(&self) -> Vec<TransportSummary> {
-        let summary = |status: isems_core::TransportStatus| {
-            let up = status.sources.values().filter(|source| source.up).count() as u64;
-            TransportSummary {
-                sources_down: status.sources.len() as u64 - up,
-                sources_up: up,
-                state: status.state.into(),
-                name: status.name,
-            }
-        };
-        self.monitor.transports().into_iter().map(summary).collect()
+impl NodeCounts {
+    fn of(snapshot: &Snapshot) -> Self {
+        let counts = snapshot.counts();
+        Self { total: counts.total(), active: counts.active, silent: counts.silent, inactive: counts.inactive }
     }
 }
 
-fn ingest(minute: &Total, duration: Duration, hour: &Total) -> Ingest {
-    let per_second = minute.stored as f64 / duration.as_secs_f64().max(1.0);
-    Ingest { last_minute: minute.stored, last_hour: hour.stored, per_second: (per_second * 1000.0).round() / 1000.0 }
-}
-
-fn counts(nodes: &[(&Node, NodeState)]) -> NodeCounts {
-    let of = |wanted| nodes.iter().filter(|(_, state)| *state == wanted).count() as u64;
-    NodeCounts {
-        total: nodes.len() as u64,
-        active: of(NodeState::Active),
-        silent: of(NodeState::Silent),
-        inactive: of(NodeState::Inactive),
+impl Ingest {
+    fn of(minute: &Traffic, hour: &Traffic) -> Self {
+        let per_second = (minute.stored_per_second() * 1000.0).round() / 1000.0;
+        Self { last_minute: minute.stored, last_hour: hour.stored, per_second }
     }
 }
 
-/// The nodes that need somebody: by severity, then the silent ones, then by charge.
-fn worst(nodes: Vec<(&Node, NodeState)>) -> Vec<WorstNode> {
-    let mut worst: Vec<_> = nodes
-        .into_iter()
-        .filter(|(_, state)| *state != NodeState::Inactive)
-        .map(|(node, state)| (severity(node.latest.status), state, node))
-        .filter(|(severity, state, _)| *severity > Severity::Info || *state == NodeState::Silent)
-        .collect();
-    let charge = |node: &Node| node.latest.battery_charge_estimate.unwrap_or(f64::INFINITY);
-    worst.sort_by(|(a_severity, a_state, a), (b_severity, b_state, b)| {
-        let rank = |severity: Severity, state| (Reverse(severity), state != NodeState::Silent);
-        rank(*a_severity, *a_state).cmp(&rank(*b_severity, *b_state)).then(charge(a).total_cmp(&charge(b)))
-    });
-    worst.truncate(MOST_TOLD);
-    let told = |(severity, state, node): (Severity, NodeState, &Node)| WorstNode {
-        node_id: node.id.to_string(),
-        state: Named(state),
-        severity: Named(severity),
-        flags: node.latest.status.into_iter().flat_map(Status::flags).map(Flag::new).collect(),
-        battery_voltage: node.latest.battery_voltage,
-        battery_charge_estimate: node.latest.battery_charge_estimate,
-        last_received_at: UtcTime(node.last_received_at),
-    };
-    worst.into_iter().map(told).collect()
+impl From<&WatchedNode> for WorstNode {
+    fn from(watched: &WatchedNode) -> Self {
+        let WatchedNode { node, state, .. } = watched;
+        Self {
+            node_id: node.id.to_string(),
+            state: Named(*state),
+            severity: Named(watched.severity()),
+            flags: node.latest.status.into_iter().flat_map(Status::flags).map(Flag::new).collect(),
+            battery_voltage: node.latest.battery_voltage,
+            battery_charge_estimate: node.latest.battery_charge_estimate,
+            last_received_at: UtcTime(node.last_received_at),
+        }
+    }
+}
+
+impl From<TransportStatus> for TransportSummary {
+    fn from(status: TransportStatus) -> Self {
+        let up = status.sources.values().filter(|source| source.up).count() as u64;
+        Self {
+            sources_down: status.sources.len() as u64 - up,
+            sources_up: up,
+            state: status.state.into(),
+            name: status.name,
+        }
+    }
 }

@@ -1,8 +1,7 @@
 //! Nodes, and how each of them is.
 
-use std::sync::Arc;
-
-use isems_core::{Node, Repository, Severity, Status, StatusFlag, unix_now};
+use isems_core::{Severity, Status, StatusFlag};
+use isems_insight::{NodeState, Position, WatchedNode, Watcher, severity::severity};
 use poem::Request;
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -21,19 +20,12 @@ use super::{
     tagged::{IfNoneMatch, Tagged, TaggedPage},
     time::UtcTime,
 };
-use crate::states::{NodeState, NodeStates};
 
 /// How many nodes a page has where the client does not say.
 const DEFAULT_LIMIT: u32 = 1000;
 
-/// Of how many nodes a request may have to learn the intervals.
-pub(super) const LEARNED_AT_ONCE: usize = 200;
-
 /// About how long a node is in JSON.
 const RECORD_BYTES: usize = 1400;
-
-/// The shipped default of latitude and longitude, degrees: nodes that nobody has configured all claim to be there.
-const SHIPPED_POSITION: (f64, f64) = (52.52, 13.4);
 
 /// Nodes, and where to go on.
 #[derive(Debug, Object, Serialize)]
@@ -61,7 +53,8 @@ struct NodeDetails {
     node_id: String,
     /// Whether it is heard of.
     state: Named<NodeState>,
-    /// How many seconds usually lie between two arrivals of this node; null while too little is known, and 900 are assumed.
+    /// How many seconds usually lie between two arrivals of this node; null while too little is known, and 900 are
+    /// assumed.
     #[oai(nullable)]
     usual_interval_seconds: Option<i64>,
     /// When its oldest measurement that is kept was measured.
@@ -76,7 +69,7 @@ struct NodeDetails {
     measurements: u64,
     /// Where it is; null where it does not say so, see `positionState`.
     #[oai(nullable)]
-    position: Option<Position>,
+    position: Option<Coordinates>,
     /// What is known of its position.
     position_state: PositionState,
     /// The firmware's name.
@@ -110,7 +103,7 @@ impl Example for NodeDetails {
             first_received_at: UtcTime(1_522_935_111),
             last_received_at: UtcTime(1_530_364_580),
             measurements: 123_456,
-            position: Some(Position { latitude: 52.507_309, longitude: 13.458_635 }),
+            position: Some(Coordinates { latitude: 52.507_309, longitude: 13.458_635 }),
             position_state: PositionState::Set,
             firmware_version: Some("ATmega8_A_1".into()),
             isems_revision: Some("1".into()),
@@ -122,14 +115,19 @@ impl Example for NodeDetails {
     }
 }
 
-impl NodeDetails {
-    fn new(node: &Node, states: &NodeStates, now: i64) -> Self {
+impl From<&WatchedNode> for NodeDetails {
+    fn from(watched: &WatchedNode) -> Self {
+        let node = &watched.node;
         let latest = &node.latest;
-        let (position, position_state) = position(latest.latitude, latest.longitude);
+        let (position, position_state) = match watched.position() {
+            Position::Set { latitude, longitude } => (Some(Coordinates { latitude, longitude }), PositionState::Set),
+            Position::Unset => (None, PositionState::Unset),
+            Position::ShippedDefault => (None, PositionState::ShippedDefault),
+        };
         Self {
             node_id: node.id.to_string(),
-            state: Named(states.state(node, now)),
-            usual_interval_seconds: states.usual_interval(&node.id),
+            state: Named(watched.state),
+            usual_interval_seconds: watched.usual_interval,
             first_timestamp: UtcTime(node.first_timestamp),
             last_timestamp: UtcTime(latest.timestamp),
             first_received_at: UtcTime(node.first_received_at),
@@ -149,7 +147,8 @@ impl NodeDetails {
 
 /// A position on Earth.
 #[derive(Debug, Object, Serialize)]
-struct Position {
+#[oai(rename = "Position")]
+struct Coordinates {
     /// Degrees north.
     latitude: f64,
     /// Degrees east.
@@ -167,18 +166,6 @@ enum PositionState {
     Unset,
     /// It is what the firmware ships with, so the node can be anywhere.
     ShippedDefault,
-}
-
-fn position(latitude: Option<f64>, longitude: Option<f64>) -> (Option<Position>, PositionState) {
-    match (latitude, longitude) {
-        (Some(latitude), Some(longitude)) if (latitude, longitude) == SHIPPED_POSITION => {
-            (None, PositionState::ShippedDefault)
-        }
-        (Some(latitude), Some(longitude)) if latitude != 0.0 && longitude != 0.0 => {
-            (Some(Position { latitude, longitude }), PositionState::Set)
-        }
-        _ => (None, PositionState::Unset),
-    }
 }
 
 /// A status word, decoded.
@@ -204,11 +191,6 @@ impl StatusDetails {
     }
 }
 
-/// The highest severity of a status.
-pub(super) fn severity(status: Option<Status>) -> Severity {
-    status.into_iter().flat_map(Status::flags).map(StatusFlag::severity).max().unwrap_or(Severity::Info)
-}
-
 /// A flag that is set, and how serious that is.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct Flag {
@@ -226,8 +208,7 @@ impl Flag {
 
 /// Nodes.
 pub(crate) struct NodesApi {
-    pub(crate) repository: Arc<dyn Repository>,
-    pub(crate) states: Arc<NodeStates>,
+    pub(crate) watcher: Watcher,
 }
 
 #[OpenApi]
@@ -251,18 +232,17 @@ impl NodesApi {
         known: IfNoneMatch,
     ) -> Result<TaggedPage<Page>, Refused<OfReading>> {
         query::only(request, &["state", "limit", "cursor"])?;
-        let nodes = self.repository.nodes().await?;
-        self.states.learn(&*self.repository, &nodes, LEARNED_AT_ONCE).await;
-        let (now, limit) = (unix_now(), limit.unwrap_or(DEFAULT_LIMIT) as usize);
-        let is_wanted = |node: &&Arc<Node>| {
-            cursor.as_deref().is_none_or(|cursor| node.id.as_str() > cursor)
-                && state.is_none_or(|Named(state)| state == self.states.state(node, now))
+        let snapshot = self.watcher.snapshot().await?;
+        let limit = limit.unwrap_or(DEFAULT_LIMIT) as usize;
+        let is_wanted = |watched: &&WatchedNode| {
+            cursor.as_deref().is_none_or(|cursor| watched.node.id.as_str() > cursor)
+                && state.is_none_or(|Named(state)| state == watched.state)
         };
-        let mut wanted = nodes.iter().filter(is_wanted);
-        let page: Vec<&Arc<Node>> = wanted.by_ref().take(limit).collect();
+        let mut wanted = snapshot.nodes.iter().filter(is_wanted);
+        let page: Vec<&WatchedNode> = wanted.by_ref().take(limit).collect();
         let last = page.last().filter(|_| wanted.next().is_some());
-        let next = last.map(|last| query::next_page(request, last.id.as_str()));
-        let nodes: Vec<_> = page.iter().map(|node| NodeDetails::new(node, &self.states, now)).collect();
+        let next = last.map(|last| query::next_page(request, last.node.id.as_str()));
+        let nodes: Vec<NodeDetails> = page.into_iter().map(Into::into).collect();
         let capacity = 64 + nodes.len() * RECORD_BYTES;
         let page = Page { nodes, next };
         Ok(Tagged::new(&known, Rendered::new(&page, capacity)).leading_to(page.next.as_deref()))
@@ -283,9 +263,7 @@ impl NodesApi {
         known: IfNoneMatch,
     ) -> Result<Tagged<NodeDetails>, Refused<OfReadingNode>> {
         query::only(request, &[])?;
-        let node = query::node(&*self.repository, &node).await?;
-        self.states.learn(&*self.repository, std::slice::from_ref(&node), 1).await;
-        let details = NodeDetails::new(&node, &self.states, unix_now());
+        let details = NodeDetails::from(&query::watched_node(&self.watcher, &node).await?);
         Ok(Tagged::new(&known, Rendered::new(&details, RECORD_BYTES)))
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, iter, sync::Arc};
 
-use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, unix_now};
+use isems_core::{Measurement, MeasurementQuery, Node, NodeId};
+use isems_insight::{NodeState, Snapshot, Watcher};
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
@@ -16,7 +17,7 @@ use super::{
     rendered::Rendered,
     tagged::{IfNoneMatch, Tagged},
 };
-use crate::{berlin::Berlin, states::NodeStates};
+use crate::berlin::Berlin;
 
 /// How many measurements `/measurements/{nodeId}/latest` gives: a day of one a minute.
 const NEWEST: usize = 1440;
@@ -191,8 +192,7 @@ fn rendered(records: impl ExactSizeIterator<Item = Record> + Clone) -> Rendered<
 
 /// The endpoints of the original collector.
 pub(crate) struct OriginalApi {
-    pub(crate) repository: Arc<dyn Repository>,
-    pub(crate) states: Arc<NodeStates>,
+    pub(crate) watcher: Watcher,
     pub(crate) berlin: Berlin,
 }
 
@@ -212,11 +212,11 @@ impl OriginalApi {
         #[oai(example = "example_of_all")]
         Query(all): Query<Option<String>>,
     ) -> Result<Tagged<Measurements>, Refused<OfOriginal>> {
-        let nodes = self.repository.nodes().await?;
+        let Snapshot { nodes, .. } = self.watcher.snapshot().await?;
         let all = all.as_deref() == Some("true");
-        let now = unix_now();
-        let shown: Vec<_> = nodes.iter().filter(|node| all || !self.states.is_inactive(node, now)).collect();
-        let records = shown.iter().map(|node| Record::new(node.number, &node.latest, &self.berlin));
+        let shown: Vec<_> = nodes.iter().filter(|watched| all || watched.state != NodeState::Inactive).collect();
+        let records =
+            shown.iter().map(|watched| &watched.node).map(|node| Record::new(node.number, &node.latest, &self.berlin));
         Ok(Tagged::new(&known, rendered(records)))
     }
 
@@ -244,9 +244,10 @@ impl OriginalApi {
         name: &str,
     ) -> Result<Option<(Arc<Node>, Vec<Measurement>)>, isems_core::RepositoryError> {
         let Ok(id) = NodeId::new(name) else { return Ok(None) };
-        let Some(node) = self.repository.node(&id).await? else { return Ok(None) };
+        let repository = self.watcher.repository();
+        let Some(node) = repository.node(&id).await? else { return Ok(None) };
         let query = MeasurementQuery { limit: NEWEST, ..MeasurementQuery::newest_first(id) };
-        Ok(Some((node, self.repository.measurements(&query).await?)))
+        Ok(Some((node, repository.measurements(&query).await?)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Measurements that are sent here, by nodes or by scripts.
 
-use std::{io::Read, sync::Arc};
+use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 use isems_core::{DroppedValue, Field, Format, NodeId, NumberField, Receipt, RejectReason, RejectedLine};
@@ -393,15 +393,14 @@ impl<'a> ApiExtractor<'a> for JsonBody {
     }
 }
 
-/// Takes what is pushed from those who may.
-#[derive(Clone)]
-pub(super) struct Pushing {
-    pub(super) push: Option<Push>,
-    pub(super) access: Arc<Access>,
+/// Pushing.
+pub(crate) struct PushApi {
+    pub(crate) push: Option<Push>,
 }
 
-impl Pushing {
-    pub(super) async fn take(
+impl PushApi {
+    /// Takes what is pushed from those who may.
+    async fn take(
         &self,
         credentials: &PushCredentials,
         request: &Request,
@@ -410,7 +409,7 @@ impl Pushing {
         bytes: Vec<u8>,
     ) -> Result<PushResponse, Refused<OfPushing>> {
         let node = NodeId::new(node).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
-        let who = self.access.authorize_push(credentials, &node)?;
+        let who = Access::of(request).authorize_push(credentials, &node)?;
         let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "nothing is collected here, or not any more");
         let push = self.push.as_ref().ok_or_else(stopped)?;
         let address = request.remote_addr().as_socket_addr().map(|address| address.ip().to_string());
@@ -421,11 +420,6 @@ impl Pushing {
             Err(PushError::Repository(error)) => Err(error.into()),
         }
     }
-}
-
-/// Pushing.
-pub(crate) struct PushApi {
-    pub(super) pushing: Pushing,
 }
 
 #[OpenApi(tag = "Tag::Push")]
@@ -448,7 +442,7 @@ impl PushApi {
     ) -> Result<PushResponse, Refused<OfPushing>> {
         query::only(request, &[])?;
         let Body { format, bytes } = body;
-        self.pushing.take(&credentials, request, &node, format, bytes).await
+        self.take(&credentials, request, &node, format, bytes).await
     }
 
     /// Send measurements, as the firmware does
@@ -476,7 +470,7 @@ impl PushApi {
         body: JsonBody,
     ) -> Result<PushResponse, Refused<OfPushing>> {
         let _ = (realm, network, gateway);
-        self.pushing.take(&credentials, request, &node, Format::Json, body.0).await
+        self.take(&credentials, request, &node, Format::Json, body.0).await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use isems_core::{Node, NodeId, Repository};
+use isems_insight::{WatchedNode, Watcher};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use poem::{Request, http::StatusCode};
 
@@ -63,10 +64,21 @@ pub(super) async fn node(repository: &dyn Repository, name: &str) -> Result<Arc<
         Ok(id) => repository.node(&id).await?,
         Err(_) => None,
     };
-    known.ok_or_else(|| {
-        let detail = format!("there is no node {name:?}; /api/v1/nodes lists those that there are, and case matters");
-        Refusal::new(StatusCode::NOT_FOUND, detail)
-    })
+    known.ok_or_else(|| unknown_node(name))
+}
+
+/// The node of a path, with what is known of it now.
+pub(super) async fn watched_node(watcher: &Watcher, name: &str) -> Result<WatchedNode, Refusal> {
+    let known = match NodeId::new(name) {
+        Ok(id) => watcher.node(&id).await?,
+        Err(_) => None,
+    };
+    known.ok_or_else(|| unknown_node(name))
+}
+
+fn unknown_node(name: &str) -> Refusal {
+    let detail = format!("there is no node {name:?}; /api/v1/nodes lists those that there are, and case matters");
+    Refusal::new(StatusCode::NOT_FOUND, detail)
 }
 
 /// The nodes of a query in order of their ids, each once; all of them where it names none.

@@ -1,11 +1,12 @@
 //! The ways by which measurements come in, and how they fare.
 
-use std::sync::Arc;
+use std::mem;
 
 use isems_core::{
-    DroppedCounts, Field, LastError, Monitor, NumberField, RejectCounts, RejectReason, SourceStatus, TransportState,
+    DroppedCounts, Field, LastError, NumberField, RejectCounts, RejectReason, SourceStatus, TransportState,
     TransportStatus,
 };
+use isems_insight::Watcher;
 use isems_transport_http::PollTrigger;
 use poem::{Request, http::StatusCode};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, types::Example};
@@ -258,19 +259,10 @@ impl Problems for OfPolling {
     const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, (409, "No nodes are polled.")];
 }
 
-/// What transports are set to follow.
-#[derive(Debug, Clone, Default)]
-pub struct Following {
-    /// Of each transport's name, what it follows, without credentials.
-    pub sources: Vec<(String, Vec<String>)>,
-    /// What makes the nodes be polled at once.
-    pub poll: Option<PollTrigger>,
-}
-
 /// Transports.
 pub(crate) struct TransportsApi {
-    pub(crate) monitor: Monitor,
-    pub(crate) following: Arc<Following>,
+    pub(crate) watcher: Watcher,
+    pub(crate) triggers: Vec<PollTrigger>,
 }
 
 #[OpenApi(tag = "Tag::Operation")]
@@ -282,12 +274,12 @@ impl TransportsApi {
     #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn transports(&self, request: &Request) -> Result<TransportsResponse, Refused<OfReading>> {
         query::only(request, &[])?;
-        let following = |status: TransportStatus| {
-            let sources = self.following.sources.iter().find(|(name, _)| *name == status.name);
-            let follows = sources.map(|(_, sources)| sources.clone()).unwrap_or_default();
-            FollowingTransport { follows, transport: status.into() }
+        let following = |mut status: TransportStatus| FollowingTransport {
+            follows: mem::take(&mut status.follows),
+            transport: status.into(),
         };
-        let transports = Transports { transports: self.monitor.transports().into_iter().map(following).collect() };
+        let transports = self.watcher.monitor().transports().into_iter().map(following).collect();
+        let transports = Transports { transports };
         Ok(TransportsResponse::Found(Rendered::new(&transports, 4096)))
     }
 
@@ -298,11 +290,11 @@ impl TransportsApi {
     #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn poll(&self, _authorized: Authorized, request: &Request) -> Result<PollResponse, Refused<OfPolling>> {
         query::only(request, &[])?;
-        let Some(trigger) = &self.following.poll else {
+        if self.triggers.is_empty() {
             let detail = "no nodes are polled: set ISEMS_ROUTER_IPS (--router-ips, router_ips)";
             return Err(Refusal::new(StatusCode::CONFLICT, detail).into());
-        };
-        let targets = trigger.poll_now() as u64;
+        }
+        let targets = self.triggers.iter().map(PollTrigger::poll_now).sum::<usize>() as u64;
         Ok(PollResponse::Begun(Rendered::new(&Polling { targets }, 32)))
     }
 }

@@ -446,7 +446,7 @@ impl ServiceArguments {
         let pairs = texts(&self.push_tokens);
         let push_tokens = Tokens::parse_of_nodes(pairs)
             .map_err(|error| InvalidSetting(format!("push_tokens (ISEMS_PUSH_TOKENS): {error}")))?;
-        Ok(Access { tokens, push_tokens, protect_reading: self.protect_reading })
+        Ok(Access { tokens, push_tokens, protect_reading: self.protect_reading, unrestricted: false })
     }
 
     /// The files of certificate and key, in this order.

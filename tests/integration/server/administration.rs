@@ -1,9 +1,9 @@
 //! Deleting, saving, and polling now.
 
-use std::{future::pending, sync::Arc};
+use std::sync::Arc;
 
-use isems_core::{Collector, MeasurementQuery, RedbRepository, Repository};
-use isems_server::api::{Following, Service};
+use isems_core::{MeasurementQuery, RedbRepository, Repository};
+use isems_server::api::ServiceBuilder;
 use isems_transport_http::{HttpConfig, HttpTransport};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -40,8 +40,7 @@ async fn a_node_or_a_part_of_it_is_deleted() {
 async fn a_backup_is_a_database() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(RedbRepository::open(folder.path().join("isems.redb")).unwrap());
-    let configure = |service| Service { database: Some(database.clone()), access: access(&[]), ..service };
-    let service = TestService::with(database.clone(), configure, None).await;
+    let service = TestService::guarded(database.clone(), &[]).await;
     let lines: String = (0..3000).map(|minute| line("Hut", START + 60 * minute)).collect();
     service.deliver(&lines).await;
     let request = service.client.post(format!("{}/api/v1/backup", service.base)).bearer_auth(ADMIN);
@@ -76,23 +75,19 @@ async fn nodes_are_polled_now() {
     let target = "http://127.0.0.1:9/csv.log";
     let targets = vec![target.parse().unwrap()];
     let transport = HttpTransport::new(HttpConfig { targets, ..HttpConfig::default() }).unwrap();
-    let following = Following { sources: vec![("http".into(), vec![target.into()])], poll: Some(transport.trigger()) };
+    let trigger = transport.trigger();
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
-    let configure = |service| Service { following: Arc::new(following), access: access(&[]), ..service };
-    let service = TestService::with(repository.clone(), configure, None).await;
-    let collector = Collector::new(repository).transport(transport);
-    let monitor = collector.monitor();
-    let running = tokio::spawn(collector.run(pending()));
-    let failures = || monitor.transports()[0].sources.len();
+    let configure = |service: ServiceBuilder| service.access(access(&[])).poll(trigger);
+    let service = TestService::with(repository, configure, Some(Box::new(transport))).await;
     in_time(async {
-        while failures() == 0 {
+        while service.watcher.monitor().transports()[0].sources.is_empty() {
             tokio::task::yield_now().await;
         }
     })
     .await;
+    assert_eq!(service.json("/api/v1/transports").await["transports"][0]["follows"], json!([target]));
     let (status, answer) = service.send(Method::POST, "/api/v1/transports/http/poll").await;
     assert_eq!((status, answer), (StatusCode::ACCEPTED, json!({"targets": 1})));
-    running.abort();
     let (status, _) = service.send(Method::POST, "/api/v1/transports/mqtt/poll").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
 }

@@ -17,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{TestService, exchange, in_time};
+use super::{Surroundings, TestService, exchange, in_time};
 
 /// A time that no test waits for.
 const NEVER: Duration = Duration::from_hours(1);
@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_millis(50);
 
 async fn limited(limits: ConnectionLimits) -> TestService {
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
-    TestService::within(limits, repository, |service| service, None).await
+    TestService::within(Surroundings { limits, ..Surroundings::default() }, repository, |service| service, None).await
 }
 
 #[tokio::test]

@@ -1,29 +1,32 @@
 //! Live events.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use isems_core::{
-    BoxError, Inbox, Measurement, MeasurementQuery, NodeId, Payload, RedbRepository, Repository, Transport,
-    testing::sample_measurement,
-};
+use isems_core::{BoxError, Inbox, Measurement, Payload, RedbRepository, Transport, testing::sample_measurement};
+use isems_insight::WatcherOptions;
 use isems_server::{
     Server,
-    api::{Access, Service},
-    live::{Live, LiveOptions},
+    api::{Access, ServiceBuilder},
+    live::LiveOptions,
     settings::Arguments,
-    states::{NodeState, StateChange},
     tokens::Tokens,
 };
 use reqwest::{RequestBuilder, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpSocket,
     sync::{mpsc, oneshot},
 };
 
-use super::{TestService, client, in_time, line};
+use super::{Surroundings, TestService, client, in_time, line};
 
 const START: i64 = 1_530_364_575;
 
@@ -35,9 +38,20 @@ fn options() -> LiveOptions {
     LiveOptions { pause: Duration::from_millis(1), heartbeat: NEVER, ..LiveOptions::default() }
 }
 
-async fn service(live: &Arc<Live>) -> TestService {
+async fn service(live: LiveOptions) -> TestService {
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
-    TestService::with(repository, |service| Service { live: live.clone(), ..service }, None).await
+    TestService::with(repository, |service| service.live(live), None).await
+}
+
+/// A service whose watcher keeps some events.
+async fn service_that_keeps(kept_events: usize) -> TestService {
+    watching(WatcherOptions { kept_events, ..WatcherOptions::default() }).await
+}
+
+async fn watching(watching: WatcherOptions) -> TestService {
+    let surroundings = Surroundings { watching, ..Surroundings::default() };
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    TestService::within(surroundings, repository, |service| service.live(options()), None).await
 }
 
 /// A part of the stream that ends with an empty line.
@@ -148,8 +162,7 @@ fn measurements(node: &str, seconds: impl Iterator<Item = i64>) -> Vec<Measureme
 async fn what_is_new_arrives_once_and_in_order_at_everybody_and_what_is_not_does_not() {
     let (deliver, receiver) = mpsc::channel(1);
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
-    let live = Arc::new(Live::new(options()));
-    let configure = |service| Service { live: live.clone(), ..service };
+    let configure = |service: ServiceBuilder| service.live(options());
     let service = TestService::with(repository, configure, Some(Box::new(Deliverer(receiver)))).await;
     let mut listeners = [Listener::new(&service, "").await, Listener::new(&service, "").await];
     for (range, wanted) in [(0..3, 3), (0..3, 0), (1..5, 2), (5..6, 1)] {
@@ -163,7 +176,7 @@ async fn what_is_new_arrives_once_and_in_order_at_everybody_and_what_is_not_does
             assert_eq!(listener.second().await, START + second);
         }
     }
-    live.end();
+    service.service.live().end();
     for listener in &mut listeners {
         assert_eq!(listener.block().await, None);
     }
@@ -171,10 +184,7 @@ async fn what_is_new_arrives_once_and_in_order_at_everybody_and_what_is_not_does
 
 #[tokio::test]
 async fn a_measurement_is_what_the_history_has() {
-    let live = Arc::new(Live::new(options()));
-    let repository = Arc::new(RedbRepository::in_memory().unwrap());
-    let configure = |service| Service { live: live.clone(), ..service };
-    let service = TestService::with(repository.clone(), configure, None).await;
+    let service = service(options()).await;
     let mut listener = Listener::new(&service, "").await;
     for (name, value) in
         [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")]
@@ -184,13 +194,34 @@ async fn a_measurement_is_what_the_history_has() {
     assert!(!listener.response.headers().contains_key("content-encoding"));
     service.deliver(&line("Elektra-Dach", START)).await;
     let stored = service.json("/api/v1/measurements").await["measurements"][0].clone();
-    let node = NodeId::new("Elektra-Dach").unwrap();
-    let query = MeasurementQuery::newest_first(node.clone());
-    live.stored(&repository.measurements(&query).await.unwrap());
     assert_eq!(listener.block().await.unwrap().json(), stored);
+}
 
-    let change = StateChange { node, previous: NodeState::Active, state: NodeState::Silent, at: START };
-    live.changed(&[change]);
+/// Lets a node fall silent at [`START`], by the service's watcher.
+async fn fall_silent(service: &TestService, clock: &AtomicI64, node: &str) {
+    let last = START - 3 * 900 - 1;
+    clock.store(last, Ordering::Relaxed);
+    service.store(vec![Measurement { received_at: last, ..sample_measurement(node, last) }]).await;
+    service.watcher.refresh().await.unwrap();
+    clock.store(START, Ordering::Relaxed);
+    service.watcher.refresh().await.unwrap();
+}
+
+/// A clock that shows what it is set to.
+fn clock() -> (Arc<AtomicI64>, WatcherOptions) {
+    let time = Arc::new(AtomicI64::new(START));
+    let clock = time.clone();
+    let clock = Arc::new(move || clock.load(Ordering::Relaxed));
+    (time, WatcherOptions { clock, ..WatcherOptions::default() })
+}
+
+#[tokio::test]
+async fn a_node_that_falls_silent_is_told() {
+    let (clock, options) = clock();
+    let service = watching(options).await;
+    let mut listener = Listener::new(&service, "").await;
+    fall_silent(&service, &clock, "Elektra-Dach").await;
+    assert_eq!(listener.block().await.unwrap().event, "measurement");
     let block = listener.block().await.unwrap();
     assert_eq!(block.event, "state");
     let wanted = r#"{"nodeId":"Elektra-Dach","state":"silent","previous":"active","at":"2018-06-30T13:16:15Z"}"#;
@@ -199,49 +230,44 @@ async fn a_measurement_is_what_the_history_has() {
 
 #[tokio::test]
 async fn only_the_nodes_that_are_named_also_before_they_exist() {
-    let live = Arc::new(Live::new(options()));
-    let service = service(&live).await;
+    let (clock, options) = clock();
+    let service = watching(options).await;
     let mut two = Listener::new(&service, "?nodes=Hut%2C%201&nodes=Barn").await;
-    let mut none = Listener::new(&service, "?nodes=Nowhere").await;
+    let mut other = Listener::new(&service, "?nodes=Nowhere").await;
+    fall_silent(&service, &clock, "Nowhere").await;
     for (second, node) in ["Elektra-Dach", "Barn", "Hut", "Hut, 1", "Barn"].into_iter().enumerate() {
-        live.stored(&[sample_measurement(node, START + second as i64)]);
+        service.store(vec![sample_measurement(node, START + second as i64)]).await;
     }
-    let change = |node| StateChange {
-        node: NodeId::new(node).unwrap(),
-        previous: NodeState::Silent,
-        state: NodeState::Active,
-        at: START,
-    };
-    live.changed(&[change("Hut"), change("Nowhere")]);
     for node in ["Barn", "Hut, 1", "Barn"] {
         assert_eq!(two.block().await.unwrap().json()["nodeId"], node);
     }
-    assert_eq!(none.block().await.unwrap().event, "state");
-    live.end();
-    assert_eq!((two.block().await, none.block().await), (None, None));
+    for event in ["measurement", "state"] {
+        let block = other.block().await.unwrap();
+        assert_eq!((&*block.event, &block.json()["nodeId"]), (event, &json!("Nowhere")));
+    }
+    service.service.live().end();
+    assert_eq!((two.block().await, other.block().await), (None, None));
 }
 
 #[tokio::test]
 async fn a_comment_comes_when_there_is_nothing_to_tell_and_brings_the_newest_id() {
-    let live = Arc::new(Live::new(LiveOptions { heartbeat: Duration::from_millis(20), ..options() }));
-    let service = service(&live).await;
+    let service = service(LiveOptions { heartbeat: Duration::from_millis(20), ..options() }).await;
     let mut listener = Listener::new(&service, "?nodes=Barn").await;
     let first = listener.block().await.unwrap();
     assert_eq!((&*first.comment, &*first.event), ("heartbeat", ""));
-    live.stored(&measurements("Hut", 0..10));
+    service.store(measurements("Hut", 0..10)).await;
     let id = |block: &Block| block.id.rsplit_once('-').unwrap().1.parse::<u64>().unwrap();
     while id(&listener.block().await.unwrap()) < 10 {}
 }
 
 #[tokio::test]
 async fn who_comes_back_gets_what_came_meanwhile() {
-    let live = Arc::new(Live::new(options()));
-    let service = service(&live).await;
+    let service = service(options()).await;
     let mut listener = Listener::new(&service, "").await;
-    live.stored(&measurements("Hut", 0..2));
+    service.store(measurements("Hut", 0..2)).await;
     let first = listener.block().await.unwrap().id;
     drop(listener);
-    live.stored(&measurements("Hut", 2..100));
+    service.store(measurements("Hut", 2..100)).await;
     let url = format!("{}/api/v1/live", service.base);
     let other = first.rsplit_once('-').unwrap().0.to_owned() + "-50";
     for request in [
@@ -255,18 +281,17 @@ async fn who_comes_back_gets_what_came_meanwhile() {
         }
     }
     let mut listener = Listener::new(&service, "?lastEventId=").await;
-    live.stored(&measurements("Hut", 100..101));
+    service.store(measurements("Hut", 100..101)).await;
     assert_eq!(listener.second().await, START + 100, "who names nothing begins with now");
 }
 
 #[tokio::test]
 async fn a_gap_is_told_with_what_to_do_and_what_is_kept_follows() {
-    let live = Arc::new(Live::new(LiveOptions { kept: 4, ..options() }));
-    let service = service(&live).await;
+    let service = service_that_keeps(4).await;
     let mut listener = Listener::new(&service, "").await;
-    live.stored(&measurements("Hut", 0..1));
+    service.store(measurements("Hut", 0..1)).await;
     let first = listener.block().await.unwrap().id;
-    live.stored(&measurements("Hut", 1..10));
+    service.store(measurements("Hut", 1..10)).await;
     let run = first.rsplit_once('-').unwrap().0;
     let ahead = format!("{run}-1000");
     let nonsense = format!("{run}-x");
@@ -291,18 +316,18 @@ async fn a_gap_is_told_with_what_to_do_and_what_is_kept_follows() {
 
 #[tokio::test]
 async fn more_at_once_than_is_kept_is_a_gap_and_not_the_readers_fault() {
-    let live = Arc::new(Live::new(LiveOptions { kept: 100, ..options() }));
-    let service = service(&live).await;
+    let service = service_that_keeps(100).await;
     let mut listener = Listener::new(&service, "").await;
-    live.stored(&measurements("Hut", 0..1));
+    service.store(measurements("Hut", 0..1)).await;
     assert_eq!(listener.second().await, START);
-    live.stored(&measurements("Hut", 1..1000));
+    service.store(measurements("Hut", 1..1000)).await;
     assert_eq!(listener.block().await.unwrap().event, "gap");
     for second in 900..1000 {
         assert_eq!(listener.second().await, START + second);
     }
+    let live = service.service.clone();
     drop(service);
-    assert_eq!(live.dropped(), 0);
+    assert_eq!(live.live().dropped(), 0);
 }
 
 #[tokio::test]
@@ -310,8 +335,7 @@ async fn a_slow_reader_is_dropped_and_the_others_get_everything() {
     /// Together with the buffers of both sides of a connection, much less than all.
     const ROUNDS: i64 = 20;
     const A_ROUND: i64 = 1000;
-    let live = Arc::new(Live::new(LiveOptions { kept: 2000, ..options() }));
-    let service = service(&live).await;
+    let service = service_that_keeps(2000).await;
     let mut fast = Listener::new(&service, "").await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -319,7 +343,7 @@ async fn a_slow_reader_is_dropped_and_the_others_get_everything() {
     slow.write_all(b"GET /api/v1/live HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
     assert!(in_time(slow.read(&mut [0; 16])).await.unwrap() > 0);
     for round in 0..ROUNDS {
-        live.stored(&measurements("Hut", round * A_ROUND..(round + 1) * A_ROUND));
+        service.store(measurements("Hut", round * A_ROUND..(round + 1) * A_ROUND)).await;
         for second in 0..A_ROUND {
             assert_eq!(fast.second().await, START + round * A_ROUND + second);
         }
@@ -327,16 +351,16 @@ async fn a_slow_reader_is_dropped_and_the_others_get_everything() {
     let mut read = Vec::new();
     // Reset or closed is the same to it.
     let _ = in_time(slow.read_to_end(&mut read)).await;
-    assert_eq!(live.dropped(), 1);
+    assert_eq!(service.service.live().dropped(), 1);
     assert!(!read.ends_with(b"\r\n0\r\n\r\n"), "the end does not pass for a regular one");
-    live.stored(&measurements("Hut", std::iter::once(ROUNDS * A_ROUND)));
+    service.store(measurements("Hut", std::iter::once(ROUNDS * A_ROUND))).await;
     assert_eq!(fast.second().await, START + ROUNDS * A_ROUND);
 }
 
 #[tokio::test]
 async fn as_many_may_listen_as_are_allowed() {
-    let live = Arc::new(Live::new(LiveOptions { subscribers: 2, ..options() }));
-    let service = service(&live).await;
+    let service = service(LiveOptions { subscribers: 2, ..options() }).await;
+    let live = service.service.live();
     let head = service.client.head(format!("{}/api/v1/live", service.base)).send();
     assert_eq!(in_time(head).await.unwrap().status(), StatusCode::OK);
     assert_eq!(live.subscribers(), 0, "whoever asks for the head alone does not listen");
@@ -349,7 +373,7 @@ async fn as_many_may_listen_as_are_allowed() {
     assert_eq!(service.get("/healthz").await.status(), StatusCode::OK);
     drop(first);
     in_time(async { while service.get("/api/v1/live").await.status() != StatusCode::OK {} }).await;
-    live.stored(&measurements("Hut", 0..1));
+    service.store(measurements("Hut", 0..1)).await;
     assert_eq!(second.second().await, START);
 }
 
@@ -359,7 +383,7 @@ async fn it_needs_a_token_where_reading_does_and_knows_its_parameters() {
     let tokens = Tokens::parse([&*format!("map:{TOKEN}")]).unwrap();
     let access = Access { tokens, protect_reading: true, ..Access::default() };
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
-    let service = TestService::with(repository, |service| Service { access, ..service }, None).await;
+    let service = TestService::with(repository, |service| service.access(access), None).await;
     assert_eq!(service.get("/api/v1/live").await.status(), StatusCode::UNAUTHORIZED);
     let url = format!("{}/api/v1/live", service.base);
     let request = |query: &str| service.client.get(format!("{url}{query}")).bearer_auth(TOKEN);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use isems_core::unix_now;
-use isems_server::{api::Service, states::NodeStates};
+use isems_insight::WatcherOptions;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -85,12 +85,9 @@ async fn a_measurement_has_exactly_the_original_names() {
 
 #[tokio::test]
 async fn hides_nodes_that_have_been_silent_for_long() {
-    let service = TestService::with(
-        std::sync::Arc::new(isems_core::RedbRepository::in_memory().unwrap()),
-        |service| Service { states: std::sync::Arc::new(NodeStates::new(2)), ..service },
-        None,
-    )
-    .await;
+    let watching = WatcherOptions { inactive_after_days: 2, ..WatcherOptions::default() };
+    let repository = std::sync::Arc::new(isems_core::RedbRepository::in_memory().unwrap());
+    let service = TestService::watching(watching, repository).await;
     let now = unix_now();
     service.deliver(&line("fresh", now - 60)).await;
     service.deliver(&line("nearly two days", now - 2 * 86_400 + 3600)).await;

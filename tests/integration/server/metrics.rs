@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use isems_core::{Batch, Measurement, RedbRepository, Repository, testing::sample_measurement, unix_now};
-use isems_server::api::Service;
 use serde_json::Value;
 
 use super::{TestService, line};
@@ -81,8 +80,7 @@ async fn the_number_of_series_has_a_bound() {
 async fn the_dashboard_asks_for_what_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(RedbRepository::open(folder.path().join("isems.redb")).unwrap());
-    let configure = |service| Service { database: Some(database.clone()), ..service };
-    let service = TestService::with(database.clone(), configure, None).await;
+    let service = TestService::with(database, |service| service, None).await;
     service.deliver(&line("Hut", unix_now())).await;
     let request = service.client.post(format!("{}/api/v1/nodes/Hut/measurements", service.base));
     request.send().await.unwrap();

@@ -3,7 +3,6 @@
 use std::{io::Read, sync::Arc};
 
 use isems_core::RedbRepository;
-use isems_server::api::Service;
 use reqwest::{Method, StatusCode};
 
 use super::{TestService, line};
@@ -94,7 +93,7 @@ async fn any_web_page_may_read_by_default() {
 async fn only_named_origins_may_read_when_some_are_named() {
     let service = TestService::with(
         Arc::new(RedbRepository::in_memory().unwrap()),
-        |service| Service { cors_origins: vec!["https://map.example".into()], ..service },
+        |service| service.cors_origins(vec!["https://map.example".into()]),
         None,
     )
     .await;

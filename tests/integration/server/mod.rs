@@ -17,15 +17,18 @@ mod push;
 mod readiness;
 mod rejects;
 mod series;
-mod states;
 mod tls;
 mod tokens;
 
 use std::{future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
-use isems_core::{Collector, Inbox, Payload, Receipt, RedbRepository, Repository, Transport};
+use isems_core::{
+    BoxError, Collector, Inbox, Limits, Measurement, Payload, Receipt, RedbRepository, Repository, Transport,
+    async_trait,
+};
+use isems_insight::{WatchedCollector, Watcher, WatcherOptions};
 use isems_server::{
-    api::{Access, Service},
+    api::{Access, Service, ServiceBuilder},
     push::PushTransport,
     serve::{ConnectionLimits, serve},
     tokens::Tokens,
@@ -36,6 +39,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::oneshot,
     task::JoinHandle,
     time,
 };
@@ -47,7 +51,32 @@ pub(crate) struct TestService {
     address: SocketAddr,
     base: String,
     service: Service,
+    watcher: Watcher,
     task: JoinHandle<()>,
+}
+
+/// What surrounds the service of a test.
+#[derive(Default)]
+struct Surroundings {
+    limits: ConnectionLimits,
+    watching: WatcherOptions,
+}
+
+/// A transport that hands out its inbox, and goes on.
+struct Handing(Option<oneshot::Sender<Inbox>>);
+
+#[async_trait]
+impl Transport for Handing {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+
+    async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
+        if let Some(sender) = self.0.take() {
+            sender.send(inbox.clone()).unwrap();
+        }
+        pending().await
+    }
 }
 
 impl TestService {
@@ -57,43 +86,48 @@ impl TestService {
 
     pub(crate) async fn with(
         repository: Arc<dyn Repository>,
-        configure: impl FnOnce(Service) -> Service,
+        configure: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
         transport: Option<Box<dyn Transport>>,
     ) -> Self {
-        Self::within(ConnectionLimits::default(), repository, configure, transport).await
+        Self::within(Surroundings::default(), repository, configure, transport).await
     }
 
     async fn within(
-        limits: ConnectionLimits,
+        surroundings: Surroundings,
         repository: Arc<dyn Repository>,
-        configure: impl FnOnce(Service) -> Service,
+        configure: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
         transport: Option<Box<dyn Transport>>,
     ) -> Self {
-        let collector = Collector::new(repository.clone());
+        let Surroundings { limits, watching } = surroundings;
+        let collector = Collector::new(repository).limits(&Limits::none());
         let collector = transport.into_iter().fold(collector, Collector::transport);
         let (transport, push) = PushTransport::new();
-        let collector = collector.transport(transport);
-        let service = Service { push: Some(push), ..Service::new(repository.clone(), collector.monitor()) };
-        let service = configure(service);
-        let observer = service.clone();
-        let collector = collector.observe(move |new| observer.hear(new));
+        let (sender, inbox) = oneshot::channel();
+        let collector = collector.transport(transport).transport(Handing(Some(sender)));
+        let collector = WatchedCollector::with_options(collector, watching);
+        let watcher = collector.watcher();
+        let service = configure(Service::builder(watcher.clone()).push(push)).build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = serve(listener, None, service.endpoint(), limits, pending());
-        let following = service.clone();
         let task = tokio::spawn(async move {
-            let follow = async { match following.follow().await {} };
-            let (result, (), ()) = tokio::join!(server, collector.run(pending()), follow);
+            let (result, ()) = tokio::join!(server, collector.run(pending()));
             result.unwrap();
         });
-        let inbox = Inbox::new("test", repository);
-        Self { inbox, client: client(), address, base: format!("http://{address}"), service, task }
+        let inbox = inbox.await.unwrap();
+        Self { inbox, client: client(), address, base: format!("http://{address}"), service, watcher, task }
+    }
+
+    /// A service whose watcher has other options.
+    async fn watching(watching: WatcherOptions, repository: Arc<dyn Repository>) -> Self {
+        let surroundings = Surroundings { watching, ..Surroundings::default() };
+        Self::within(surroundings, repository, |service| service, None).await
     }
 
     /// A service that knows the token [`ADMIN`], and push tokens.
     async fn guarded(repository: Arc<dyn Repository>, push_tokens: &[&str]) -> Self {
         let access = access(push_tokens);
-        Self::with(repository, |service| Service { access, ..service }, None).await
+        Self::with(repository, |service| service.access(access), None).await
     }
 
     /// Sends a request with the token [`ADMIN`]: its status, and its answer as JSON.
@@ -112,6 +146,13 @@ impl TestService {
 
     async fn deliver(&self, lines: &str) -> Receipt {
         self.inbox.deliver(Payload::csvlog(lines.as_bytes(), "test")).await.unwrap()
+    }
+
+    /// Stores measurements that arrived when they say so.
+    async fn store(&self, measurements: Vec<Measurement>) {
+        let count = measurements.len() as u64;
+        let receipt = self.inbox.deliver_measurements("test", measurements).await.unwrap();
+        assert_eq!(receipt.stored, count, "{receipt:?}");
     }
 
     async fn get(&self, path: &str) -> Response {
@@ -146,7 +187,7 @@ fn access(push_tokens: &[&str]) -> Access {
     Access {
         tokens: Tokens::parse([&*format!("admin:{ADMIN}")]).unwrap(),
         push_tokens: Tokens::parse_of_nodes(push_tokens.iter().copied()).unwrap(),
-        protect_reading: false,
+        ..Access::default()
     }
 }
 

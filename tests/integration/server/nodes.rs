@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use isems_core::{Batch, Measurement, RedbRepository, Repository, testing::sample_measurement, unix_now};
-use isems_server::{api::Service, states::NodeStates};
+use isems_insight::WatcherOptions;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -141,8 +141,8 @@ async fn a_state_is_by_what_arrives_and_filters_the_list() {
         measured("Inactive", [now - 3 * 86_400]),
     ];
     repository.store(Batch { measurements: measurements.concat(), ..Batch::default() }).await.unwrap();
-    let states = Arc::new(NodeStates::new(2));
-    let service = TestService::with(repository.clone(), |service| Service { states, ..service }, None).await;
+    let watching = WatcherOptions { inactive_after_days: 2, ..WatcherOptions::default() };
+    let service = TestService::watching(watching, repository).await;
 
     for (state, nodes) in
         [("active", vec!["Active", "Seldom"]), ("silent", vec!["Silent"]), ("inactive", vec!["Inactive"])]
@@ -155,12 +155,8 @@ async fn a_state_is_by_what_arrives_and_filters_the_list() {
     assert_eq!(service.json("/api/v1/nodes/Active").await["usualIntervalSeconds"], 60);
     assert_eq!(service.json("/api/v1/nodes/Seldom").await["usualIntervalSeconds"], Value::Null);
 
-    let heard = measured("Silent", [now - 1]);
-    service.service.hear(&heard);
-    repository.store(Batch { measurements: heard, ..Batch::default() }).await.unwrap();
-    for back in [1500, 1000, 500] {
-        service.service.hear(&measured("Seldom", [now - back]));
-    }
+    service.store(measured("Silent", [now - 1])).await;
+    service.store(measured("Seldom", [1500, 1000, 500].map(|back| now - back))).await;
     assert_eq!(service.json("/api/v1/nodes/Silent").await["state"], "active");
     assert_eq!(service.json("/api/v1/nodes/Seldom").await["usualIntervalSeconds"], 500);
 }

@@ -140,7 +140,7 @@ async fn a_nodes_object_is_dated_by_its_arrival() {
     assert_eq!((status, &receipt["stored"]), (StatusCode::OK, &json!(1)), "{receipt}");
     let node = service.json("/api/v1/nodes/Hut").await;
     assert_eq!((&node["latest"]["timeSource"], &node["latest"]["batteryVoltage"]), (&json!("arrival"), &json!(12.999)));
-    let known = service.service.repository.nodes().await.unwrap();
+    let known = service.watcher.repository().nodes().await.unwrap();
     assert!((before..=unix_now()).contains(&known[0].latest.timestamp));
 }
 
@@ -207,7 +207,7 @@ async fn the_firmware_needs_another_host_name_only() {
     assert_eq!(send(post(&service, other).basic_auth(ALL, None::<&str>)).await, StatusCode::OK);
     assert_eq!(send(post(&service, other).bearer_auth(HUT)).await, StatusCode::FORBIDDEN);
     assert_eq!(send(post(&service, path)).await, StatusCode::UNAUTHORIZED);
-    let nodes = service.service.repository.nodes().await.unwrap();
+    let nodes = service.watcher.repository().nodes().await.unwrap();
     let names: Vec<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
     assert_eq!(names, ["Hut", "Küche/1"]);
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use isems_core::{Batch, Inbox, Payload, RedbRepository, Reject, RejectKind, RejectReason, Repository};
-use isems_server::{
-    api::{Access, Service},
-    tokens::Tokens,
-};
+use isems_server::{api::Access, tokens::Tokens};
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
 
@@ -15,7 +12,7 @@ use super::{TestService, line};
 async fn service(repository: Arc<RedbRepository>) -> TestService {
     let tokens = Tokens::parse(["admin:0123456789abcdef"]).unwrap();
     let access = Access { tokens, ..Access::default() };
-    TestService::with(repository, |service| Service { access, ..service }, None).await
+    TestService::with(repository, |service| service.access(access), None).await
 }
 
 async fn get(service: &TestService, query: &str) -> (StatusCode, Value) {

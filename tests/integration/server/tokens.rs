@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use isems_core::RedbRepository;
-use isems_server::{
-    api::{Access, Service},
-    tokens::Tokens,
-};
+use isems_server::{api::Access, tokens::Tokens};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 
@@ -20,7 +17,7 @@ async fn service(protect_reading: bool) -> TestService {
     let tokens = Tokens::parse([&*format!("admin:{TOKEN}"), &*format!("backup:{OTHER}")]).unwrap();
     let access = Access { tokens, protect_reading, ..Access::default() };
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
-    TestService::with(repository, |service| Service { access, ..service }, None).await
+    TestService::with(repository, |service| service.access(access), None).await
 }
 
 async fn get(service: &TestService, path: &str, authorization: Option<&str>) -> Response {

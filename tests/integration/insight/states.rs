@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use isems_core::{
-    Batch, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, Repository, RepositoryError, Stored,
-    async_trait,
-    testing::{HookedRepository, StoreHook, sample_measurement},
+    Batch, Measurement, MeasurementQuery, Node, NodeId, RedbRepository, Repository, testing::sample_measurement,
 };
-use isems_server::states::{NodeState, NodeStates, StateChange};
+use isems_insight::{NodeState, NodeStates, StateChange};
 
 /// The beginning of the tests, Unix seconds. They look at the time that they name, not at the clock.
 const START: i64 = 1_530_000_000;
@@ -41,8 +39,17 @@ async fn nodes(repository: &dyn Repository) -> Vec<Arc<Node>> {
     repository.nodes().await.unwrap()
 }
 
+/// Learns what is stored of every node, as a watcher does.
+async fn learn(states: &mut NodeStates, repository: &dyn Repository, now: i64) {
+    for node in nodes(repository).await {
+        let query =
+            MeasurementQuery { limit: NodeStates::LEARNED_FROM, ..MeasurementQuery::newest_first(node.id.clone()) };
+        states.learn(&node.id, &repository.measurements(&query).await.unwrap(), now);
+    }
+}
+
 /// Stores measurements, and tells the states of them one by one, as a collector does.
-async fn deliver(repository: &dyn Repository, states: &NodeStates, measurements: Vec<Measurement>) {
+async fn deliver(repository: &dyn Repository, states: &mut NodeStates, measurements: Vec<Measurement>) {
     for measurement in &measurements {
         states.hear(std::slice::from_ref(measurement));
     }
@@ -56,39 +63,21 @@ fn change(node: &str, previous: NodeState, state: NodeState, at: i64) -> StateCh
 #[tokio::test]
 async fn the_interval_is_that_of_arrivals_and_not_of_lines() {
     let repository = RedbRepository::in_memory().unwrap();
-    let states = NodeStates::new(30);
+    let mut states = NodeStates::new(30);
     let all = [polled("Polled", 10), published("Publishing", 40), published("New", 3)].concat();
-    deliver(&repository, &states, all).await;
+    deliver(&repository, &mut states, all).await;
     for _ in ["heard", "learned as well"] {
         assert_eq!(states.usual_interval(&id("Polled")), Some(QUARTER));
         assert_eq!(states.usual_interval(&id("Publishing")), Some(65));
         assert_eq!(states.usual_interval(&id("New")), None, "two gaps are too few");
-        states.learn(&repository, &nodes(&repository).await, usize::MAX).await;
+        learn(&mut states, &repository, i64::MAX).await;
     }
     assert_eq!(states.usual_interval(&id("Nobody")), None);
 }
 
 #[tokio::test]
-async fn a_restart_learns_from_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("isems.redb");
-    let repository = RedbRepository::open(&path).unwrap();
-    store(&repository, [polled("Polled", 200), published("Publishing", 1000)].concat()).await;
-    drop(repository);
-
-    let repository = RedbRepository::open(&path).unwrap();
-    let states = NodeStates::new(30);
-    let nodes = nodes(&repository).await;
-    states.learn(&repository, &nodes, 1).await;
-    assert_eq!(states.usual_interval(&id("Polled")), Some(QUARTER));
-    assert_eq!(states.usual_interval(&id("Publishing")), None, "one at a time");
-    states.learn(&repository, &nodes, 1).await;
-    assert_eq!(states.usual_interval(&id("Publishing")), Some(65));
-}
-
-#[tokio::test]
 async fn a_node_that_gets_into_another_habit_is_followed() {
-    let states = NodeStates::new(30);
+    let mut states = NodeStates::new(30);
     let mut at = START;
     for gap in [65; 20] {
         states.hear(&[arrived("Hut", at, at)]);
@@ -110,10 +99,10 @@ async fn a_node_that_gets_into_another_habit_is_followed() {
 #[tokio::test]
 async fn a_node_is_silent_after_three_of_its_own_intervals() {
     let repository = RedbRepository::in_memory().unwrap();
-    let states = NodeStates::new(30);
+    let mut states = NodeStates::new(30);
     store(&repository, [polled("Polled", 10), published("Publishing", 40), published("Unknown", 1)].concat()).await;
     let nodes = nodes(&repository).await;
-    states.learn(&repository, &nodes, usize::MAX).await;
+    learn(&mut states, &repository, i64::MAX).await;
     for (node, silence) in nodes.iter().zip([3 * QUARTER, 3 * 65, 3 * QUARTER]) {
         let last = node.last_received_at + silence;
         assert_eq!(states.state(node, last), NodeState::Active, "{}", node.id);
@@ -130,7 +119,6 @@ async fn a_node_is_inactive_by_what_it_measured() {
     for (days, state) in [(3, NodeState::Active), (2, NodeState::Inactive), (0, NodeState::Inactive)] {
         let states = NodeStates::new(days);
         assert_eq!(states.state(hut, START + 2 * 86_400), state, "{days} days");
-        assert_eq!(states.is_inactive(hut, START + 2 * 86_400), state == NodeState::Inactive, "{days} days");
     }
     assert_eq!(NodeStates::new(u32::MAX).state(hut, i64::MIN), NodeState::Active);
     assert_eq!(NodeStates::new(u32::MAX).state(hut, i64::MAX), NodeState::Inactive);
@@ -141,22 +129,22 @@ async fn a_change_is_told_once() {
     use NodeState::{Active, Inactive, Silent};
 
     let repository = RedbRepository::in_memory().unwrap();
-    let states = NodeStates::new(1);
-    deliver(&repository, &states, published("Hut", 40)).await;
+    let mut states = NodeStates::new(1);
+    deliver(&repository, &mut states, published("Hut", 40)).await;
     let last = START + 39 * 65 + 1;
     let mut known = nodes(&repository).await;
     assert!(states.changes(&known, last).is_empty() && states.changes(&known, last + 1000).is_empty());
 
-    states.learn(&repository, &known, usize::MAX).await;
+    learn(&mut states, &repository, i64::MAX).await;
     assert!(states.changes(&known, last).is_empty(), "what it is at first is no change");
     assert!(states.changes(&known, last + 195).is_empty());
     assert_eq!(states.changes(&known, last + 196), [change("Hut", Active, Silent, last + 196)]);
     assert!(states.changes(&known, last + 197).is_empty());
 
-    deliver(&repository, &states, vec![arrived("Hut", last + 300, last + 301)]).await;
-    deliver(&repository, &states, published("New", 10)).await;
+    deliver(&repository, &mut states, vec![arrived("Hut", last + 300, last + 301)]).await;
+    deliver(&repository, &mut states, published("New", 10)).await;
     known = nodes(&repository).await;
-    states.learn(&repository, &known, usize::MAX).await;
+    learn(&mut states, &repository, i64::MAX).await;
     assert_eq!(states.changes(&known, last + 302), [change("Hut", Silent, Active, last + 302)]);
 
     let late = last + 300 + 86_400;
@@ -168,8 +156,8 @@ async fn a_change_is_told_once() {
 #[tokio::test]
 async fn a_node_that_is_deleted_is_forgotten() {
     let repository = RedbRepository::in_memory().unwrap();
-    let states = NodeStates::new(30);
-    deliver(&repository, &states, published("Hut", 40)).await;
+    let mut states = NodeStates::new(30);
+    deliver(&repository, &mut states, published("Hut", 40)).await;
     states.changes(&nodes(&repository).await, START);
     assert_eq!(states.usual_interval(&id("Hut")), Some(65));
     repository.delete(&id("Hut"), i64::MIN, i64::MAX).await.unwrap();
@@ -184,15 +172,15 @@ async fn a_clock_that_jumps_keeps_no_node_active() {
     use NodeState::{Active, Silent};
 
     let repository = RedbRepository::in_memory().unwrap();
-    let states = NodeStates::new(30);
-    deliver(&repository, &states, published("Hut", 40)).await;
+    let mut states = NodeStates::new(30);
+    deliver(&repository, &mut states, published("Hut", 40)).await;
     let last = START + 39 * 65 + 1;
     let year = 365 * 86_400;
     // The clock is a year ahead for one message.
-    deliver(&repository, &states, vec![arrived("Hut", last + 64, last + 65 + year)]).await;
-    states.learn(&repository, &nodes(&repository).await, usize::MAX).await;
+    deliver(&repository, &mut states, vec![arrived("Hut", last + 64, last + 65 + year)]).await;
+    learn(&mut states, &repository, i64::MAX).await;
     assert_eq!(states.usual_interval(&id("Hut")), Some(65));
-    deliver(&repository, &states, vec![arrived("Hut", last + 129, last + 130)]).await;
+    deliver(&repository, &mut states, vec![arrived("Hut", last + 129, last + 130)]).await;
     let known = nodes(&repository).await;
     assert_eq!(known[0].last_received_at, last + 65 + year);
     assert_eq!(states.usual_interval(&id("Hut")), Some(65));
@@ -219,42 +207,9 @@ async fn a_restart_does_not_believe_what_a_wrong_clock_wrote() {
     let mut all: Vec<_> = (1..20).map(|back| arrived("Hut", now - back * 65, now - back * 65)).collect();
     all.push(arrived("Hut", now - 3, now + 365 * 86_400));
     store(&repository, all).await;
-    let states = NodeStates::new(30);
+    let mut states = NodeStates::new(30);
     let known = nodes(&repository).await;
-    states.learn(&repository, &known, usize::MAX).await;
+    learn(&mut states, &repository, now).await;
     assert_eq!(states.usual_interval(&id("Hut")), Some(65));
     assert_eq!(states.state(&known[0], now + 400), NodeState::Silent);
-}
-
-#[tokio::test]
-async fn a_node_that_cannot_be_read_costs_the_others_nothing() {
-    let repository = RedbRepository::in_memory().unwrap();
-    store(&repository, [published("Bad", 10), published("Good", 10)].concat()).await;
-    let known = nodes(&repository).await;
-    let repository = HookedRepository::over(Arc::new(repository), Unreadable(id("Bad")));
-    let states = NodeStates::new(30);
-    states.learn(&repository, &known, usize::MAX).await;
-    assert_eq!(states.usual_interval(&id("Bad")), None);
-    assert_eq!(states.usual_interval(&id("Good")), Some(65));
-}
-
-/// Cannot read the measurements of a node.
-struct Unreadable(NodeId);
-
-#[async_trait]
-impl StoreHook for Unreadable {
-    async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
-        repository.store(batch).await
-    }
-
-    async fn measurements(
-        &self,
-        repository: &dyn Repository,
-        query: &MeasurementQuery,
-    ) -> Result<Vec<Measurement>, RepositoryError> {
-        if query.node == self.0 {
-            return Err(RepositoryError::Storage { action: "read", source: "a failure for the test".into() });
-        }
-        repository.measurements(query).await
-    }
 }

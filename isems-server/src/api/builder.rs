@@ -1,0 +1,92 @@
+//! The builder of the service.
+
+use std::{any::Any, sync::Arc};
+
+use isems_core::{RedbRepository, Repository, unix_now};
+use isems_insight::Watcher;
+use isems_transport_http::PollTrigger;
+use tokio::sync::Semaphore;
+
+use super::{Access, Parts, Service, health::WriteProof, metrics::HttpMetrics};
+use crate::{
+    live::{Live, LiveOptions},
+    push::Push,
+};
+
+/// Builds a [`Service`]. A watched collector is all that it needs: the repository and what is known of transports and
+/// nodes come from its watcher, so that they belong together.
+#[derive(Debug)]
+#[must_use]
+pub struct ServiceBuilder {
+    watcher: Watcher,
+    access: Access,
+    cors_origins: Vec<String>,
+    live: LiveOptions,
+    push: Option<Push>,
+    triggers: Vec<PollTrigger>,
+}
+
+impl ServiceBuilder {
+    pub(super) fn new(watcher: Watcher) -> Self {
+        Self {
+            watcher,
+            access: Access::default(),
+            cors_origins: vec!["*".into()],
+            live: LiveOptions::default(),
+            push: None,
+            triggers: Vec::new(),
+        }
+    }
+
+    /// Sets who may do what. By default everybody may read, and nobody may do more.
+    pub fn access(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// Sets the origins whose web pages may read the service; `*`, the default, is any.
+    pub fn cors_origins(self, cors_origins: Vec<String>) -> Self {
+        Self { cors_origins, ..self }
+    }
+
+    /// Sets how live events are served.
+    pub fn live(self, live: LiveOptions) -> Self {
+        Self { live, ..self }
+    }
+
+    /// Takes measurements from clients, for the transport of the collector that this handle feeds.
+    pub fn push(self, push: Push) -> Self {
+        Self { push: Some(push), ..self }
+    }
+
+    /// Lets clients poll nodes at once. May be called for several transports.
+    pub fn poll(mut self, trigger: PollTrigger) -> Self {
+        self.triggers.push(trigger);
+        self
+    }
+
+    /// Builds the service. Where the repository is a [`RedbRepository`] with a file, that can be saved, and has
+    /// metrics.
+    pub fn build(self) -> Service {
+        let Self { watcher, access, cors_origins, live, push, triggers } = self;
+        let repository = watcher.repository();
+        Service(Arc::new(Parts {
+            access,
+            cors_origins,
+            live: Arc::new(Live::new(watcher.clone(), live)),
+            push,
+            triggers,
+            database: file(repository.clone()),
+            saving: Arc::new(Semaphore::new(1)),
+            proof: Arc::new(WriteProof::new(repository.clone())),
+            http: HttpMetrics::new(),
+            started: unix_now(),
+            watcher,
+        }))
+    }
+}
+
+/// Returns a repository as the file that it is.
+fn file(repository: Arc<dyn Repository>) -> Option<Arc<RedbRepository>> {
+    let repository: Arc<dyn Any + Send + Sync> = repository;
+    repository.downcast::<RedbRepository>().ok().filter(|repository| !repository.is_in_memory())
+}
