@@ -7,7 +7,7 @@ use isems_insight::Watcher;
 use isems_transport_http::PollTrigger;
 use tokio::sync::Semaphore;
 
-use super::{Access, Parts, Service, health::WriteProof, metrics::HttpMetrics};
+use super::{Access, Parts, Service, health::WriteProof, http_metrics::HttpMetrics};
 use crate::{
     live::{Live, LiveOptions},
     push::Push,

@@ -359,8 +359,8 @@ const VARY: HeaderValue = HeaderValue::from_static("Accept");
 /// What stands in an extended parameter of a header as it is (RFC 8187, section 3.2.1), as far as names need it.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Says under which name an answer is to be kept (RFC 6266): for clients that know ASCII only, and for all others. No name
-/// leads into another folder.
+/// Names the file in which an answer is to be kept (RFC 6266), for clients that know ASCII only and for all others. No name
+/// leads into another folder. By hand, because `headers` writes this header without a file's name.
 fn attachment(name: &str, ending: &str) -> String {
     let name = name.replace(['/', '\\'], "_");
     let is_plain = |letter: &char| (letter.is_ascii_graphic() || *letter == ' ') && !['"', '%'].contains(letter);

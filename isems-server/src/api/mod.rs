@@ -3,11 +3,13 @@
 mod access;
 mod answer;
 mod backup;
+mod body;
 mod builder;
 mod deletion;
 mod format;
 mod health;
 mod history;
+mod http_metrics;
 mod limits;
 mod live;
 mod measurement;
@@ -22,6 +24,7 @@ mod paths;
 mod problem;
 mod push;
 mod query;
+mod receipt;
 mod rejects;
 mod rendered;
 mod security_headers;
@@ -52,9 +55,10 @@ use self::{
     deletion::DeletionApi,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
+    http_metrics::HttpMetrics,
     live::LiveApi,
     merged::Merged,
-    metrics::{HttpMetrics, MetricsApi},
+    metrics::MetricsApi,
     network::NetworkApi,
     nodes::NodesApi,
     original::OriginalApi,
