@@ -102,7 +102,7 @@ impl Clock {
                     self.seen().reach(node.last_received_at.max(node.latest.timestamp));
                 }
             }
-            Ok(())
+            Ok::<_, RepositoryError>(())
         };
         self.0.stored.get_or_try_init(stored).await?;
         let mut seen = self.seen();

@@ -6,8 +6,9 @@ use std::{any::Any, error::Error};
 ///
 /// ```
 /// use isems_core::{RepositoryError, chain};
-/// let error = RepositoryError::Storage { action: "write", source: "no space left on device".into() };
-/// assert_eq!(chain(&error), "cannot write the database: no space left on device");
+/// let source = "connection refused".into();
+/// let error = RepositoryError::Unavailable { action: "read", retry: true, source };
+/// assert_eq!(chain(&error), "cannot read the database: connection refused");
 /// ```
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -90,8 +90,8 @@ pub use crate::{
     payload::{Format, Payload, unix_now},
     printable::printable,
     redb::{
-        Checked, Compacted, Copied, Damage, Imported, NodeStatistics, RedbOptions, RedbRepository, Retention, Sealed,
-        Statistics,
+        Checked, Compacted, Copied, Damage, Imported, NodeStatistics, OpenError, RedbOptions, RedbRepository,
+        Retention, Sealed, Statistics,
     },
     reject::{DroppedCounts, DroppedValue, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine},
     repository::{

@@ -1,6 +1,6 @@
 //! The trait of what keeps measurements.
 
-use std::{any::Any, path::PathBuf, sync::Arc};
+use std::{any::Any, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::{Stream, stream};
@@ -332,66 +332,47 @@ pub enum Order {
     NewestFirst,
 }
 
-/// Why a repository could not be opened, read or written.
+/// An error of a repository, in terms that hold for any store. What a store can say beyond that is in the source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RepositoryError {
-    /// The folder of the file does not exist.
-    #[error("cannot open database {path:?}: folder {folder:?} does not exist; create it or choose another path")]
-    FolderMissing {
-        /// The file.
-        path: PathBuf,
-        /// The folder that is missing.
-        folder: PathBuf,
+    /// The store cannot be reached, read or written at the moment.
+    #[error("cannot {action} the database")]
+    Unavailable {
+        /// The operation that failed: `open`, `read`, `write` or `copy`.
+        action: &'static str,
+        /// Whether the same call can succeed later, without anybody doing something about it.
+        retry: bool,
+        /// The cause.
+        source: BoxError,
     },
-    /// Another process has the file open.
-    #[error("cannot open database {path:?}: another process has it open; stop that process or choose another path")]
-    Locked {
-        /// The file.
-        path: PathBuf,
+    /// There is no room left. What is stored can be read all the same.
+    #[error("cannot write the database: it is full")]
+    Full {
+        /// The cause.
+        source: BoxError,
     },
-    /// The file is none of this program.
-    #[error("cannot open database {path:?}: it is not a database of isems; choose another path, or move the file away")]
-    NotADatabase {
-        /// The file.
-        path: PathBuf,
+    /// What is stored is damaged, or a part of it that was needed is.
+    #[error("the database is damaged")]
+    Damaged {
+        /// What is wrong, and where.
+        source: BoxError,
     },
-    /// The file was written by a newer version of this program.
-    #[error(
-        "cannot open database {path:?}: its format {found} is newer than {supported}; use a newer version of isems"
-    )]
-    NewerFormat {
-        /// The file.
-        path: PathBuf,
-        /// The format of the file.
+    /// What is stored has a format that this version does not know.
+    #[error("the database has format {found}, which is newer than {supported}; use a newer version of this program")]
+    Newer {
+        /// The format that was found.
         found: u32,
         /// The newest format that this version reads.
         supported: u32,
     },
-    /// The file is damaged, or a part of it that was needed is.
-    #[error(
-        "database {path:?} is damaged; `isems-server check` tells what can still be read, `isems-server backup` saves that \
-         to a new file; or put a backup in its place"
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: BoxError,
-    },
-    /// The file cannot be opened for another reason.
-    #[error("cannot open database {path:?}")]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: BoxError,
-    },
-    /// There are as many nodes as can be numbered.
-    #[error("cannot store node {node:?}: there are already {} nodes", Node::MAX_NUMBER)]
+    /// The store takes no further node.
+    #[error("cannot store node {node:?}: there are already {limit} nodes")]
     TooManyNodes {
         /// The node that is too many.
         node: NodeId,
+        /// The number of nodes that the store can hold.
+        limit: u64,
     },
     /// A measurement is not valid.
     #[error("cannot store the measurement of node {node:?} at {timestamp}: {fault}")]
@@ -403,14 +384,21 @@ pub enum RepositoryError {
         /// What is wrong.
         fault: InvalidField,
     },
-    /// Reading or writing failed.
+    /// Another failure.
     #[error("cannot {action} the database")]
-    Storage {
-        /// `read` or `write`.
+    Other {
+        /// The operation that failed: `open`, `read`, `write` or `copy`.
         action: &'static str,
-        /// Why.
+        /// The cause.
         source: BoxError,
     },
+}
+
+impl RepositoryError {
+    /// Returns whether the same call can succeed later, without anybody changing what is asked for or what is stored.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unavailable { retry: true, .. } | Self::Full { .. })
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use tracing::{error, info};
 
 use super::{
     failure::{Failure, caught},
+    open_error::OpenError,
     options::{load_nodes, next_number},
     writer::NodeIndex,
 };
@@ -27,7 +28,7 @@ use crate::RepositoryError;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Opens the file anew.
-pub(super) type Open = Box<dyn Fn() -> Result<Database, RepositoryError> + Send + Sync>;
+pub(super) type Open = Box<dyn Fn() -> Result<Database, OpenError> + Send + Sync>;
 
 /// How a file is opened again.
 pub(super) struct Opener {
@@ -67,10 +68,17 @@ struct State {
 struct Outage {
     since: Instant,
     reason: String,
+    is_full: bool,
     next_attempt: Instant,
     /// How many entries must be written before it is over: as many as could not be. A little can be written to a full disk now
     /// and then.
     owed: usize,
+}
+
+impl Outage {
+    fn failure(&self) -> Failure {
+        Failure::Unusable { reason: self.reason.clone(), is_full: self.is_full }
+    }
 }
 
 impl State {
@@ -162,7 +170,7 @@ impl OpenDatabase {
     pub(super) fn begin_write(self: &Arc<Self>) -> Result<Writing, Failure> {
         let mut state = self.state();
         if let Some(outage) = state.outage.as_ref().filter(|outage| outage.next_attempt > Instant::now()) {
-            return Err(Failure::Unusable(outage.reason.clone()));
+            return Err(outage.failure());
         }
         if !state.is_usable() || !state.is_writable {
             self.open(&mut state, true)?;
@@ -231,10 +239,11 @@ impl OpenDatabase {
                 outage.next_attempt = now + PAUSE;
                 outage.owed = outage.owed.max(entries);
             }
-            return Failure::Unusable(outage.reason.clone());
+            return outage.failure();
         }
         error!(path = %self.path.display(), error = %failure, "the disk fails; nothing is stored until it works again");
-        state.outage = Some(Outage { since: now, reason: failure.to_string(), next_attempt: now, owed: entries });
+        let (reason, is_full) = (failure.to_string(), failure.is_full());
+        state.outage = Some(Outage { since: now, reason, is_full, next_attempt: now, owed: entries });
         failure
     }
 
@@ -242,7 +251,10 @@ impl OpenDatabase {
         let opener = self.opener.as_ref().ok_or_else(closed)?;
         close(state.database.take());
         let open = if is_writable { &opener.to_write } else { &opener.to_read };
-        let database = open().map_err(|error| Failure::Unusable(crate::chain(&error)))?;
+        let database = open().map_err(|error| {
+            let reason = crate::chain(&error);
+            Failure::Unusable { reason, is_full: matches!(error.into(), RepositoryError::Full { .. }) }
+        })?;
         self.take(state, database, is_writable)
     }
 
@@ -271,7 +283,7 @@ impl Drop for OpenDatabase {
 }
 
 fn closed() -> Failure {
-    Failure::Other("the database is closed".into())
+    Failure::Closed("the database is closed")
 }
 
 /// Closing tidies up, over which redb can panic in a damaged file; what is stored is on disk before.

@@ -2,9 +2,9 @@
 
 use std::{
     error::Error as StdError,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     panic::{self, AssertUnwindSafe},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -27,8 +27,11 @@ pub(super) enum Failure {
     #[error("a page of the file contradicts another one")]
     Panic,
     /// The disk fails, and nothing could be tried, or the file could not be opened again.
+    #[error("{reason}")]
+    Unusable { reason: String, is_full: bool },
+    /// The writer has ended, or the program is about to.
     #[error("{0}")]
-    Unusable(String),
+    Closed(&'static str),
     #[error("{0}")]
     Other(String),
 }
@@ -76,7 +79,7 @@ impl Failure {
                 _ => false,
             },
             Self::Damaged(_) | Self::Panic => true,
-            Self::Compression(_) | Self::Unusable(_) | Self::Other(_) => false,
+            Self::Compression(_) | Self::Unusable { .. } | Self::Closed(_) | Self::Other(_) => false,
         }
     }
 
@@ -99,18 +102,30 @@ impl Failure {
                 Error::PreviousIo | Error::LockPoisoned(_) | Error::DatabaseClosed => true,
                 _ => false,
             },
-            Self::Unusable(_) => true,
-            Self::Damaged(_) | Self::Compression(_) | Self::Panic | Self::Other(_) => false,
+            Self::Unusable { .. } => true,
+            Self::Damaged(_) | Self::Compression(_) | Self::Panic | Self::Closed(_) | Self::Other(_) => false,
         }
     }
 
-    /// What the caller is told. Several can be told of the same failure.
+    /// Whether there is no room left on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Redb(error) => matches!(&**error, Error::Io(error) if is_full(error)),
+            Self::Unusable { is_full, .. } => *is_full,
+            _ => false,
+        }
+    }
+
+    /// Returns what a caller is told. Several callers can be told of the same failure.
     pub(super) fn error(self: &Arc<Self>, action: &'static str, path: &Path) -> RepositoryError {
-        let source: BoxError = Box::new(Shared(self.clone()));
-        if self.is_damage() {
-            RepositoryError::Damaged { path: path.into(), source }
-        } else {
-            RepositoryError::Storage { action, source }
+        let shared = Shared { failure: self.clone(), damaged: self.is_damage().then(|| path.into()) };
+        let source: BoxError = Box::new(shared);
+        match **self {
+            _ if self.is_damage() => RepositoryError::Damaged { source },
+            _ if self.is_full() => RepositoryError::Full { source },
+            _ if self.is_worth_another_try() => RepositoryError::Unavailable { action, retry: true, source },
+            Self::Closed(_) => RepositoryError::Unavailable { action, retry: false, source },
+            _ => RepositoryError::Other { action, source },
         }
     }
 }
@@ -120,17 +135,29 @@ pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Failure::Panic))
 }
 
+/// Whether the operating system says that there is no room.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// A failure as the source of several errors. Damage names the file.
 #[derive(Debug)]
-struct Shared(Arc<Failure>);
+struct Shared {
+    failure: Arc<Failure>,
+    damaged: Option<PathBuf>,
+}
 
 impl std::fmt::Display for Shared {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(formatter)
+        match &self.damaged {
+            Some(path) => write!(formatter, "{}: {}", path.display(), self.failure),
+            None => self.failure.fmt(formatter),
+        }
     }
 }
 
 impl StdError for Shared {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source()
+        self.failure.source()
     }
 }

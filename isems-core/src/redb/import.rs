@@ -39,7 +39,7 @@ impl Writer {
         let transaction = self.transaction()?;
         let mut changed = self.changed_nodes();
         if let Some(node) = changed.without_number(&measurements) {
-            return Ok(Err(RepositoryError::TooManyNodes { node }));
+            return Ok(Err(RepositoryError::TooManyNodes { node, limit: Node::MAX_NUMBER.into() }));
         }
         // Stable: of the same second the first in the batch goes first.
         measurements.sort_by(|a, b| (&a.node_id, a.timestamp).cmp(&(&b.node_id, b.timestamp)));

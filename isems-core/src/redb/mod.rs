@@ -14,6 +14,7 @@ mod database;
 mod delete;
 mod failure;
 mod import;
+mod open_error;
 mod options;
 mod overlay;
 mod report;
@@ -44,6 +45,7 @@ use tokio::{
 };
 use tracing::error;
 
+pub use self::open_error::OpenError;
 pub use self::options::RedbOptions;
 pub use self::report::{Checked, Compacted, Copied, Damage, Imported, NodeStatistics, Retention, Sealed, Statistics};
 use self::{
@@ -114,12 +116,12 @@ fn seconds(from: i64, to: i64) -> Range<u64> {
 
 impl RedbRepository {
     /// Opens a file with the default options, or makes it when there is none.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, RepositoryError> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         RedbOptions::default().open(path)
     }
 
     /// A repository that is gone when it is dropped.
-    pub fn in_memory() -> Result<Self, RepositoryError> {
+    pub fn in_memory() -> Result<Self, OpenError> {
         RedbOptions::default().in_memory()
     }
 
@@ -205,7 +207,7 @@ impl RedbRepository {
     ) -> Result<T, RepositoryError> {
         let database = self.database.clone();
         let result = task::spawn_blocking(move || database.watched(|| work(&database))).await.unwrap_or_else(|error| {
-            Err(if error.is_panic() { Failure::Panic } else { Failure::Other("the program is about to end".into()) })
+            Err(if error.is_panic() { Failure::Panic } else { Failure::Closed("the program is about to end") })
         });
         result.map_err(|failure| Arc::new(failure).error(action, &self.path))
     }
@@ -246,7 +248,7 @@ impl RedbRepository {
                 if known.lock().unwrap_or_else(PoisonError::into_inner).insert(hole) {
                     error!(
                         path = %path.display(), node = %node.id, from = hole.from, to = hole.to, damage = hole.problem,
-                        "damaged measurements are left out; see isems-server check"
+                        "damaged measurements are left out"
                     );
                 }
             }
@@ -283,7 +285,7 @@ impl RedbRepository {
 type ReadRows = ::redb::ReadOnlyTable<u64, &'static [u8]>;
 
 fn closed() -> RepositoryError {
-    RepositoryError::Storage { action: "write", source: "the writer has ended".into() }
+    RepositoryError::Unavailable { action: "write", retry: false, source: "the writer has ended".into() }
 }
 
 fn validate(batch: &Batch) -> Result<(), RepositoryError> {

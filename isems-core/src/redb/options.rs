@@ -21,7 +21,8 @@ use tracing::error;
 use super::{
     READERS, RedbRepository, backup,
     database::{Open, OpenDatabase, Opener, close},
-    failure::{Failure, caught},
+    failure::{Failure, caught, is_full},
+    open_error::OpenError,
     overlay::Overlay,
     report::{Compacted, Retention},
     row,
@@ -29,7 +30,7 @@ use super::{
     upkeep::Upkeep,
     writer::{QUEUE, Writer},
 };
-use crate::{Node, NodeId, RepositoryError};
+use crate::{Node, NodeId};
 
 /// How a [`RedbRepository`] is opened.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ impl Default for RedbOptions {
 
 impl RedbOptions {
     /// Opens the file, or makes it when there is none. Its folder must exist.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbRepository, RepositoryError> {
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbRepository, OpenError> {
         let path: Arc<Path> = path.as_ref().into();
         let (database, is_writable) = match self.database(&path) {
             Ok(database) => (database, true),
@@ -61,7 +62,7 @@ impl RedbOptions {
             Err(error) if is_of_the_disk(&error) => (self.to_read(&path).map_err(|_| error)?, false),
             Err(error) => return Err(error),
         };
-        let opener = |open: fn(&Self, &Path) -> Result<Database, RepositoryError>| -> Open {
+        let opener = |open: fn(&Self, &Path) -> Result<Database, OpenError>| -> Open {
             let (options, path) = (self.clone(), path.clone());
             Box::new(move || open(&options, &path))
         };
@@ -76,14 +77,14 @@ impl RedbOptions {
         &self,
         name: impl AsRef<Path>,
         make: impl Fn() -> std::io::Result<B> + Send + Sync + 'static,
-    ) -> Result<RedbRepository, RepositoryError> {
+    ) -> Result<RedbRepository, OpenError> {
         let path: Arc<Path> = name.as_ref().into();
         let make = Arc::new(make);
         let (options, name, backend) = (self.clone(), path.clone(), make.clone());
         let to_write = move || {
             let backend = backend().map_err(|error| open_error(&name, error))?;
             let database = redb(&name, || options.builder().create_with_backend(backend))?;
-            guarded(&name, "write", || make_tables(&database))?;
+            guarded(&name, || make_tables(&database))?;
             Ok(database)
         };
         let (options, name) = (self.clone(), path.clone());
@@ -97,21 +98,21 @@ impl RedbOptions {
     }
 
     /// A repository that is gone when it is dropped.
-    pub fn in_memory(&self) -> Result<RedbRepository, RepositoryError> {
+    pub fn in_memory(&self) -> Result<RedbRepository, OpenError> {
         let path: Arc<Path> = Path::new(":memory:").into();
         let database = redb(&path, || self.builder().create_with_backend(InMemoryBackend::new()))?;
-        guarded(&path, "write", || make_tables(&database))?;
+        guarded(&path, || make_tables(&database))?;
         self.start(database, true, path, None)
     }
 
     /// Makes a file that nobody has open as small as it can be: what is free in it is given back. Blocking. It can be
     /// interrupted at any time, and what is stored is the same afterwards.
-    pub fn compact(&self, path: impl AsRef<Path>) -> Result<Compacted, RepositoryError> {
+    pub fn compact(&self, path: impl AsRef<Path>) -> Result<Compacted, OpenError> {
         let path = path.as_ref();
         let size = || fs::metadata(path).map(|metadata| metadata.len()).map_err(|error| open_error(path, error));
         let before = size()?;
         let mut database = self.database(path)?;
-        guarded(path, "compact", || {
+        guarded(path, || {
             // One pass moves what it can; the next one may find room that the one before has made.
             while database.compact()? {}
             Ok(())
@@ -127,16 +128,16 @@ impl RedbOptions {
     }
 
     /// Opens a file of this format, brings an older one to it, or makes a new one.
-    fn database(&self, path: &Path) -> Result<Database, RepositoryError> {
+    fn database(&self, path: &Path) -> Result<Database, OpenError> {
         if is_new(path)? { self.new_database(path) } else { self.existing(path) }
     }
 
-    fn existing(&self, path: &Path) -> Result<Database, RepositoryError> {
+    fn existing(&self, path: &Path) -> Result<Database, OpenError> {
         checked(path, redb(path, || self.builder().open(path))?)
     }
 
     /// Opens a file without writing to it: what is written is in memory.
-    fn to_read(&self, path: &Path) -> Result<Database, RepositoryError> {
+    fn to_read(&self, path: &Path) -> Result<Database, OpenError> {
         let open = || {
             let overlay = Overlay::over(FileBackend::new(File::open(path)?)?)?;
             self.builder().create_with_backend(overlay)
@@ -145,9 +146,9 @@ impl RedbOptions {
     }
 
     /// Makes a file. It gets its name when it has its tables: what has the name is a whole database, whenever the power fails.
-    fn new_database(&self, path: &Path) -> Result<Database, RepositoryError> {
+    fn new_database(&self, path: &Path) -> Result<Database, OpenError> {
         let unfinished = backup::unfinished(path);
-        let locked = || RepositoryError::Locked { path: path.into() };
+        let locked = || OpenError::Locked { path: path.into() };
         backup::make_empty(&unfinished).map_err(|error| match error {
             TryLockError::WouldBlock => locked(),
             TryLockError::Error(error) => open_error(path, error),
@@ -157,7 +158,7 @@ impl RedbOptions {
         if path.exists() {
             return Err(locked());
         }
-        guarded(path, "write", || make_tables(&database))?;
+        guarded(path, || make_tables(&database))?;
         fs::rename(&unfinished, path).map_err(|error| open_error(path, error))?;
         Ok(database)
     }
@@ -168,11 +169,11 @@ impl RedbOptions {
         is_writable: bool,
         path: Arc<Path>,
         opener: Option<Opener>,
-    ) -> Result<RedbRepository, RepositoryError> {
+    ) -> Result<RedbRepository, OpenError> {
         let nodes = Arc::new(RwLock::default());
         let commits = Arc::default();
         let database =
-            guarded(&path, "read", || OpenDatabase::new(database, is_writable, path.clone(), nodes.clone(), opener))?;
+            guarded(&path, || OpenDatabase::new(database, is_writable, path.clone(), nodes.clone(), opener))?;
         let database = Arc::new(database);
         let (sender, jobs) = mpsc::channel();
         let writer = Writer {
@@ -223,67 +224,75 @@ impl RedbOptions {
 }
 
 /// What is open, if it is of this format or can be brought to it.
-fn checked(path: &Path, database: Database) -> Result<Database, RepositoryError> {
-    let found = guarded(path, "read", || Ok(format(&database)?))?;
+fn checked(path: &Path, database: Database) -> Result<Database, OpenError> {
+    let found = guarded(path, || Ok(format(&database)?))?;
     match found {
         Some(FORMAT) => {}
         // They are this one with less in it.
-        Some(1 | 2) => guarded(path, "write", || make_tables(&database))?,
-        Some(found) => return Err(RepositoryError::NewerFormat { path: path.into(), found, supported: FORMAT }),
-        None => return Err(RepositoryError::NotADatabase { path: path.into() }),
+        Some(1 | 2) => guarded(path, || make_tables(&database))?,
+        Some(found) => return Err(OpenError::NewerFormat { path: path.into(), found, supported: FORMAT }),
+        None => return Err(OpenError::NotADatabase { path: path.into() }),
     }
     Ok(database)
 }
 
 /// Whether a file cannot be opened because nothing can be written to its disk.
-fn is_of_the_disk(error: &RepositoryError) -> bool {
-    let RepositoryError::Open { source, .. } = error else { return false };
-    source.downcast_ref::<std::io::Error>().is_some_and(|error| {
-        matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem)
-    })
+fn is_of_the_disk(error: &OpenError) -> bool {
+    let OpenError::Io { source, .. } = error else { return false };
+    source
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| is_full(error) || error.kind() == ErrorKind::ReadOnlyFilesystem)
 }
 
-fn redb(path: &Path, open: impl FnOnce() -> Result<Database, DatabaseError>) -> Result<Database, RepositoryError> {
+fn redb(path: &Path, open: impl FnOnce() -> Result<Database, DatabaseError>) -> Result<Database, OpenError> {
     let opened = panic::catch_unwind(AssertUnwindSafe(open));
-    let opened = opened.map_err(|_| Arc::new(Failure::Panic).error("read", path))?;
+    let opened = opened.map_err(|_| failed(path, Failure::Panic))?;
     opened.map_err(|error| redb_open_error(path, error))
 }
 
-fn open_error(path: &Path, source: impl Into<crate::BoxError>) -> RepositoryError {
-    RepositoryError::Open { path: path.into(), source: source.into() }
+fn open_error(path: &Path, source: impl Into<crate::BoxError>) -> OpenError {
+    OpenError::Io { path: path.into(), source: source.into() }
 }
 
 /// What redb says of a file that it cannot open. A file that ends too early is damaged.
-fn redb_open_error(path: &Path, error: DatabaseError) -> RepositoryError {
+fn redb_open_error(path: &Path, error: DatabaseError) -> OpenError {
     match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            RepositoryError::Locked { path: path.into() }
+            OpenError::Locked { path: path.into() }
         }
         DatabaseError::Storage(StorageError::Io(error))
             if !matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) =>
         {
             open_error(path, error)
         }
-        error => RepositoryError::Damaged { path: path.into(), source: error.into() },
+        error => OpenError::Damaged { path: path.into(), source: error.into() },
     }
 }
 
 /// Does what reads or writes a file that may be damaged, and tells whose file it is.
-fn guarded<T>(
-    path: &Path,
-    action: &'static str,
-    work: impl FnOnce() -> Result<T, Failure>,
-) -> Result<T, RepositoryError> {
-    caught(work).map_err(|failure| Arc::new(failure).error(action, path))
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, OpenError> {
+    caught(work).map_err(|failure| failed(path, failure))
+}
+
+fn failed(path: &Path, failure: Failure) -> OpenError {
+    match failure {
+        damage if damage.is_damage() => OpenError::Damaged { path: path.into(), source: damage.into() },
+        // The cause itself, so that a full disk can be told.
+        Failure::Redb(error) => match *error {
+            Error::Io(error) => open_error(path, error),
+            error => open_error(path, error),
+        },
+        failure => open_error(path, failure),
+    }
 }
 
 /// Whether there is no file yet; and what redb itself would answer with an error that helps nobody.
-fn is_new(path: &Path) -> Result<bool, RepositoryError> {
+fn is_new(path: &Path) -> Result<bool, OpenError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder
         && !folder.is_dir()
     {
-        return Err(RepositoryError::FolderMissing { path: path.into(), folder: folder.into() });
+        return Err(OpenError::FolderMissing { path: path.into(), folder: folder.into() });
     }
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -292,9 +301,9 @@ fn is_new(path: &Path) -> Result<bool, RepositoryError> {
     };
     let mut magic = [0; 4];
     match file.read(&mut magic) {
-        Ok(0) => Err(RepositoryError::Damaged { path: path.into(), source: "the file is empty".into() }),
+        Ok(0) => Err(OpenError::Damaged { path: path.into(), source: "the file is empty".into() }),
         Ok(4) if magic == *b"redb" => Ok(false),
-        Ok(_) => Err(RepositoryError::NotADatabase { path: path.into() }),
+        Ok(_) => Err(OpenError::NotADatabase { path: path.into() }),
         Err(error) => Err(open_error(path, error)),
     }
 }
@@ -338,7 +347,7 @@ pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<No
                 nodes.insert(node.id.clone(), Arc::new(node));
             }
             Err(damage) => {
-                error!(path = %path.display(), number = number.value(), %damage, "a node is left out; see isems-server check");
+                error!(path = %path.display(), number = number.value(), %damage, "a node is left out, for its record is damaged");
             }
         }
     }

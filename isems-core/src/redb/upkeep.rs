@@ -158,7 +158,7 @@ impl Upkeep {
                 if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((node.number, week)) {
                     warn!(
                         path = %self.path.display(), node = %node.id, week_from = week.map(week_start), %damage,
-                        "what is damaged is not sealed; see isems-server check"
+                        "what is damaged is not sealed"
                     );
                 }
                 Ok(None)
@@ -258,7 +258,7 @@ impl Upkeep {
             // Nobody waits any more when the repository has been dropped.
             let _ = reply.send(writer.write(task));
         }));
-        self.jobs.send(job).map_err(|_| Failure::Other("the writer has ended".into()))?;
+        self.jobs.send(job).map_err(|_| Failure::Closed("the writer has ended"))?;
         outcome.recv().map_err(|_| Failure::Panic)?
     }
 }

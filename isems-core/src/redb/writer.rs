@@ -205,7 +205,7 @@ impl Writer {
             let outcomes = batches
                 .iter()
                 .map(|batch| match changed.without_number(&batch.measurements) {
-                    Some(node) => Ok(Err(RepositoryError::TooManyNodes { node })),
+                    Some(node) => Ok(Err(RepositoryError::TooManyNodes { node, limit: Node::MAX_NUMBER.into() })),
                     None => {
                         store_measurements(&mut rows, &blocks, &mut sealed, &mut changed, &batch.measurements).map(Ok)
                     }

@@ -45,5 +45,5 @@ impl StoreHook for FirstStoresFail {
 }
 
 fn failure() -> RepositoryError {
-    RepositoryError::Storage { action: "write", source: "a failure for the test".into() }
+    RepositoryError::Unavailable { action: "write", retry: true, source: "a failure for the test".into() }
 }

@@ -42,7 +42,7 @@ pub trait StoreHook: Send + Sync + 'static {
 /// #[async_trait]
 /// impl StoreHook for FullDisk {
 ///     async fn store(&self, _: &dyn Repository, _: Batch) -> Result<Stored, RepositoryError> {
-///         Err(RepositoryError::Storage { action: "write", source: "no space left on device".into() })
+///         Err(RepositoryError::Full { source: "no space left on device".into() })
 ///     }
 /// }
 ///

@@ -29,7 +29,7 @@ use std::{
 
 use clap::Args;
 use isems_core::{
-    Batch, BoxError, Measurement, NodeId, RedbOptions, RedbRepository, Reject, RejectReason, Repository,
+    Batch, BoxError, Measurement, NodeId, OpenError, RedbOptions, RedbRepository, Reject, RejectReason, Repository,
     RepositoryError,
 };
 use tokio::{
@@ -116,7 +116,7 @@ async fn run(
 ) -> Result<(), BoxError> {
     let path = arguments.database.path();
     let repository = RedbOptions::default().open(path).map_err(|error| match error {
-        RepositoryError::Locked { .. } => BoxError::from(format!(
+        OpenError::Locked { .. } => BoxError::from(format!(
             "cannot import into {}: another process, a server most likely, has it open; stop that, import, and start it \
              again afterwards",
             path.display()

@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use isems_core::{BoxError, NodeId, RedbRepository, RepositoryError, chain};
+use isems_core::{BoxError, NodeId, OpenError, RedbRepository, RepositoryError, chain};
 use serde::{Deserialize, Serialize};
 
 pub use self::arguments::Maintenance;
@@ -74,8 +74,9 @@ impl Command {
     async fn run_anywhere(&self, database: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
         match open(database)? {
             Some(repository) => self.run(&repository, output).await,
-            None => control::ask(database, self, output)?
-                .ok_or_else(|| RepositoryError::Locked { path: database.into() }.into()),
+            None => {
+                control::ask(database, self, output)?.ok_or_else(|| OpenError::Locked { path: database.into() }.into())
+            }
         }
     }
 }
@@ -109,6 +110,12 @@ pub async fn run(action: &Maintenance, output: &mut dyn Write) -> Result<bool, B
     match result {
         // Who reads the output has seen enough, as `head` has.
         Err(error) if is_broken_pipe(&error) => Ok(true),
+        Err(error) if matches!(error.downcast_ref(), Some(RepositoryError::Damaged { .. })) => Err(format!(
+            "{}; `isems-server check` tells what can still be read, `isems-server backup` saves that to a new file; or put \
+             a backup in its place",
+            chain(&*error)
+        )
+        .into()),
         result => result,
     }
 }
@@ -159,8 +166,8 @@ fn open(path: &Path) -> Result<Option<RedbRepository>, BoxError> {
     }
     match RedbRepository::open(path) {
         Ok(repository) => Ok(Some(repository)),
-        Err(RepositoryError::Locked { .. }) => Ok(None),
-        Err(RepositoryError::Damaged { path, source }) => Err(format!(
+        Err(OpenError::Locked { .. }) => Ok(None),
+        Err(OpenError::Damaged { path, source }) => Err(format!(
             "database {} is damaged so badly that nothing of it can be read ({}); put a backup in its place, or move it \
              away: then a new one is made, and polled nodes send what their logs still have",
             path.display(),

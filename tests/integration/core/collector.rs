@@ -337,7 +337,7 @@ async fn driving_a_transport_that_never_gets_there_fails_with_its_status() {
 async fn a_repository_error_reaches_the_transport() {
     let transport = acting("checking", |run, inbox| async move {
         let result = inbox.deliver(Payload::csvlog(SAMPLE_LINE_19.as_bytes(), "a test")).await;
-        assert_eq!(matches!(result, Err(RepositoryError::Storage { .. })), run < 2);
+        assert_eq!(matches!(result, Err(RepositoryError::Unavailable { .. })), run < 2);
         result.map(drop).map_err(Into::into)
     });
     let failing = Arc::new(FailingRepository::new(repository(), 2));
@@ -374,7 +374,11 @@ struct NoRoomForRejects;
 impl StoreHook for NoRoomForRejects {
     async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
         if batch.measurements.is_empty() {
-            return Err(RepositoryError::Storage { action: "write", source: "a failure for the test".into() });
+            return Err(RepositoryError::Unavailable {
+                action: "write",
+                retry: true,
+                source: "a failure for the test".into(),
+            });
         }
         repository.store(batch).await
     }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use isems_core::{
-    Batch, Buckets, Checked, Damage, Field, Measurement, MeasurementQuery, NodeId, NumberField, RedbOptions,
-    RedbRepository, Reject, RejectKind, RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery,
+    Batch, Buckets, Checked, Damage, Field, Measurement, MeasurementQuery, NodeId, NumberField, OpenError, RedbOptions,
+    RedbRepository, Reject, RejectKind, RejectQuery, RejectReason, Repository, RepositoryError, SeriesQuery, chain,
     testing::{SAMPLE_TIME, sample_measurement},
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -240,8 +240,10 @@ async fn assert_only_sound_ones(path: &Path, damage: &str) {
         Err(error) => {
             assert!(error.to_string().contains("isems.redb"), "{damage}: {error} names no file");
             assert!(
-                matches!(error, RepositoryError::Damaged { .. } | RepositoryError::NotADatabase { .. })
-                    || matches!(error, RepositoryError::NewerFormat { .. }),
+                matches!(
+                    error,
+                    OpenError::Damaged { .. } | OpenError::NotADatabase { .. } | OpenError::NewerFormat { .. }
+                ),
                 "{damage}: {error:?}"
             );
             return;
@@ -309,9 +311,11 @@ async fn assert_only_sound_ones(path: &Path, damage: &str) {
 /// The caller can tell what failed, and why. Always `false`.
 fn assert_is_damage(error: &RepositoryError, damage: &str) -> bool {
     let is_told = match error {
-        RepositoryError::Damaged { .. } => error.to_string().contains("isems.redb"),
+        RepositoryError::Damaged { .. } => chain(error).contains("isems.redb"),
         // After a failed write redb takes none any more until the file is opened again.
-        RepositoryError::Storage { source, .. } => !source.to_string().is_empty(),
+        RepositoryError::Unavailable { source, .. } | RepositoryError::Other { source, .. } => {
+            !source.to_string().is_empty()
+        }
         _ => false,
     };
     assert!(is_told, "{damage}: {error:?}: {:?}", error.source());

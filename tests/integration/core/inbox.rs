@@ -257,7 +257,7 @@ async fn a_failed_store_is_an_error_and_counts_nothing() {
     let (_, repository) = inbox();
     let inbox = Inbox::new("test", Arc::new(FailingRepository::new(repository, 1)));
     let result = inbox.deliver(payload(SAMPLE_LINE_19.as_bytes())).await;
-    assert!(matches!(result, Err(RepositoryError::Storage { action: "write", .. })), "{result:?}");
+    assert!(matches!(result, Err(RepositoryError::Unavailable { action: "write", .. })), "{result:?}");
     assert_eq!(inbox.status().received, 0);
     let receipt = inbox.deliver(payload(SAMPLE_LINE_19.as_bytes())).await.expect("it is stored");
     assert_eq!(receipt.stored, 1);

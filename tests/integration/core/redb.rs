@@ -243,14 +243,17 @@ async fn a_node_too_many_fails_its_own_batch_only() {
     let of = |name, minute: i64| sample_measurement(name, SAMPLE_TIME + 60 * minute);
     let too_many = batch(vec![of("First", 1), of("A", 0), of("A", 1), of("B", 0)]);
     let result = repository.store(Batch { rejects: vec![reject(1)], ..too_many }).await;
-    assert!(matches!(&result, Err(RepositoryError::TooManyNodes { node }) if node.as_str() == "B"), "{result:?}");
+    assert!(matches!(&result, Err(RepositoryError::TooManyNodes { node, .. }) if node.as_str() == "B"), "{result:?}");
     assert_eq!(repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects, []);
     assert_eq!(repository.node(&node_id("A")).await.expect("it can be read"), None);
 
     let fits = batch((1..100).flat_map(|minute| [of("First", minute), of("A", minute)]).collect());
     let (fits, too_many) = tokio::join!(repository.store(fits), repository.store(batch(vec![of("B", 0)])));
     assert_eq!(fits.expect("two nodes fit").stored(), 198);
-    assert!(matches!(&too_many, Err(RepositoryError::TooManyNodes { node }) if node.as_str() == "B"), "{too_many:?}");
+    assert!(
+        matches!(&too_many, Err(RepositoryError::TooManyNodes { node, .. }) if node.as_str() == "B"),
+        "{too_many:?}"
+    );
     let last = repository.node(&node_id("A")).await.expect("it can be read").expect("it is stored");
     assert_eq!(last.number, Node::MAX_NUMBER);
     assert_eq!(all_of(&repository, "A").await.len(), 99, "the rows of the last number can be read");

@@ -12,7 +12,7 @@ use std::{
 };
 
 use isems_core::{
-    Batch, RedbRepository, Repository, RepositoryError,
+    Batch, OpenError, RedbRepository, Repository,
     testing::{SAMPLE_TIME, sample_measurement},
 };
 use redb::{Database, MultimapTableDefinition, TableDefinition};
@@ -28,7 +28,7 @@ fn new_path() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-fn refusal(path: &Path) -> RepositoryError {
+fn refusal(path: &Path) -> OpenError {
     RedbRepository::open(path).expect_err("the file is refused")
 }
 
@@ -50,7 +50,7 @@ fn a_missing_folder_is_named() {
     let (folder, _) = new_path();
     let path = folder.path().join("a/b/isems.redb");
     let error = refusal(&path);
-    assert!(matches!(&error, RepositoryError::FolderMissing { folder, .. } if path.parent() == Some(folder)));
+    assert!(matches!(&error, OpenError::FolderMissing { folder, .. } if path.parent() == Some(folder)));
     assert!(error.to_string().contains("a/b\" does not exist"), "{error}");
     assert!(!folder.path().join("a").exists(), "nothing is made");
 }
@@ -62,7 +62,7 @@ fn files_of_other_programs_are_refused_and_left_alone() {
         let (_folder, path) = new_path();
         fs::write(&path, content).expect("it can be written");
         let error = refusal(&path);
-        assert!(matches!(error, RepositoryError::NotADatabase { .. }), "{error:?}");
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
         assert!(error.to_string().contains("isems.redb"), "{error}");
         assert_eq!(fs::read(&path).expect("it can be read"), content);
     }
@@ -90,7 +90,7 @@ fn redb_files_of_other_programs_are_refused() {
         let (_folder, path) = new_path();
         make_redb_file(&path, fill);
         let error = refusal(&path);
-        assert!(matches!(error, RepositoryError::NotADatabase { .. }), "{error:?}");
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
     }
 }
 
@@ -104,7 +104,7 @@ async fn a_newer_format_is_refused_with_both_versions() {
     transaction.commit().expect("it can be written");
     drop(database);
     let error = refusal(&path);
-    assert!(matches!(error, RepositoryError::NewerFormat { found: 77, .. }), "{error:?}");
+    assert!(matches!(error, OpenError::NewerFormat { found: 77, .. }), "{error:?}");
     assert!(error.to_string().contains("77 is newer than"), "{error}");
 }
 
@@ -113,14 +113,14 @@ fn an_empty_file_is_not_taken_for_a_new_one() {
     let (_folder, path) = new_path();
     fs::write(&path, b"").expect("it can be written");
     let error = refusal(&path);
-    assert!(matches!(error, RepositoryError::Damaged { .. }), "what was there may have been cut off: {error:?}");
+    assert!(matches!(error, OpenError::Damaged { .. }), "what was there may have been cut off: {error:?}");
 }
 
 #[test]
 fn a_folder_is_no_file() {
     let (folder, _) = new_path();
     let error = refusal(folder.path());
-    assert!(matches!(error, RepositoryError::Open { .. }), "{error:?}");
+    assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
     assert!(error.source().is_some(), "the cause is told");
 }
 
@@ -135,14 +135,14 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
     for length in [4, 9, 64, 100, 320, 512, 4095, 4096, 8192, whole.len() / 2, whole.len() - 4096, whole.len() - 1] {
         fs::write(&path, &whole[..length]).expect("it can be written");
         let error = refusal(&path);
-        assert!(matches!(error, RepositoryError::Damaged { .. } | RepositoryError::NotADatabase { .. }), "{error:?}");
+        assert!(matches!(error, OpenError::Damaged { .. } | OpenError::NotADatabase { .. }), "{error:?}");
     }
     for place in [9, 12, 64, 100, 200, 300] {
         let mut damaged = whole.clone();
         damaged[place..].fill(0xa5);
         fs::write(&path, &damaged).expect("it can be written");
         let error = refusal(&path);
-        assert!(matches!(error, RepositoryError::Damaged { .. } | RepositoryError::NotADatabase { .. }), "{error:?}");
+        assert!(matches!(error, OpenError::Damaged { .. } | OpenError::NotADatabase { .. }), "{error:?}");
     }
     fs::write(&path, &whole).expect("it can be written");
     let repository = RedbRepository::open(&path).expect("the whole file can be opened");
@@ -153,7 +153,7 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
 async fn a_file_is_open_once_in_a_process() {
     let (_folder, path) = new_path();
     let repository = RedbRepository::open(&path).expect("a new file can be made");
-    assert!(matches!(refusal(&path), RepositoryError::Locked { .. }));
+    assert!(matches!(refusal(&path), OpenError::Locked { .. }));
     drop(repository);
     RedbRepository::open(&path).expect("a closed file can be opened again");
 }
@@ -200,7 +200,7 @@ async fn another_process_locks_the_file_and_loses_nothing_when_it_is_killed() {
         }
         assert!(last.is_some(), "the other process stores in round {round}");
         let error = refusal(&path);
-        assert!(matches!(error, RepositoryError::Locked { .. }), "{error:?}");
+        assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
         assert!(error.to_string().contains("another process"), "{error}");
         child.kill().expect("the other process can be killed");
         child.wait().expect("the other process ends");
@@ -234,7 +234,7 @@ fn a_file_can_be_made_while_the_program_starts_others() {
         });
         // Each is made, and opened again.
         let paths = (0..300).map(|number| folder.path().join((number / 2).to_string()));
-        let made: Result<Vec<()>, RepositoryError> = paths.map(|path| RedbRepository::open(path).map(drop)).collect();
+        let made: Result<Vec<()>, OpenError> = paths.map(|path| RedbRepository::open(path).map(drop)).collect();
         is_over.store(true, Ordering::Relaxed);
         made.expect("nobody else has them open");
     });

@@ -132,7 +132,11 @@ impl StoreHook for Unreadable {
     ) -> Result<Vec<Measurement>, RepositoryError> {
         if query.node == self.node {
             assert!(!self.panics.load(Ordering::Relaxed), "a panic for the test");
-            return Err(RepositoryError::Storage { action: "read", source: "a failure for the test".into() });
+            return Err(RepositoryError::Unavailable {
+                action: "read",
+                retry: true,
+                source: "a failure for the test".into(),
+            });
         }
         repository.measurements(query).await
     }

@@ -83,7 +83,7 @@ impl StoreHook for Gate {
             return repository.store(batch).await;
         }
         if self.is_broken.load(Ordering::SeqCst) {
-            return Err(RepositoryError::Storage { action: "write", source: "the disk is full".into() });
+            return Err(RepositoryError::Full { source: "the disk is full".into() });
         }
         if self.is_behind {
             let stored = repository.store(batch).await;

@@ -433,9 +433,11 @@ impl StoreHook for Fated {
     ) -> Result<Vec<Measurement>, RepositoryError> {
         let read = self.reads.fetch_add(1, Ordering::SeqCst);
         match self.fate {
-            Fate::Error if read >= self.good_reads => {
-                Err(RepositoryError::Storage { action: "read", source: "a failure for the test".into() })
-            }
+            Fate::Error if read >= self.good_reads => Err(RepositoryError::Unavailable {
+                action: "read",
+                retry: true,
+                source: "a failure for the test".into(),
+            }),
             Fate::Panic if read >= self.good_reads => panic!("a panic for the test"),
             _ => {
                 assert_eq!(query.order, Order::NewestFirst);

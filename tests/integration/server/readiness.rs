@@ -26,7 +26,7 @@ impl StoreHook for FullDisk {
 
     async fn probe(&self, _: &dyn Repository) -> Result<(), RepositoryError> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Err(RepositoryError::Storage { action: "write", source: "no space left on device".into() })
+        Err(RepositoryError::Full { source: "no space left on device".into() })
     }
 }
 

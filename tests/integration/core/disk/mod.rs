@@ -132,6 +132,8 @@ async fn a_full_disk_is_told_once_and_waited_out_while_everything_can_be_read() 
         let mut told = BTreeSet::new();
         for _ in 0..60 {
             let failed = repository.store(later(stored)).await.expect_err("the disk fails");
+            // It was full first, and nothing has been written since.
+            assert!(matches!(failed, RepositoryError::Full { .. }) && failed.is_temporary(), "{failed:?}");
             told.insert(chain(&failed));
             assert_read(&repository, "Hut", &expected, stored as usize).await;
         }
@@ -189,6 +191,7 @@ async fn a_disk_that_cannot_be_read_is_waited_out() {
             let query = MeasurementQuery::oldest_first(node_id("Hut"));
             let error = repository.measurements(&query).await.expect_err("nothing can be read");
             assert!(chain(&error).contains("Read does not work"), "{}", chain(&error));
+            assert!(matches!(error, RepositoryError::Unavailable { retry: true, .. }), "{error:?}");
             assert_eq!(repository.nodes().await.expect("they are in memory").len(), 1);
             repository.probe().await.expect_err("nothing can be written, either");
         }
