@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::{
     api::{Access, Service, ServiceBuilder},
-    fleet::{Fleet, RunningFleet},
+    fleet::{FleetServer, RunningFleetServer},
     live::LiveOptions,
     maintenance::Control,
     push::PushTransport,
@@ -41,7 +41,7 @@ pub struct Server {
     listener: TcpListener,
     limits: ConnectionLimits,
     certificate: Option<Certificate>,
-    fleet: Option<RunningFleet>,
+    fleet: Option<RunningFleetServer>,
     control: Control,
     /// Held while the server exists: a demo's database goes with it.
     _temporary: Option<TempDir>,
@@ -186,9 +186,10 @@ fn database(arguments: &PollArguments, demo: bool) -> Result<(PathBuf, Option<Te
     Ok((arguments.database.path().into(), None))
 }
 
-async fn simulated_fleet(nodes: u32) -> Result<RunningFleet, BoxError> {
-    let fleet =
-        Fleet::new(1, nodes, unix_now() - DEMO_HISTORY_SECONDS).bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+async fn simulated_fleet(nodes: u32) -> Result<RunningFleetServer, BoxError> {
+    let fleet = FleetServer::new(1, nodes, unix_now() - DEMO_HISTORY_SECONDS)
+        .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await?;
     info!(nodes, "polling simulated nodes; configured nodes and brokers are left alone");
     Ok(fleet)
 }

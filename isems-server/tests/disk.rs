@@ -15,7 +15,7 @@ use std::{
 };
 
 use isems_core::{MeasurementQuery, RedbRepository, Repository, simulation, unix_now};
-use isems_server::fleet::{Clock, Fleet};
+use isems_server::fleet::{FleetServer, SimulatedClock};
 use tempfile::TempDir;
 
 use self::common::{DEADLINE, Running, get, run, text};
@@ -55,7 +55,8 @@ fn serve_fleet(start: i64) -> Vec<String> {
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let fleet = Fleet::new(SEED, NODES, start).clock(Clock::fast(start + 3600, DAY as f64 / 10.0));
+            let fleet =
+                FleetServer::new(SEED, NODES, start).clock(SimulatedClock::fast(start + 3600, DAY as f64 / 10.0));
             let fleet = fleet.bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
             sender.send(fleet.targets()).unwrap();
             fleet.run(pending()).await.unwrap();

@@ -14,7 +14,6 @@ use crate::{
     ConfigError, HttpConfig, PollError, Target,
     body::{Body, BodyLimits},
     error::root_cause,
-    tls,
 };
 
 const MAX_REDIRECTS: usize = 5;
@@ -32,7 +31,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(config: &HttpConfig) -> Result<Self, ConfigError> {
-        let tls = tls::client_config().map_err(|error| ConfigError::Client { cause: error.to_string() })?;
+        let tls = isems_tls::client_config(config.ca_file.as_deref(), None)
+            .map_err(|error| ConfigError::Client { cause: error.to_string() })?;
         // Nodes' web servers are home-made, so what can be understood in spite of a mistake is.
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)

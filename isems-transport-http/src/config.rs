@@ -1,6 +1,6 @@
 //! The configuration of the transport.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::Target;
 /// Which nodes are polled, and how. Durations are numbers of seconds when it is read or written.
 ///
 /// ```
-/// # use std::time::Duration;
+/// # use std::{path::PathBuf, time::Duration};
 /// # use isems_transport_http::HttpConfig;
 /// let config: HttpConfig = serde_json::from_str(r#"{ "targets": ["10.0.0.7"], "interval": 600 }"#)?;
 /// assert_eq!(config.interval, Duration::from_mins(10));
@@ -32,6 +32,9 @@ pub struct HttpConfig {
     /// How long one request may take, from the start to the last byte of its answer. 120 seconds unless told.
     #[serde(with = "seconds")]
     pub total_timeout: Duration,
+    /// A PEM file with the certificates of the authorities to trust, for nodes with `https`. It is read when the transport is
+    /// made. Those that the system trusts unless told.
+    pub ca_file: Option<PathBuf>,
     /// How large an answer may be, in bytes, both as it travels and when it is decompressed. 8 MiB unless told.
     pub max_body_bytes: usize,
     /// How long a poll counts among those that are limited by `concurrency`. 5 seconds unless told.
@@ -47,6 +50,7 @@ impl Default for HttpConfig {
             concurrency: 16,
             connect_timeout: Duration::from_secs(10),
             total_timeout: Duration::from_mins(2),
+            ca_file: None,
             max_body_bytes: 8 << 20,
             slow_after: Duration::from_secs(5),
         }

@@ -55,13 +55,11 @@ mod error;
 mod log_state;
 mod poll;
 mod target;
-mod tls;
 mod transport;
 
 pub use crate::{
     config::{ConfigError, HttpConfig},
     error::{BodyFlaw, PollError},
     target::{InvalidTarget, Target},
-    tls::client_config as tls_client_config,
     transport::{HttpTransport, PollTrigger},
 };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use isems_core::BoxError;
+use isems_tls::TlsError;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
@@ -231,20 +231,7 @@ pub enum InvalidMqttConfig {
         /// The name of the field that must be set too.
         missing: &'static str,
     },
-    /// A file with certificates or a key cannot be used.
-    #[error("cannot use {name} {path:?}: {source}")]
-    File {
-        /// The name of the field.
-        name: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: BoxError,
-    },
-    /// The system trusts no authorities, or they cannot be read.
-    #[error("no certificates of authorities are installed on this system: install them or set ca_file")]
-    NoSystemRoots,
-    /// TLS cannot be set up.
-    #[error("cannot set up TLS")]
-    Tls(#[source] rustls::Error),
+    /// TLS cannot be set up with the files that are named.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }

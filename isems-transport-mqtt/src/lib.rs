@@ -54,7 +54,6 @@ mod broker;
 mod config;
 mod error;
 mod session;
-mod tls;
 mod topic;
 mod transport;
 

@@ -5,6 +5,7 @@ use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use isems_core::{BoxError, Expectation, Inbox, RepositoryError, Transport};
+use isems_tls::Identity;
 use rumqttc::{MqttOptions, TlsConfiguration};
 use rustls::ClientConfig;
 use tracing::error;
@@ -13,7 +14,6 @@ use crate::{
     InvalidMqttConfig, MqttConfig,
     error::SessionError,
     session::{self, Deliveries},
-    tls,
 };
 
 /// A packet up to this size is read whatever `max_packet_bytes` is, so that what is too large can be rejected.
@@ -38,7 +38,13 @@ impl MqttTransport {
     /// Checks the configuration and reads the certificates it names.
     pub fn new(config: MqttConfig) -> Result<Self, InvalidMqttConfig> {
         config.check()?;
-        let tls = if config.broker.is_encrypted() { Some(tls::client_config(&config)?) } else { None };
+        let identity = config.certificate_file.as_deref().zip(config.key_file.as_deref());
+        let identity = identity.map(|(certificate_file, key_file)| Identity { certificate_file, key_file });
+        let tls = if config.broker.is_encrypted() {
+            Some(isems_tls::client_config(config.ca_file.as_deref(), identity)?.into())
+        } else {
+            None
+        };
         Ok(Self { name: config.name.clone(), config, tls, must_discard_session: false, is_expected: false })
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 use clap::Parser;
 use isems_core::{BoxError, Measurement, simulation, unix_now};
-use isems_server::fleet::{Clock, Fleet};
+use isems_server::fleet::{FleetServer, SimulatedClock};
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Outgoing, QoS};
 use tokio::time;
 
@@ -53,8 +53,8 @@ struct Arguments {
 async fn main() -> Result<(), BoxError> {
     let arguments = Arguments::parse();
     let start = unix_now() - 86_400 * i64::from(arguments.days);
-    let clock = arguments.speed.map_or_else(Clock::system, |speed| Clock::fast(start, speed));
-    let fleet = Fleet::new(arguments.seed, arguments.nodes, start).clock(clock.clone());
+    let clock = arguments.speed.map_or_else(SimulatedClock::system, |speed| SimulatedClock::fast(start, speed));
+    let fleet = FleetServer::new(arguments.seed, arguments.nodes, start).clock(clock.clone());
     let fleet = fleet.bind(arguments.listen).await.map_err(|error| {
         format!("cannot listen on {}: {error}; choose another address with --listen", arguments.listen)
     })?;
@@ -77,7 +77,7 @@ async fn main() -> Result<(), BoxError> {
 }
 
 /// Publishes each node's measurements as they become due.
-async fn publish(arguments: &Arguments, broker: &str, start: i64, clock: &Clock) -> Result<(), BoxError> {
+async fn publish(arguments: &Arguments, broker: &str, start: i64, clock: &SimulatedClock) -> Result<(), BoxError> {
     let (host, port) = match broker.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().map_err(|_| format!("invalid port {port:?} of the broker"))?),
         None => (broker, 1883),

@@ -48,7 +48,7 @@ impl Courier {
             (CONTENT_TYPE, HeaderValue::from_static("application/x-sentry-envelope")),
         ]);
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(isems_transport_http::tls_client_config()?)
+            .tls_backend_preconfigured(isems_tls::client_config(None, None)?)
             .user_agent(USER_AGENT)
             .default_headers(headers)
             .connect_timeout(CONNECT_TIMEOUT)

@@ -138,6 +138,10 @@ pub struct PollArguments {
           default_value = default_of(|config| config.connect_timeout), value_parser = positive_duration)]
     pub poll_connect_timeout: Duration,
 
+    /// PEM file with the certificate authority of https:// nodes [default: those of the system]
+    #[arg(long, env = "ISEMS_POLL_CA_FILE", value_name = "FILE", hide_env_values = true)]
+    pub poll_ca_file: Option<PathBuf>,
+
     /// How many nodes are polled at a time; slow ones give up their place
     #[arg(long, env = "ISEMS_POLL_CONCURRENCY", value_name = "NUMBER", hide_env_values = true,
           default_value = HttpConfig::default().concurrency.to_string(), value_parser = clap::value_parser!(u16).range(1..))]
@@ -387,6 +391,7 @@ impl PollArguments {
             targets: self.targets()?,
             total_timeout: self.poll_timeout,
             connect_timeout: self.poll_connect_timeout,
+            ca_file: self.poll_ca_file.clone(),
             concurrency: self.poll_concurrency.into(),
             ..HttpConfig::default()
         })

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use isems_core::{Field, RejectReason};
 use jiff::{SignedDuration, Span};
@@ -69,24 +70,12 @@ pub(super) fn retention(text: &str) -> Result<Duration, String> {
 
 /// A number of bytes, such as `4GB` (4,000,000,000) or `500MiB` (500 * 1,048,576).
 pub(super) fn retention_size(text: &str) -> Result<u64, String> {
-    let expected = || "expected a size of at least 1MB, such as 500MiB or 4GB".to_owned();
-    let text = text.trim();
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
-    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "tb" => 1_000_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1 << 40,
-        _ => return Err(expected()),
-    };
-    let number: f64 = number.trim_end().parse().map_err(|_| expected())?;
-    let bytes = number * unit as f64;
-    if (1e6..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(expected()) }
+    let bytes = text.trim().parse().map_or(0, |ByteSize(bytes)| bytes);
+    if (1_000_000..1_000_000_000_000_000_000).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err("expected a size of at least 1MB, such as 500MiB or 4GB".into())
+    }
 }
 
 pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {

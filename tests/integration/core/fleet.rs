@@ -8,7 +8,7 @@ use isems_core::{
     testing::drive,
     unix_now,
 };
-use isems_server::fleet::{Clock, Fleet};
+use isems_server::fleet::{FleetServer, SimulatedClock};
 use isems_transport_http::{HttpConfig, HttpTransport};
 use reqwest::{Client, StatusCode, header::HeaderMap};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
@@ -19,7 +19,7 @@ fn loopback() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
 }
 
-async fn serve(fleet: Fleet) -> Vec<String> {
+async fn serve(fleet: FleetServer) -> Vec<String> {
     let running = fleet.bind(loopback()).await.expect("a port is free");
     let targets = running.targets();
     tokio::spawn(running.run(future::pending()));
@@ -50,14 +50,14 @@ fn lines(start: i64, skip: usize, count: usize) -> String {
 }
 
 /// A clock that stands still.
-fn stopped(time: i64) -> Clock {
-    Clock::fast(time, 0.0)
+fn stopped(time: i64) -> SimulatedClock {
+    SimulatedClock::fast(time, 0.0)
 }
 
 #[tokio::test]
 async fn a_transport_polls_the_whole_fleet() {
     let start = unix_now() - 3600;
-    let targets = serve(Fleet::new(1, 12, start)).await;
+    let targets = serve(FleetServer::new(1, 12, start)).await;
     assert_eq!(targets.len(), 12);
     let targets = targets.iter().map(|target| target.parse().expect("it is a target")).collect();
     let config = HttpConfig { targets, interval: Duration::from_secs(1), ..HttpConfig::default() };
@@ -73,7 +73,7 @@ async fn a_transport_polls_the_whole_fleet() {
 #[tokio::test]
 async fn conditions_and_ranges_are_heeded() {
     let start = unix_now() - 7200;
-    let url = serve(Fleet::new(1, 1, start).clock(stopped(start + 3599))).await.remove(0);
+    let url = serve(FleetServer::new(1, 1, start).clock(stopped(start + 3599))).await.remove(0);
     let log = lines(start, 0, 60);
     let (status, headers, body) = get(&url, &[]).await;
     assert_eq!((status, String::from_utf8_lossy(&body).into_owned()), (StatusCode::OK, log.clone()));
@@ -132,7 +132,7 @@ async fn conditions_and_ranges_are_heeded() {
 async fn a_full_log_is_compressed_beside_the_new_one() {
     let start = unix_now() - 60 * 3 * LINES_A_LOG as i64;
     let serve_lines = async |lines: usize| {
-        serve(Fleet::new(1, 1, start).clock(stopped(start + 60 * lines as i64 - 1))).await.remove(0)
+        serve(FleetServer::new(1, 1, start).clock(stopped(start + 60 * lines as i64 - 1))).await.remove(0)
     };
     let url = serve_lines(LINES_A_LOG).await;
     assert_eq!(
@@ -157,7 +157,7 @@ async fn a_full_log_is_compressed_beside_the_new_one() {
 #[tokio::test]
 async fn logs_grow_with_the_clock() {
     let start = unix_now() - 86_400;
-    let fleet = Fleet::new(1, 1, start).clock(Clock::fast(start, 600.0));
+    let fleet = FleetServer::new(1, 1, start).clock(SimulatedClock::fast(start, 600.0));
     let url = serve(fleet).await.remove(0);
     let (_, _, before) = get(&url, &[]).await;
     let grows = async {
@@ -171,12 +171,12 @@ async fn logs_grow_with_the_clock() {
     };
     let after = tokio::time::timeout(Duration::from_secs(30), grows).await.expect("the log grows");
     assert!(after.starts_with(&before));
-    assert!(Clock::fast(start, 1e9).now() <= unix_now(), "a fast clock does not run ahead");
+    assert!(SimulatedClock::fast(start, 1e9).now() <= unix_now(), "a fast clock does not run ahead");
 }
 
 #[tokio::test]
 async fn a_stopped_fleet_is_gone() {
-    let running = Fleet::new(1, 1, unix_now()).bind(loopback()).await.expect("a port is free");
+    let running = FleetServer::new(1, 1, unix_now()).bind(loopback()).await.expect("a port is free");
     let url = running.targets().remove(0);
     running.run(future::ready(())).await.expect("it ends");
     assert!(client().get(url).send().await.is_err());

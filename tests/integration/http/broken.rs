@@ -75,7 +75,7 @@ async fn a_log_is_a_log_however_bad_its_lines_are() {
     let now = line("Dach", 0);
     let ahead = now.replacen(";1700000000;", ";4000000000;", 1);
     for (log, received) in [
-        ("".to_owned(), 0),
+        (String::new(), 0),
         ("\r\n".into(), 0),
         ("Dach;1;17".into(), 0),
         (format!("rubbish\n{now}"), 2),

@@ -14,7 +14,7 @@ use std::{
 };
 
 use isems_core::{Collector, Measurement, MeasurementQuery, RedbRepository, Repository, simulation, unix_now};
-use isems_server::fleet::{Clock, Fleet};
+use isems_server::fleet::{FleetServer, SimulatedClock};
 use isems_transport_http::{HttpConfig, HttpTransport};
 use isems_transport_mqtt::MqttTransport;
 use tokio::{task::JoinHandle, time};
@@ -153,7 +153,7 @@ async fn stored(repository: &RedbRepository) -> u64 {
 struct Polled {
     seed: u64,
     start: i64,
-    clock: Clock,
+    clock: SimulatedClock,
     targets: Vec<String>,
     _task: JoinHandle<()>,
 }
@@ -161,9 +161,9 @@ struct Polled {
 impl Polled {
     async fn start(seed: u64) -> Self {
         let now = unix_now() - AGO_SECONDS;
-        let clock = Clock::fast(now, SPEED);
+        let clock = SimulatedClock::fast(now, SPEED);
         let start = now - HISTORY_SECONDS;
-        let fleet = Fleet::new(seed, POLLED_NODES, start).clock(clock.clone());
+        let fleet = FleetServer::new(seed, POLLED_NODES, start).clock(clock.clone());
         let fleet = fleet.bind((Ipv4Addr::LOCALHOST, 0).into()).await.expect("a free port");
         let targets = fleet.targets();
         let task = tokio::spawn(async { fleet.run(future::pending()).await.expect("it serves") });

@@ -1,39 +1,27 @@
-//! TLS, for servers that want it.
+//! Trust in the certificate authorities of the system.
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{self, CryptoProvider, ring},
+    crypto::{self, CryptoProvider},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use rustls_platform_verifier::Verifier;
 
-/// A TLS configuration that trusts what the system trusts, over ring. It is cheap to make: the system's certificates are read
-/// when the first certificate is to be verified, which is never where all servers are plain `http`.
-///
-/// # Errors
-///
-/// If rustls finds no protocol version for its cryptography, which does not happen.
-pub fn client_config() -> Result<ClientConfig, Error> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = SystemVerifier { provider: provider.clone(), loaded: OnceLock::new() };
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
-}
-
 /// The system's verifier, loaded when it is first needed. It decides nothing by itself.
 #[derive(Debug)]
-struct SystemVerifier {
+pub(crate) struct SystemVerifier {
     provider: Arc<CryptoProvider>,
     loaded: OnceLock<Verifier>,
 }
 
 impl SystemVerifier {
+    pub(crate) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider, loaded: OnceLock::new() }
+    }
+
     fn loaded(&self) -> Result<&Verifier, Error> {
         if let Some(verifier) = self.loaded.get() {
             return Ok(verifier);
