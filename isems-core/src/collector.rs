@@ -12,8 +12,9 @@ use tokio::{task::JoinSet, time};
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    Backoff, ClockState, Inbox, Limits, Measurement, Repository, Totals, Transport, TransportState, TransportStatus,
-    account::Account, chain, clock::Clock, dating::Dating, observers::Observers, panic_message, unix_now,
+    Backoff, ClockState, Inbox, InvalidTransportName, Limits, Measurement, Repository, Totals, Transport,
+    TransportState, TransportStatus, account::Account, chain, clock::Clock, dating::Dating, observers::Observers,
+    panic_message, unix_now,
 };
 
 /// Runs transports, each on a task of its own, and calls those that fail again.
@@ -23,7 +24,7 @@ use crate::{
 /// # use isems_core::{Collector, RedbRepository, Transport};
 /// # async fn example(my_transport: impl Transport + 'static) -> Result<(), Box<dyn std::error::Error>> {
 /// let repository = Arc::new(RedbRepository::open("isems.redb")?);
-/// let collector = Collector::new(repository).transport(my_transport);
+/// let collector = Collector::new(repository).transport(my_transport)?;
 /// let monitor = collector.monitor();
 /// collector.run(std::future::pending()).await;
 /// # Ok(())
@@ -91,10 +92,15 @@ impl Collector {
         &self.repository
     }
 
-    /// Adds a transport. A `Box<dyn Transport>` is one, too.
-    #[must_use]
-    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        let inbox = Inbox::new(transport.name(), self.repository.clone())
+    /// Adds a transport. A `Box<dyn Transport>` is one, too. Returns an error if its name cannot be one, or is that of
+    /// another transport: counters, rejects and what it [remembers](Inbox::remember) are kept under it.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Result<Self, InvalidTransportName> {
+        let name = transport.name();
+        InvalidTransportName::check(name)?;
+        if self.transports.iter().any(|(other, _)| other.name() == name) {
+            return Err(InvalidTransportName::Taken { name: name.into() });
+        }
+        let inbox = Inbox::new(name, self.repository.clone())
             .limits(self.limits.clone())
             .clock(self.monitor.clock.clone())
             .dating(self.dating.clone())
@@ -102,7 +108,7 @@ impl Collector {
         inbox.account().set_follows(transport.follows());
         self.monitor.add(inbox.account().clone());
         self.transports.push((Box::new(transport), inbox));
-        self
+        Ok(self)
     }
 
     /// Heeds other [limits](Limits) than the default ones, for each transport by itself.

@@ -31,7 +31,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), BoxError> {
 //! let repository = Arc::new(RedbRepository::in_memory()?);
-//! Collector::new(repository.clone()).transport(Greenhouse).run(std::future::pending()).await;
+//! Collector::new(repository.clone()).transport(Greenhouse)?.run(std::future::pending()).await;
 //! for node in repository.nodes().await? {
 //!     println!("{}: {:?} V", node.id, node.latest.battery_voltage);
 //! }
@@ -100,5 +100,5 @@ pub use crate::{
     },
     series::{Bucket, Buckets, Series, SeriesQuery},
     status::{InvalidStatus, Severity, Status, StatusFlag},
-    transport::{BoxError, Transport},
+    transport::{BoxError, InvalidTransportName, Transport},
 };

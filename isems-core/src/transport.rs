@@ -32,12 +32,12 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// ```
 #[async_trait]
 pub trait Transport: Send {
-    /// A short name in lower case, the same for the transport's whole life: it stands in counters, logs and rejects,
-    /// and what the transport [remembers](Inbox::remember) is kept under it. Two transports of a collector have two
-    /// names.
+    /// Returns the transport's name, the same for its whole life and after a restart: it stands in counters, logs and
+    /// rejects, and what the transport [remembers](Inbox::remember) is kept under it. One word in lower case, 1 to 64
+    /// bytes of UTF-8 without `/`. No two transports of a collector have the same.
     fn name(&self) -> &str;
 
-    /// What the transport is set to follow, for people: addresses, topics. Without credentials.
+    /// Returns the sources that the transport is set to follow, for people: addresses, topics. Without credentials.
     fn follows(&self) -> Vec<String> {
         Vec::new()
     }
@@ -55,6 +55,47 @@ pub trait Transport: Send {
     /// back-pressure. Several deliveries may be awaited at a time; those that overlap share one write to the disk.
     /// Delivering the same measurements again is harmless: they count as duplicates.
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError>;
+}
+
+/// The reason why a transport cannot be added to a collector under its name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTransportName {
+    /// Another transport of the collector has the name.
+    #[error("two transports are named {name:?}; give one of them another name")]
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// No transport can have the name.
+    #[error("invalid name {name:?} of a transport: {problem}; expected one word in lower case, such as mqtt-2")]
+    Invalid {
+        /// The name.
+        name: String,
+        /// The fault of it.
+        problem: &'static str,
+    },
+}
+
+impl InvalidTransportName {
+    /// The longest name, in bytes of UTF-8.
+    const MAX_BYTES: usize = 64;
+
+    pub(crate) fn check(name: &str) -> Result<(), Self> {
+        let problem = if name.is_empty() {
+            "it is empty"
+        } else if name.len() > Self::MAX_BYTES {
+            "it is longer than 64 bytes"
+        } else if name.chars().any(|char| char.is_whitespace() || char.is_control()) {
+            "it contains white space or control characters"
+        } else if name.contains('/') {
+            "it contains `/`"
+        } else if name != name.to_lowercase() {
+            "it contains upper-case letters"
+        } else {
+            return Ok(());
+        };
+        Err(Self::Invalid { name: name.into(), problem })
+    }
 }
 
 #[async_trait]

@@ -32,7 +32,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), BoxError> {
 //! let repository = Arc::new(RedbRepository::in_memory()?);
-//! let collector = WatchedCollector::new(Collector::new(repository).transport(Greenhouse));
+//! let collector = WatchedCollector::new(Collector::new(repository).transport(Greenhouse)?);
 //! let watcher = collector.watcher();
 //! let mut events = watcher.subscribe();
 //! let (stop, stopped) = oneshot::channel::<()>();

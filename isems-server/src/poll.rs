@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use isems_core::{BoxError, Inbox, RedbOptions};
+use isems_core::{BoxError, Inbox, RedbOptions, Transport};
 use isems_transport_http::HttpTransport;
 
 use crate::settings::{InvalidSetting, PollArguments};
@@ -20,7 +20,7 @@ pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<b
     }
     let repository = Arc::new(RedbOptions::default().open(arguments.database.path())?);
     let transport = HttpTransport::new(config)?;
-    let inbox = Inbox::new("http", repository).limits(arguments.limits.limits());
+    let inbox = Inbox::new(transport.name(), repository).limits(arguments.limits.limits());
     let mut all_answered = true;
     let mut inserted = 0;
     let mut written = Ok(());

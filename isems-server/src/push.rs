@@ -19,7 +19,10 @@ struct Pushed {
 
 /// Delivers what a [`Push`] is given.
 #[derive(Debug)]
-pub struct PushTransport(mpsc::Receiver<Pushed>);
+pub struct PushTransport {
+    name: String,
+    pushed: mpsc::Receiver<Pushed>,
+}
 
 /// Hands over what clients send, wherever its transport has gone.
 #[derive(Debug, Clone)]
@@ -37,13 +40,18 @@ pub enum PushError {
 }
 
 impl PushTransport {
-    /// The transport's name.
-    pub const NAME: &str = "push";
+    /// The name of a transport that is not given another one.
+    const NAME: &str = "push";
 
-    /// A transport, and what it is fed by. It ends when every clone of that is gone.
+    /// Creates a transport named `push`, and what it is fed by. It ends when every clone of that is gone.
     pub fn new() -> (Self, Push) {
-        let (sender, receiver) = mpsc::channel(AT_A_TIME);
-        (Self(receiver), Push(sender))
+        Self::named(Self::NAME)
+    }
+
+    /// Creates a transport of another [name](Transport::name), and what it is fed by.
+    pub fn named(name: impl Into<String>) -> (Self, Push) {
+        let (sender, pushed) = mpsc::channel(AT_A_TIME);
+        (Self { name: name.into(), pushed }, Push(sender))
     }
 }
 
@@ -67,14 +75,14 @@ impl Push {
 #[async_trait]
 impl Transport for PushTransport {
     fn name(&self) -> &str {
-        Self::NAME
+        &self.name
     }
 
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
         let mut under_way = FuturesUnordered::new();
         loop {
             tokio::select! {
-                pushed = self.0.recv(), if under_way.len() < AT_A_TIME => match pushed {
+                pushed = self.pushed.recv(), if under_way.len() < AT_A_TIME => match pushed {
                     Some(pushed) => under_way.push(store(inbox, pushed)),
                     None => break,
                 },

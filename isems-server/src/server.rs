@@ -77,7 +77,7 @@ impl Server {
             let running = simulated_fleet(*nodes).await?;
             let targets = running.targets().iter().map(|target| target.parse()).collect::<Result<_, _>>()?;
             let config = HttpConfig { targets, interval: DEMO_INTERVAL, ..HttpConfig::default() };
-            collector = collector.transport(http(config, &mut triggers)?);
+            collector = collector.transport(http(config, &mut triggers)?)?;
             fleet = Some(running);
         } else {
             collector = with_transports(collector, collect, service, &mut triggers)?;
@@ -85,7 +85,7 @@ impl Server {
         let mut push = None;
         if access.may_push() {
             let (transport, handle) = PushTransport::new();
-            collector = collector.transport(transport);
+            collector = collector.transport(transport)?;
             push = Some(handle);
         }
         let watching =
@@ -217,10 +217,10 @@ fn with_transports(
     }
     if nodes > 0 {
         info!(nodes, interval_s = service.poll_interval.as_secs(), "polling nodes");
-        collector = collector.transport(http(http_config, triggers)?);
+        collector = collector.transport(http(http_config, triggers)?)?;
     }
     for config in brokers {
-        collector = collector.transport(MqttTransport::new(config)?);
+        collector = collector.transport(MqttTransport::new(config)?)?;
     }
     Ok(collector)
 }

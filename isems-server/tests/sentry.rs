@@ -319,7 +319,7 @@ fn part_of_another_test() {
         "panics" => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
             let repository = Arc::new(RedbRepository::in_memory().unwrap());
-            let collector = Collector::new(repository).transport(Stumbling);
+            let collector = Collector::new(repository).transport(Stumbling).unwrap();
             let monitor = collector.monitor();
             let has_failed = async move {
                 while monitor.transports()[0].last_error.is_none() {

@@ -19,6 +19,9 @@ use crate::Target;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
+    /// The [name](isems_core::Transport::name) of the transport, which is kept with what it knows of logs. `http` unless
+    /// told.
+    pub name: String,
     /// The logs to poll. One that is listed twice is polled once.
     pub targets: Vec<Target>,
     /// The time from the start of a poll to the start of the next one of the same target. 15 minutes unless told.
@@ -45,6 +48,7 @@ pub struct HttpConfig {
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
+            name: "http".into(),
             targets: Vec::new(),
             interval: Duration::from_mins(15),
             concurrency: 16,

@@ -15,7 +15,7 @@
 //!     ..HttpConfig::default()
 //! };
 //! let transport = HttpTransport::new(config)?;
-//! let collector = Collector::new(Arc::new(RedbRepository::in_memory()?)).transport(transport);
+//! let collector = Collector::new(Arc::new(RedbRepository::in_memory()?)).transport(transport)?;
 //! # let ctrl_c = std::future::ready(());
 //! collector.run(ctrl_c).await;
 //! # Ok(())

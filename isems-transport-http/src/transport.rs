@@ -29,6 +29,7 @@ const INTERVALS_OF_QUIET: u32 = 4;
 /// Polls the logs of its targets.
 #[derive(Debug)]
 pub struct HttpTransport {
+    name: String,
     client: Client,
     targets: Vec<Target>,
     interval: Duration,
@@ -57,18 +58,16 @@ impl PollTrigger {
 }
 
 impl HttpTransport {
-    /// The transport's name.
-    pub const NAME: &str = "http";
-
     /// A transport that polls nothing yet.
     pub fn new(config: HttpConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let client = Client::new(&config)?;
+        let HttpConfig { name, targets, interval, slow_after, concurrency, .. } = config;
         let mut seen = HashSet::new();
-        let targets: Vec<_> = config.targets.into_iter().filter(|target| seen.insert(target.to_string())).collect();
-        let slots = Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS));
+        let targets: Vec<_> = targets.into_iter().filter(|target| seen.insert(target.to_string())).collect();
+        let slots = Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS));
         let trigger = PollTrigger { requests: watch::Sender::new(()), targets: targets.len() };
-        Ok(Self { client, targets, interval: config.interval, slow_after: config.slow_after, slots, trigger })
+        Ok(Self { name, client, targets, interval, slow_after, slots, trigger })
     }
 
     /// What is polled, in the order of the configuration, each once.
@@ -144,7 +143,7 @@ impl HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     fn name(&self) -> &str {
-        Self::NAME
+        &self.name
     }
 
     fn follows(&self) -> Vec<String> {

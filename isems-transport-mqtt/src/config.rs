@@ -18,8 +18,7 @@ use crate::{Broker, InvalidBroker, topic::check_filter};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttConfig {
-    /// The transport's name. Two transports of a collector have two names; what a transport remembers, such as its client id,
-    /// is kept under it. Default: `mqtt`.
+    /// The [name](isems_core::Transport::name) of the transport, which its client id is kept under. Default: `mqtt`.
     pub name: String,
     /// The broker. Default: `mqtt://localhost:1883`.
     pub broker: Broker,

@@ -11,7 +11,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = MqttConfig { broker: "mqtts://collector:s3cret@mesh.example".parse()?, ..MqttConfig::default() };
 //! let repository = Arc::new(RedbRepository::open("isems.redb")?);
-//! Collector::new(repository).transport(MqttTransport::new(config)?).run(std::future::pending()).await;
+//! Collector::new(repository).transport(MqttTransport::new(config)?)?.run(std::future::pending()).await;
 //! # Ok(())
 //! # }
 //! ```

@@ -27,7 +27,6 @@ const CLIENT_ID: &str = "client_id";
 
 /// Subscribes to the measurements that nodes publish at a broker. See the [crate] for how it works.
 pub struct MqttTransport {
-    name: String,
     config: MqttConfig,
     tls: Option<Arc<ClientConfig>>,
     must_discard_session: bool,
@@ -45,14 +44,7 @@ impl MqttTransport {
         } else {
             None
         };
-        Ok(Self { name: config.name.clone(), config, tls, must_discard_session: false, is_expected: false })
-    }
-
-    /// Gives it another name: a collector that subscribes at two brokers has two transports with two names.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
+        Ok(Self { config, tls, must_discard_session: false, is_expected: false })
     }
 
     async fn client_id(&self, inbox: &Inbox) -> Result<String, RepositoryError> {
@@ -103,7 +95,7 @@ impl MqttTransport {
 #[async_trait]
 impl Transport for MqttTransport {
     fn name(&self) -> &str {
-        &self.name
+        &self.config.name
     }
 
     fn follows(&self) -> Vec<String> {
@@ -144,6 +136,6 @@ impl Transport for MqttTransport {
 impl fmt::Debug for MqttTransport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = formatter.debug_struct("MqttTransport");
-        fields.field("name", &self.name).field("config", &self.config).finish_non_exhaustive()
+        fields.field("config", &self.config).finish_non_exhaustive()
     }
 }

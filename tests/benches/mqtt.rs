@@ -79,7 +79,7 @@ struct Running {
 impl Running {
     async fn start(repository: &Arc<RedbRepository>, config: MqttConfig) -> Self {
         let transport = MqttTransport::new(config).expect("the configuration is valid");
-        let collector = Collector::new(repository.clone()).transport(transport);
+        let collector = Collector::new(repository.clone()).transport(transport).unwrap();
         let monitor = collector.monitor();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(collector.run(async { drop(stopped.await) }));

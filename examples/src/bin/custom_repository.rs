@@ -169,7 +169,7 @@ async fn main() -> Result<(), BoxError> {
 
     let repository = Arc::new(MapRepository::default());
     let day = Day(Fleet::new(1, 3, 1_767_139_200));
-    Collector::new(repository.clone()).transport(day).run(std::future::pending()).await;
+    Collector::new(repository.clone()).transport(day)?.run(std::future::pending()).await;
     for node in repository.nodes().await? {
         let volts = node.latest.battery_voltage.unwrap_or_default();
         println!("{}: {} measurements, the battery has {volts} V", node.id, node.measurements);

@@ -36,7 +36,7 @@ async fn main() -> Result<(), BoxError> {
     let repository = Arc::new(RedbRepository::in_memory()?);
     let node = SimulatedNode::new(1, 0, unix_now() - 3600);
     let id = node.id().clone();
-    let collector = Collector::new(repository.clone()).transport(Simulated(node));
+    let collector = Collector::new(repository.clone()).transport(Simulated(node))?;
     let monitor = collector.monitor();
 
     let print = async {

@@ -55,6 +55,6 @@ async fn main() -> Result<(), BoxError> {
     let mut arguments = env::args().skip(1);
     let log = arguments.next().ok_or("which log? name a csvlog file")?;
     let repository = Arc::new(RedbRepository::open(arguments.next().unwrap_or("file.redb".into()))?);
-    Collector::new(repository).transport(LogFile(log.into())).run(pending()).await;
+    Collector::new(repository).transport(LogFile(log.into()))?.run(pending()).await;
     Ok(())
 }

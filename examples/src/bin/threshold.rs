@@ -60,7 +60,7 @@ async fn main() -> Result<(), BoxError> {
     let low_battery = LowBattery { threshold, low: Mutex::default() };
     Collector::new(Arc::new(RedbRepository::in_memory()?))
         .observe(move |stored| low_battery.observe(stored))
-        .transport(TwoDays(Fleet::new(1, 3, 1_767_139_200)))
+        .transport(TwoDays(Fleet::new(1, 3, 1_767_139_200)))?
         .run(pending())
         .await;
     Ok(())

@@ -34,6 +34,6 @@ async fn main() -> Result<(), BoxError> {
     let repository = Arc::new(RedbRepository::open(arguments.next().unwrap_or("udp.redb".into()))?);
     let socket = UdpSocket::bind(&address).await?;
     println!("listening on {}", socket.local_addr()?);
-    Collector::new(repository).transport(Datagrams(socket)).run(pending()).await;
+    Collector::new(repository).transport(Datagrams(socket))?.run(pending()).await;
     Ok(())
 }

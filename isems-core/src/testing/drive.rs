@@ -58,7 +58,10 @@ pub async fn drive_into(
     until: impl AsyncFn(&Driven) -> bool,
 ) -> Driven {
     let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
-    let collector = Collector::new(repository.clone()).backoff(backoff).transport(transport);
+    let collector = Collector::new(repository.clone())
+        .backoff(backoff)
+        .transport(transport)
+        .unwrap_or_else(|error| panic!("{error}"));
     let monitor = collector.monitor();
     let driven = || Driven { repository: repository.clone(), status: monitor.transports().swap_remove(0) };
     let holds = async {

@@ -42,7 +42,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{FailingRepository, drive_into, stalling::StallingRepository};
-use crate::{Measurement, MeasurementQuery, RedbRepository, Repository, Transport};
+use crate::{InvalidTransportName, Measurement, MeasurementQuery, RedbRepository, Repository, Transport};
 
 pub use super::stalling::Moment;
 
@@ -75,14 +75,11 @@ pub async fn conformance<S: Source>(make: impl AsyncFn() -> S) {
     loses_nothing_when_started_again(&make().await).await;
 }
 
-/// The name is short, in lower case, and the same for every transport of the source.
+/// The name is one that a transport can have, and the same for every transport of the source.
 pub fn has_a_proper_name(source: &impl Source) {
     let transport = source.transport();
     let name = transport.name();
-    assert!(!name.is_empty(), "a transport has a name");
-    assert!(name.len() <= 64, "the name {name:?} is not longer than 64 bytes");
-    assert!(!name.chars().any(|c| c.is_whitespace() || c.is_control()), "the name {name:?} is one word");
-    assert_eq!(name, name.to_lowercase(), "the name is in lower case");
+    InvalidTransportName::check(name).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(name, source.transport().name(), "the name is the same after a restart");
     assert_eq!(name, transport.name(), "the name does not change");
 }

@@ -175,7 +175,7 @@ impl Transport for Once {
 async fn the_monitor_tells() {
     for (arrival, state) in [(NOW, ClockState::Plausible), (NOW + 50 * YEAR, ClockState::Behind)] {
         let repository = Arc::new(RedbRepository::in_memory().expect("memory suffices"));
-        let collector = Collector::new(repository.clone()).transport(Once(arrival));
+        let collector = Collector::new(repository.clone()).transport(Once(arrival)).unwrap();
         let monitor = collector.monitor();
         assert_eq!(monitor.clock(), ClockState::Plausible);
         collector.run(std::future::pending()).await;

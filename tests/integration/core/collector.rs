@@ -11,8 +11,8 @@ use std::{
 
 use futures_util::FutureExt;
 use isems_core::{
-    Backoff, Batch, BoxError, Collector, Inbox, Monitor, Payload, RedbRepository, RejectReason, Repository,
-    RepositoryError, Stored, Transport, TransportState, TransportStatus, async_trait,
+    Backoff, Batch, BoxError, Collector, Inbox, InvalidTransportName, Monitor, Payload, RedbRepository, RejectReason,
+    Repository, RepositoryError, Stored, Totals, Transport, TransportState, TransportStatus, async_trait,
     testing::{FailingRepository, HookedRepository, SAMPLE_LINE_19, StoreHook, drive, drive_into},
 };
 use tokio::{sync::oneshot, time};
@@ -87,13 +87,55 @@ async fn ok_ends() {
         counter.fetch_add(1, Ordering::SeqCst);
         async move { deliver(&inbox, SAMPLE_LINE_19).await }
     });
-    let collector = Collector::new(repository()).transport(transport);
+    let collector = Collector::new(repository()).transport(transport).unwrap();
     let monitor = collector.monitor();
     assert_eq!(statuses(&monitor), [("one".into(), TransportState::Starting)]);
     collector.run(future::pending()).await;
     assert_eq!(statuses(&monitor), [("one".into(), TransportState::Ended)]);
     assert_eq!(runs.load(Ordering::SeqCst), 1);
     assert_eq!(monitor.transports()[0].last_error, None);
+}
+
+#[tokio::test]
+async fn a_monitor_knows_transports_that_are_added_later() {
+    let lines = |line: &'static str| move |_, inbox: Inbox| async move { deliver(&inbox, line).await };
+    let collector = Collector::new(repository());
+    let (monitor, mut wanted) = (collector.monitor(), Vec::new());
+    assert!(monitor.transports().is_empty() && monitor.totals() == Totals::default());
+    let collector = collector.transport(acting("good", lines(SAMPLE_LINE_19))).unwrap();
+    wanted.push(("good".into(), TransportState::Starting));
+    assert_eq!(statuses(&monitor), wanted);
+    let collector = collector.transport(acting("bad", lines("nonsense\nmore of it"))).unwrap();
+    wanted.push(("bad".into(), TransportState::Starting));
+    assert_eq!(statuses(&monitor), wanted);
+    collector.run(future::pending()).await;
+    let totals = monitor.totals();
+    assert_eq!((totals.received, totals.stored, totals.duplicates), (3, 1, 0));
+    assert_eq!(totals.rejected.of(RejectReason::FieldCount), 2);
+}
+
+#[tokio::test]
+async fn two_transports_with_one_name_are_refused_and_so_is_a_name_that_is_none() {
+    let idle = |name| acting(name, |_, _| async { Ok(()) });
+    let collector = || Collector::new(repository()).transport(idle("mqtt")).unwrap();
+    let error = collector().transport(idle("mqtt")).unwrap_err();
+    assert_eq!(error, InvalidTransportName::Taken { name: "mqtt".into() });
+    assert_eq!(error.to_string(), "two transports are named \"mqtt\"; give one of them another name");
+    let long = "m".repeat(65).leak();
+    for (name, problem) in [
+        ("", "it is empty"),
+        (long, "longer than 64 bytes"),
+        ("two words", "white space"),
+        ("bell\u{7}", "control characters"),
+        ("mqtt/2", "contains `/`"),
+        ("Uplink", "upper-case"),
+    ] {
+        let error = collector().transport(idle(name)).unwrap_err().to_string();
+        assert!(error.contains(problem) && error.contains(&format!("{name:?}")), "{error}");
+    }
+    for name in ["mqtt-2", "k\u{fc}che", "a.b_c"] {
+        collector().transport(idle(name)).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -139,8 +181,14 @@ async fn a_panic_harms_no_other_and_is_called_again() {
         future::pending().await
     });
     let repository = repository();
-    let collector =
-        Collector::new(repository.clone()).backoff(quick()).transport(clumsy).transport(early).transport(calm);
+    let collector = Collector::new(repository.clone())
+        .backoff(quick())
+        .transport(clumsy)
+        .unwrap()
+        .transport(early)
+        .unwrap()
+        .transport(calm)
+        .unwrap();
     let monitor = collector.monitor();
     let done =
         wait_until(&monitor, |all| all[0].stored == 1 && all[1].state == TransportState::Ended && all[2].stored == 1);
@@ -175,7 +223,7 @@ async fn stopping_drops_what_runs() {
             future::pending().await
         }
     });
-    let collector = Collector::new(repository()).transport(running);
+    let collector = Collector::new(repository()).transport(running).unwrap();
     let monitor = collector.monitor();
     collector.run(wait_until(&monitor, |all| all[0].stored == 1)).await;
     assert_eq!(dropped.try_recv(), Ok(()), "the future is gone when the collector has returned");
@@ -185,7 +233,7 @@ async fn stopping_drops_what_runs() {
 async fn stopping_does_not_wait_for_a_back_off() {
     let failing = acting("failing", |_, _| async { Err("no luck".into()) });
     let backoff = Backoff::new(Duration::from_hours(1), Duration::from_hours(1));
-    let collector = Collector::new(repository()).backoff(backoff).transport(failing);
+    let collector = Collector::new(repository()).backoff(backoff).transport(failing).unwrap();
     let monitor = collector.monitor();
     collector.run(wait_until(&monitor, |all| all[0].state == TransportState::Waiting)).await;
 }
@@ -201,7 +249,7 @@ async fn a_collector_that_is_dropped_stops_its_transports() {
             future::pending().await
         }
     });
-    let collector = Collector::new(repository()).transport(running);
+    let collector = Collector::new(repository()).transport(running).unwrap();
     let monitor = collector.monitor();
     tokio::select! {
         () = collector.run(future::pending()) => panic!("it runs for ever"),
@@ -223,7 +271,7 @@ async fn each_transport_has_its_own_counters() {
         inbox.source_up("shed");
         Ok(())
     });
-    let collector = Collector::new(repository()).transport(good).transport(Box::new(bad));
+    let collector = Collector::new(repository()).transport(good).unwrap().transport(Box::new(bad)).unwrap();
     let monitor = collector.monitor();
     collector.run(future::pending()).await;
     let [good, bad] = &*monitor.transports() else { panic!("there are two transports") };
@@ -252,7 +300,7 @@ async fn waits(runs: usize, act: impl Fn(usize, Inbox) -> future::Ready<bool> + 
             if run < runs { Err("failed".into()) } else { Ok(()) }
         }
     });
-    Collector::new(repository()).transport(transport).run(future::pending()).await;
+    Collector::new(repository()).transport(transport).unwrap().run(future::pending()).await;
     let times = times.lock().expect("no test panics with it");
     times.windows(2).map(|pair| (pair[1].0 - pair[0].1).as_secs_f64()).collect()
 }
@@ -292,7 +340,7 @@ async fn waits_start_over_after_a_long_run() {
             if run < 5 { Err("failed".into()) } else { Ok(()) }
         }
     });
-    Collector::new(repository()).transport(transport).run(future::pending()).await;
+    Collector::new(repository()).transport(transport).unwrap().run(future::pending()).await;
     let starts = starts.lock().expect("no test panics with it");
     let waits: Vec<_> = starts.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
     assert_waits(&[&waits[..3], &[waits[3] - 3600.0, waits[4]]].concat(), &[1.0, 2.0, 4.0, 1.0, 2.0]);
@@ -357,7 +405,7 @@ async fn observers_are_told_what_is_new_when_it_is_durable() {
         deliver(&inbox, &format!("{}\n{}\n{lines}", line_with(9, "3"), line_with(1, "Barn"))).await
     });
     // Also what was added before is observed.
-    let collector = Collector::new(repository.clone()).transport(source);
+    let collector = Collector::new(repository.clone()).transport(source).unwrap();
     let collector = collector.observe(move |new| observer.lock().expect("it is sound").push(new.to_vec()));
     collector.run(future::pending()).await;
     let told = std::mem::take(&mut *told.lock().expect("it is sound"));
@@ -405,7 +453,7 @@ async fn every_observer_is_told_what_is_stored_though_its_conflicts_cannot_be_lo
             told.fetch_add(new.len(), Ordering::SeqCst);
         }
     };
-    let collector = Collector::new(hooked).observe(observer()).transport(source).observe(observer());
+    let collector = Collector::new(hooked).observe(observer()).transport(source).unwrap().observe(observer());
     let monitor = collector.monitor();
     collector.run(future::pending()).await;
     assert_eq!(statuses(&monitor), [("source".into(), TransportState::Ended)]);

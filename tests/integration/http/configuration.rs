@@ -127,11 +127,19 @@ fn a_target_that_is_listed_twice_is_polled_once() {
     assert_eq!(transport.targets(), [target("node"), target("other")]);
 }
 
+#[test]
+fn it_has_the_name_and_follows_the_targets_that_it_is_told() {
+    let config: HttpConfig = serde_json::from_str(r#"{ "name": "roofs", "targets": ["roof"] }"#).expect("JSON");
+    let transport = HttpTransport::new(config).expect("a valid configuration");
+    assert_eq!((transport.name(), transport.follows()), ("roofs", vec!["http://roof/ISEMS/ffopenmppt.log".into()]));
+    let transport = HttpTransport::new(HttpConfig::default()).expect("a valid configuration");
+    assert_eq!((transport.name(), transport.follows()), ("http", Vec::new()));
+}
+
 #[tokio::test]
 async fn a_transport_without_targets_ends() {
     let station = Station::new();
     let mut transport = HttpTransport::new(HttpConfig::default()).expect("a valid configuration");
-    assert_eq!(transport.name(), "http");
     transport.run(&station.inbox).await.expect("nothing to fail");
 }
 

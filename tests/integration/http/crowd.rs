@@ -111,7 +111,7 @@ async fn good_nodes_are_stored_among_all_kinds_of_broken_ones() {
     };
     let repository = Arc::new(RedbRepository::in_memory().expect("a repository in memory"));
     let transport = HttpTransport::new(config).expect("a valid configuration");
-    let collector = Collector::new(repository.clone()).transport(transport);
+    let collector = Collector::new(repository.clone()).transport(transport).unwrap();
     let monitor = collector.monitor();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(collector.run(async { drop(stopped.await) }));

@@ -59,7 +59,7 @@ async fn broken_nodes_delay_no_good_one() {
     };
     let repository = Arc::new(RedbRepository::in_memory().expect("a repository in memory"));
     let transport = HttpTransport::new(config).expect("a valid configuration");
-    let collector = Collector::new(repository.clone()).transport(transport);
+    let collector = Collector::new(repository.clone()).transport(transport).unwrap();
     let monitor = collector.monitor();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(collector.run(async { drop(stopped.await) }));
@@ -170,7 +170,7 @@ async fn nothing_goes_on_when_the_transport_is_dropped() {
         let stop = until("some requests are under way", || {
             future::ready(router.server.requests() + servers[0].requests() > round)
         });
-        Collector::new(repository.clone()).transport(transport).run(stop).await;
+        Collector::new(repository.clone()).transport(transport).unwrap().run(stop).await;
         assert_eq!(Arc::strong_count(&repository), 1);
     }
     let station = Station::of(open_when_closed(&path).await);
@@ -190,7 +190,7 @@ async fn every_target_is_polled_at_once_when_that_is_asked_for() {
     let transport = HttpTransport::new(config).expect("a valid configuration");
     let trigger = transport.trigger();
     let (stop, stopped) = oneshot::channel::<()>();
-    let collector = Collector::new(repository.clone()).transport(transport);
+    let collector = Collector::new(repository.clone()).transport(transport).unwrap();
     let running = tokio::spawn(collector.run(async { drop(stopped.await) }));
     until("the first poll", async || minutes(&repository, "Dach").await.len() == 3).await;
     for more in 4..7 {
@@ -226,7 +226,7 @@ async fn a_target_that_is_being_polled_is_polled_once_more_afterwards() {
     let trigger = transport.trigger();
     assert_eq!(trigger.poll_now(), 1, "it does not run yet");
     let (stop, stopped) = oneshot::channel::<()>();
-    let collector = Collector::new(repository.clone()).transport(transport);
+    let collector = Collector::new(repository.clone()).transport(transport).unwrap();
     let running = tokio::spawn(collector.run(async { drop(stopped.await) }));
     for number in 1..4 {
         until("it is polled", async || arrived.load(SeqCst) == number).await;

@@ -68,7 +68,7 @@ impl Station {
 
     fn of(repository: RedbRepository) -> Self {
         let repository = Arc::new(repository);
-        let inbox = Inbox::new(HttpTransport::NAME, repository.clone());
+        let inbox = Inbox::new("http", repository.clone());
         Self { repository, inbox }
     }
 

@@ -6,7 +6,6 @@ use std::sync::{
 };
 
 use isems_core::{Inbox, Limits};
-use isems_transport_http::HttpTransport;
 
 use super::{
     Station, gzip, line, lines,
@@ -180,8 +179,7 @@ async fn other_logs_have_no_archive() {
 
 #[tokio::test]
 async fn what_is_refused_for_now_is_read_again_later() {
-    let limited =
-        |station: &Station, limits| Inbox::new(HttpTransport::NAME, station.repository.clone()).limits(limits);
+    let limited = |station: &Station, limits| Inbox::new("http", station.repository.clone()).limits(limits);
     for abilities in [Abilities::default(), RANGES] {
         let (router, mut station) = rotated(abilities, Archive::Whole(archive())).await;
         station.inbox = limited(&station, Limits { lines_at_once: 0, ..Limits::default() });

@@ -169,7 +169,8 @@ async fn what_is_stored_while_the_connection_is_lost_is_counted_and_told_as_new(
     let collector = Collector::new(repository.clone())
         .backoff(soon())
         .observe(move |new| observed.lock().expect("no observer panics").extend_from_slice(new))
-        .transport(transport);
+        .transport(transport)
+        .unwrap();
     let running = Running::run(collector);
     let mut peer = broker.accept_session().await;
     for id in 1..=3 {
@@ -228,7 +229,7 @@ async fn being_stopped_leaves_nothing_behind() {
     let repository = gated();
     let gate = &repository.hook;
     let transport = MqttTransport::new(broker.config()).expect("it is valid");
-    let collector = Collector::new(repository.clone()).transport(transport);
+    let collector = Collector::new(repository.clone()).transport(transport).unwrap();
     let task = tokio::spawn(collector.run(future::pending()));
     let mut peer = broker.accept_session().await;
     peer.publish(1, TOPIC, line("Hut", 0)).await;

@@ -122,9 +122,17 @@ fn files_are_checked() {
 }
 
 #[test]
+fn a_transport_has_the_name_and_follows_the_topics_that_it_is_told() {
+    let config: MqttConfig =
+        serde_json::from_str(r#"{ "name": "uplink", "topics": ["/isems/+/csvlog"] }"#).expect("JSON");
+    let transport = MqttTransport::new(config).expect("it is valid");
+    assert_eq!((transport.name(), transport.follows()), ("uplink", vec!["/isems/+/csvlog".into()]));
+    assert_eq!(MqttTransport::new(MqttConfig::default()).expect("it is valid").name(), "mqtt");
+}
+
+#[test]
 fn a_transport_shows_no_secrets() {
     let broker = "mqtt://collector:s3cret@mesh.example".parse().expect("a broker");
     let transport = MqttTransport::new(MqttConfig { broker, ..MqttConfig::default() }).expect("it is valid");
     assert!(!format!("{transport:?}").contains("s3cret"));
-    assert_eq!(transport.named("mesh").name(), "mesh");
 }

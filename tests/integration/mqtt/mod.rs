@@ -58,7 +58,7 @@ impl Running {
 
     fn start_with(repository: Arc<dyn Repository>, config: MqttConfig, backoff: Backoff) -> Self {
         let transport = MqttTransport::new(config).expect("the configuration is valid");
-        Self::run(Collector::new(repository).backoff(backoff).transport(transport))
+        Self::run(Collector::new(repository).backoff(backoff).transport(transport).unwrap())
     }
 
     /// Runs a collector of one transport.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isems_core::{MeasurementQuery, RedbRepository, Repository};
+use isems_core::{MeasurementQuery, RedbRepository, Repository, testing::FailingRepository};
 use isems_server::api::ServiceBuilder;
 use isems_transport_http::{HttpConfig, HttpTransport};
 use reqwest::{Method, StatusCode};
@@ -64,8 +64,16 @@ async fn a_backup_is_a_database() {
 
 #[tokio::test]
 async fn where_there_is_no_file_nothing_is_saved() {
-    let service = TestService::guarded(Arc::new(RedbRepository::in_memory().unwrap()), &[]).await;
-    assert_eq!(service.send(Method::POST, "/api/v1/backup").await.0, StatusCode::CONFLICT);
+    let folder = tempfile::tempdir().unwrap();
+    let file = Arc::new(RedbRepository::open(folder.path().join("isems.redb")).unwrap());
+    let in_memory = Arc::new(RedbRepository::in_memory().unwrap());
+    // What is around a file may do other things than it.
+    let around = Arc::new(FailingRepository::new(file, 0));
+    for repository in [in_memory.clone() as Arc<dyn Repository>, around] {
+        let service = TestService::guarded(repository, &[]).await;
+        assert_eq!(service.send(Method::POST, "/api/v1/backup").await.0, StatusCode::CONFLICT);
+    }
+    let service = TestService::guarded(in_memory, &[]).await;
     assert_eq!(service.send(Method::POST, "/api/v1/transports/http/poll").await.0, StatusCode::CONFLICT);
 }
 

@@ -166,6 +166,30 @@ async fn every_power_save_level_above_zero_is_power_saving() {
 }
 
 #[tokio::test]
+async fn everything_is_served_below_api_too_unless_it_is_there_anyway() {
+    let service = TestService::start().await;
+    service.deliver(&line("Hut", 1_530_364_575)).await;
+    for (path, wanted) in [
+        ("/api/measurements/latest?all=true", StatusCode::OK),
+        ("/api/healthz", StatusCode::OK),
+        ("/api/metrics", StatusCode::OK),
+        ("/api/v1/nodes/Hut", StatusCode::OK),
+        ("/api/api/v1/nodes/Hut", StatusCode::OK),
+        ("/api", StatusCode::TEMPORARY_REDIRECT),
+        ("/api/?all=true", StatusCode::TEMPORARY_REDIRECT),
+        ("/api?all=true", StatusCode::TEMPORARY_REDIRECT),
+        ("/api/v1", StatusCode::NOT_FOUND),
+        ("/api/v1/nothing", StatusCode::NOT_FOUND),
+        ("/v1/nodes/Hut", StatusCode::NOT_FOUND),
+        ("/apis/measurements/latest", StatusCode::NOT_FOUND),
+        ("/api/a/b/c/d/data", StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        assert_eq!(service.get(path).await.status(), wanted, "{path}");
+    }
+    assert_eq!(service.node_ids("/api/measurements/latest?all=true").await, ["Hut"], "with its query");
+}
+
+#[tokio::test]
 async fn an_unknown_path_and_a_wrong_method_are_problems() {
     let service = TestService::start().await;
     let response = service.get("/measurement/latest").await;

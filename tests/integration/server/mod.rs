@@ -100,10 +100,11 @@ impl TestService {
     ) -> Self {
         let Surroundings { limits, watching } = surroundings;
         let collector = Collector::new(repository).limits(&Limits::none());
-        let collector = transport.into_iter().fold(collector, Collector::transport);
+        let collector =
+            transport.into_iter().fold(collector, |collector, transport| collector.transport(transport).unwrap());
         let (transport, push) = PushTransport::new();
         let (sender, inbox) = oneshot::channel();
-        let collector = collector.transport(transport).transport(Handing(Some(sender)));
+        let collector = collector.transport(transport).unwrap().transport(Handing(Some(sender))).unwrap();
         let collector = WatchedCollector::with_options(collector, watching);
         let watcher = collector.watcher();
         let service = configure(Service::builder(watcher.clone()).push(push)).build();

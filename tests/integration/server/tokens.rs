@@ -1,13 +1,18 @@
 //! Tokens and what each of them allows.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
 use isems_core::RedbRepository;
-use isems_server::{api::Access, tokens::Tokens};
+use isems_server::{
+    api::Access,
+    serve::{ConnectionLimits, serve},
+    tokens::Tokens,
+};
 use reqwest::{Method, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use super::TestService;
+use super::{TestService, answer, line};
 
 const TOKEN: &str = "correct-horse-battery";
 const OTHER: &str = "staple.0123456789/=";
@@ -103,6 +108,34 @@ async fn reading_is_open_unless_it_is_protected() {
     let response = preflight.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["access-control-allow-headers"], "authorization");
+}
+
+#[tokio::test]
+async fn another_listener_can_let_everybody_do_everything() {
+    let guarded = service(true).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = guarded.service.endpoint_for(Access::unrestricted());
+    let server = serve(listener, None, endpoint, ConnectionLimits::default(), pending());
+    let ask = async {
+        let client = &guarded.client;
+        for path in ["/api/v1/rejects", "/measurements/latest"] {
+            let response = client.get(format!("{base}{path}")).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            assert_eq!(get(&guarded, path, None).await.status(), StatusCode::UNAUTHORIZED, "{path}");
+        }
+        let push = client.post(format!("{base}/api/v1/nodes/Hut/measurements")).header("content-type", "text/plain");
+        let (status, receipt) = answer(push.body(line("Hut", 1_530_364_575)).send().await.unwrap()).await;
+        assert_eq!((status, &receipt["stored"]), (StatusCode::OK, &json!(1)));
+        let delete = client.delete(format!("{base}/api/v1/nodes/Hut")).send().await.unwrap();
+        assert_eq!(delete.status(), StatusCode::OK);
+        let delete = client.delete(format!("{}/api/v1/nodes/Hut", guarded.base)).send().await.unwrap();
+        assert_eq!(delete.status(), StatusCode::UNAUTHORIZED);
+    };
+    tokio::select! {
+        result = server => panic!("it does not end: {result:?}"),
+        () = ask => {}
+    }
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn a_server_that_is_killed_again_and_again_stores_everything_once() {
     let targets = polled.targets.iter().map(|target| target.parse().expect("a target")).collect();
     let interval = Duration::from_secs(1);
     let http = HttpTransport::new(HttpConfig { targets, interval, ..HttpConfig::default() }).expect("it is valid");
-    let collector = Collector::new(repository.clone()).transport(mqtt).transport(http);
+    let collector = Collector::new(repository.clone()).transport(mqtt).unwrap().transport(http).unwrap();
     let mut expected = counts(&measurements);
     for node in 0..PUBLISHING_NODES {
         // Those of the messages numbered node, node + 10, node + 20 and so on.
