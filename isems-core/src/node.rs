@@ -99,9 +99,6 @@ impl From<NodeId> for String {
 pub struct Node {
     /// The node's name.
     pub id: NodeId,
-    /// The repository's own number for the node, from 1 on in order of first arrival, at most [`Node::MAX_NUMBER`].
-    /// It never changes while the node is kept.
-    pub number: u32,
     /// How many measurements of the node are kept.
     pub measurements: u64,
     /// Measured time of the oldest measurement that is kept, Unix seconds, UTC.
@@ -113,9 +110,4 @@ pub struct Node {
     pub last_received_at: i64,
     /// The newest measurement by measured time.
     pub latest: Measurement,
-}
-
-impl Node {
-    /// The highest node number: with a 32-bit time it makes an integer below 2^53, which every JSON reader keeps exactly.
-    pub const MAX_NUMBER: u32 = (1 << 21) - 1;
 }

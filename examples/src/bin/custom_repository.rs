@@ -26,7 +26,6 @@ struct Maps {
 }
 
 struct KeptNode {
-    number: u32,
     first_received_at: i64,
     last_received_at: i64,
     measurements: BTreeMap<i64, Measurement>,
@@ -39,7 +38,6 @@ impl KeptNode {
             self.measurements.first_key_value().zip(self.measurements.last_key_value())?;
         Some(Arc::new(Node {
             id: latest.node_id.clone(),
-            number: self.number,
             measurements: self.measurements.len() as u64,
             first_timestamp: *first_timestamp,
             first_received_at: self.first_received_at,
@@ -69,9 +67,7 @@ impl Repository for MapRepository {
         let mut maps = self.maps();
         let mut outcome = Stored::default();
         for measurement in batch.measurements {
-            let number = maps.nodes.values().map(|node| node.number + 1).max().unwrap_or(1);
             let node = maps.nodes.entry(measurement.node_id.clone()).or_insert_with(|| KeptNode {
-                number,
                 first_received_at: measurement.received_at,
                 last_received_at: measurement.received_at,
                 measurements: BTreeMap::new(),

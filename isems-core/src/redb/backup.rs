@@ -23,10 +23,9 @@ use super::{
     options::make_tables,
     report::{Copied, Damage},
     row, sealed,
-    tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, out_of_order},
+    tables::{BLOCKS, METADATA, NODES, NumberedNode, REJECTS, ROWS, out_of_order},
     tiers::Tiers,
 };
-use crate::Node;
 
 /// How many entries are copied in a transaction, so that memory stays flat.
 const ENTRIES_A_TRANSACTION: usize = 5_000;
@@ -175,7 +174,7 @@ fn copy_tier(
     source: &ReadTransaction,
     target: &Database,
     tier: Tier,
-    nodes: &[Node],
+    nodes: &[NumberedNode],
     lost: &mut Vec<(u32, Damage)>,
 ) -> Result<Option<Damage>, Failure> {
     let table = source.open_table(tier.table())?;
@@ -276,7 +275,7 @@ fn insert(target: &Database, tier: Tier, entries: &[(u64, Vec<u8>)]) -> Result<(
 }
 
 /// The nodes whose records can be read.
-fn nodes(target: &Database) -> Result<Vec<Node>, Failure> {
+fn nodes(target: &Database) -> Result<Vec<NumberedNode>, Failure> {
     let mut nodes = Vec::new();
     for record in target.begin_read()?.open_table(NODES)?.iter()? {
         let (number, record) = record?;
@@ -287,7 +286,7 @@ fn nodes(target: &Database) -> Result<Vec<Node>, Failure> {
 
 /// Makes the nodes' records agree with what could be copied. Returns the numbers of those of which nothing is lost: there was
 /// nothing where nothing could be read.
-fn correct(target: &Database, nodes: Vec<Node>) -> Result<BTreeSet<u32>, Failure> {
+fn correct(target: &Database, nodes: Vec<NumberedNode>) -> Result<BTreeSet<u32>, Failure> {
     let mut whole = BTreeSet::new();
     let transaction = begin(target)?;
     {

@@ -12,11 +12,11 @@ use super::{
     row,
     sealed::{self, BlockError},
     tables::{
-        BLOCKS, NODES, REJECTS, ROWS, number_of, out_of_order, piece_key, row_key, second_of, week_end, week_of,
-        week_start,
+        BLOCKS, NODES, NumberedNode, REJECTS, ROWS, number_of, out_of_order, piece_key, row_key, second_of, week_end,
+        week_of, week_start,
     },
 };
-use crate::{Measurement, Node, Reject};
+use crate::{Measurement, Reject};
 
 /// Checks that every value can be read, that every measurement is valid, where it belongs and there once, that times ascend,
 /// and that the nodes' records agree with all that. What cannot be read is told, and the rest is checked all the same.
@@ -118,7 +118,7 @@ fn after(key: u64) -> u64 {
 
 /// One node under check.
 struct NodeCheck<'a> {
-    node: &'a Node,
+    node: &'a NumberedNode,
     found: u64,
     is_whole: bool,
     oldest: Option<i64>,

@@ -13,7 +13,7 @@ use super::{
     failure::Failure,
     row,
     sealed::{self, BlockError},
-    tables::{BLOCKS, NODES, ROWS, row_key, week_end, week_of, week_start},
+    tables::{BLOCKS, NODES, NumberedNode, ROWS, row_key, week_end, week_of, week_start},
     tiers::{Tiers, Wanted},
     writer::Writer,
 };
@@ -62,7 +62,7 @@ impl Writer {
         self.finish(transaction)?;
         let mut index = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         match rest {
-            Some(node) => index.insert(id.clone(), Arc::new(node)),
+            Some(node) => index.insert(id.clone(), node),
             None => index.remove(id),
         };
         Ok(removed.measurements)
@@ -71,7 +71,7 @@ impl Writer {
     fn delete_sealed(
         &self,
         blocks: &mut redb::Table<'_, u64, &'static [u8]>,
-        node: &Node,
+        node: &NumberedNode,
         range: &Range<u64>,
         removed: &mut Removed,
     ) -> Result<(), Failure> {
@@ -117,7 +117,7 @@ fn delete_block(
 /// Removes a part of a block.
 fn delete_from_block(
     blocks: &mut redb::Table<'_, u64, &'static [u8]>,
-    node: &Node,
+    node: &NumberedNode,
     week: u16,
     range: &Range<u64>,
     removed: &mut Removed,
@@ -142,9 +142,9 @@ fn delete_from_block(
 /// nothing is left that can be read.
 pub(super) fn remaining<R, B>(
     tiers: &Tiers<'_, R, B>,
-    node: &Node,
+    node: &NumberedNode,
     removed: Option<u64>,
-) -> Result<Option<Node>, Failure>
+) -> Result<Option<NumberedNode>, Failure>
 where
     R: ReadableTable<u64, &'static [u8]>,
     B: ReadableTable<u64, &'static [u8]>,
@@ -162,5 +162,7 @@ where
         Some(removed) => node.measurements.saturating_sub(removed),
         None => tiers.count(node)?,
     };
-    Ok(Some(Node { measurements, first_timestamp: oldest.timestamp, latest, ..node.clone() }))
+    let known = (*node.node).clone();
+    let rest = Node { measurements, first_timestamp: oldest.timestamp, latest, ..known };
+    Ok(Some(NumberedNode { number: node.number, node: Arc::new(rest) }))
 }

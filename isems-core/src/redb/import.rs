@@ -15,10 +15,10 @@ use super::{
     failure::Failure,
     report::Imported,
     row, sealed,
-    tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
+    tables::{BLOCKS, MAX_NODE_NUMBER, NumberedNode, ROWS, row_key, week_end, week_of, week_start},
     writer::{ChangedNodes, SealedPages, Writer, append, count, store_measurements},
 };
-use crate::{Batch, Measurement, Node, Outcome, RepositoryError};
+use crate::{Batch, Measurement, Outcome, RepositoryError};
 
 /// Merged weeks are put into the file once they have this many measurements: a batch with a little of many weeks that are there
 /// already would have all of them in memory otherwise.
@@ -39,7 +39,7 @@ impl Writer {
         let transaction = self.transaction()?;
         let mut changed = self.changed_nodes();
         if let Some(node) = changed.without_number(&measurements) {
-            return Ok(Err(RepositoryError::TooManyNodes { node, limit: Node::MAX_NUMBER.into() }));
+            return Ok(Err(RepositoryError::TooManyNodes { node, limit: MAX_NODE_NUMBER.into() }));
         }
         // Stable: of the same second the first in the batch goes first.
         measurements.sort_by(|a, b| (&a.node_id, a.timestamp).cmp(&(&b.node_id, b.timestamp)));
@@ -146,7 +146,7 @@ struct KnownWeek {
 fn known(
     rows: &Table<'_, u64, &'static [u8]>,
     blocks: &Table<'_, u64, &'static [u8]>,
-    node: &Node,
+    node: &NumberedNode,
     week: u16,
 ) -> Result<Option<KnownWeek>, Failure> {
     let mut measurements = BTreeMap::new();

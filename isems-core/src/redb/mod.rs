@@ -29,7 +29,7 @@ mod upkeep;
 mod writer;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt, fs,
     ops::{Bound, Range},
     path::Path,
@@ -52,7 +52,7 @@ use self::{
     database::OpenDatabase,
     failure::Failure,
     summaries::Summaries,
-    tables::{BLOCKS, METADATA, REJECTS, ROWS, metadata_key},
+    tables::{BLOCKS, METADATA, NumberedNode, REJECTS, ROWS, metadata_key},
     tiers::{Hole, Tiers, Wanted},
     upkeep::Upkeep,
     writer::{Job, NodeIndex, StoreJob, Writer},
@@ -173,6 +173,13 @@ impl RedbRepository {
         *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the number under which the file keeps each node: from 1 on in order of first arrival, at most 2^21 - 1. It
+    /// stays while the node is kept. Of use to those who have handed it out as an identifier. Cost: the number of nodes.
+    pub fn node_numbers(&self) -> BTreeMap<NodeId, u32> {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        nodes.iter().map(|(id, node)| (id.clone(), node.number)).collect()
+    }
+
     /// The file; `:memory:` where there is none.
     pub fn path(&self) -> &Path {
         &self.path
@@ -191,7 +198,7 @@ impl RedbRepository {
         fs::metadata(&self.path).ok().map(|metadata| metadata.len())
     }
 
-    fn known(&self, id: &NodeId) -> Option<Arc<Node>> {
+    fn known(&self, id: &NodeId) -> Option<NumberedNode> {
         self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
@@ -236,8 +243,10 @@ impl RedbRepository {
     /// Reads both tiers, and tells what could not be read.
     async fn read_tiers<T: Send + 'static>(
         &self,
-        node: Arc<Node>,
-        query: impl Fn(&Tiers<'_, ReadRows, ReadRows>, &Node, &mut Vec<Hole>) -> Result<T, StorageError> + Send + 'static,
+        node: NumberedNode,
+        query: impl Fn(&Tiers<'_, ReadRows, ReadRows>, &NumberedNode, &mut Vec<Hole>) -> Result<T, StorageError>
+        + Send
+        + 'static,
     ) -> Result<T, RepositoryError> {
         let (known, path) = (self.holes.clone(), self.path.clone());
         self.read(move |transaction| {
@@ -316,7 +325,7 @@ impl Repository for RedbRepository {
     async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError> {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(nodes.range::<NodeId, _>((start, Bound::Unbounded)).take(limit).map(|(_, node)| node.clone()).collect())
+        Ok(nodes.range::<NodeId, _>((start, Bound::Unbounded)).take(limit).map(|(_, node)| node.node.clone()).collect())
     }
 
     async fn node_count(&self) -> Result<u64, RepositoryError> {
@@ -328,7 +337,7 @@ impl Repository for RedbRepository {
     }
 
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError> {
-        Ok(self.known(id))
+        Ok(self.known(id).map(|known| known.node))
     }
 
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {

@@ -26,11 +26,13 @@ use super::{
     overlay::Overlay,
     report::{Compacted, Retention},
     row,
-    tables::{BLOCKS, FORMAT, FORMAT_KEY, METADATA, NODES, REJECTS, ROWS, number_of, row_key},
+    tables::{
+        BLOCKS, FORMAT, FORMAT_KEY, MAX_NODE_NUMBER, METADATA, NODES, NumberedNode, REJECTS, ROWS, number_of, row_key,
+    },
     upkeep::Upkeep,
     writer::{QUEUE, Writer},
 };
-use crate::{Node, NodeId};
+use crate::NodeId;
 
 /// How a [`RedbRepository`] is opened.
 #[derive(Debug, Clone)]
@@ -336,7 +338,7 @@ pub(super) fn make_tables(database: &Database) -> Result<(), Failure> {
 }
 
 /// Every node. A record that cannot be read costs that node only, and is told.
-pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, Arc<Node>>, Failure> {
+pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, NumberedNode>, Failure> {
     let transaction = database.begin_read()?;
     let table = transaction.open_table(NODES)?;
     let mut nodes = BTreeMap::new();
@@ -344,7 +346,7 @@ pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<No
         let (number, record) = entry?;
         match row::decode_node(number.value(), record.value()) {
             Ok(node) => {
-                nodes.insert(node.id.clone(), Arc::new(node));
+                nodes.insert(node.id.clone(), node);
             }
             Err(damage) => {
                 error!(path = %path.display(), number = number.value(), %damage, "a node is left out, for its record is damaged");
@@ -358,7 +360,7 @@ pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<No
 /// with what is there.
 pub(super) fn next_number(database: &Database) -> Result<u32, Failure> {
     let transaction = database.begin_read()?;
-    let end = Node::MAX_NUMBER + 1;
+    let end = MAX_NODE_NUMBER + 1;
     let last_of = |table| {
         let last = caught(|| {
             let last = transaction.open_table::<u64, &[u8]>(table)?.range(..row_key(end, 0))?.next_back();

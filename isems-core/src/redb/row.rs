@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{
     bytes::{DamagedRecord, Reader},
-    tables::{number_of, row_key},
+    tables::{MAX_NODE_NUMBER, NumberedNode, number_of, row_key},
 };
 use crate::{Measurement, Node, NodeId, NumberField, Status, TimeSource};
 
@@ -166,7 +166,7 @@ pub(super) fn decode(
 }
 
 /// A node's record: format `u8`, checksum `u32` of the node's number, `u64`, and of what follows, id, counters and times, then its newest measurement as a row.
-pub(super) fn encode_node(node: &Node) -> Vec<u8> {
+pub(super) fn encode_node(node: &NumberedNode) -> Vec<u8> {
     let id = node.id.as_str();
     let mut record = Vec::new();
     begin(NODE_FORMAT, &mut record);
@@ -182,7 +182,7 @@ pub(super) fn encode_node(node: &Node) -> Vec<u8> {
     record
 }
 
-pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRecord> {
+pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<NumberedNode, DamagedRecord> {
     let (format, mut record) = verified(NODE_FORMAT, number.into(), record)?;
     let id = NodeId::new(record.text()?).map_err(|_| DamagedRecord("impossible node id"))?;
     let measurements = record.u64()?;
@@ -194,9 +194,10 @@ pub(super) fn decode_node(number: u32, record: &[u8]) -> Result<Node, DamagedRec
     if !seconds.contains(&first_timestamp) || !seconds.contains(&timestamp) || first_timestamp > timestamp {
         return Err(DamagedRecord("impossible times"));
     }
-    if !(1..=Node::MAX_NUMBER).contains(&number) {
+    if !(1..=MAX_NODE_NUMBER).contains(&number) {
         return Err(DamagedRecord("impossible node number"));
     }
     let latest = decode(&id, number, row_key(number, timestamp as u32), record.0, &mut Texts::default())?;
-    Ok(Node { id, number, measurements, first_timestamp, first_received_at, last_received_at, latest })
+    let node = Node { id, measurements, first_timestamp, first_received_at, last_received_at, latest };
+    Ok(NumberedNode { number, node: Arc::new(node) })
 }

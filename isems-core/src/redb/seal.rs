@@ -3,10 +3,7 @@
 //! The work is done beside the writer, on a snapshot; the writer only puts the block in and takes the rows out, in one
 //! transaction. What was stored or deleted of the week meanwhile is noticed, and the week is done again.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-};
+use std::{collections::BTreeMap, sync::PoisonError};
 
 use redb::{ReadableTable, StorageError};
 
@@ -15,10 +12,10 @@ use super::{
     database::OpenDatabase,
     failure::Failure,
     row, sealed,
-    tables::{BLOCKS, ROWS, out_of_order, row_key, second_of, week_end, week_of, week_start},
+    tables::{BLOCKS, NumberedNode, ROWS, out_of_order, row_key, second_of, week_end, week_of, week_start},
     writer::{NodeIndex, Writer},
 };
-use crate::{Measurement, Node};
+use crate::Measurement;
 
 /// How many rows move at most at a time, so that a transaction stays short. A week of a node that reports once a minute has
 /// 10,080.
@@ -27,7 +24,7 @@ const ROWS_A_STEP: usize = 20_000;
 /// A node's week that has rows.
 #[derive(Debug, Clone)]
 pub(super) struct Week {
-    pub(super) node: Arc<Node>,
+    pub(super) node: NumberedNode,
     pub(super) week: u16,
 }
 
@@ -56,7 +53,7 @@ impl Step {
 /// have at least a number of rows.
 pub(super) fn due(
     database: &OpenDatabase,
-    node: &Arc<Node>,
+    node: &NumberedNode,
     before: u64,
     late_rows: usize,
 ) -> Result<Vec<Week>, Failure> {

@@ -1,6 +1,13 @@
 //! The tables of the file.
 
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
 use redb::{StorageError, TableDefinition};
+
+use crate::Node;
 
 /// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened. 1 has no table of blocks, and
 /// until 2 nodes have no first arrival.
@@ -29,6 +36,31 @@ pub(super) const WEEK_SECONDS: u64 = 604_800;
 
 /// The Monday before the epoch lies this many seconds before it.
 const MONDAY_SECONDS: u64 = 259_200;
+
+/// The highest node number. Keys have room for more; 2^21 nodes are beyond any mesh, and their records fit in memory.
+pub(super) const MAX_NODE_NUMBER: u32 = (1 << 21) - 1;
+
+/// A node with the number that its keys begin with, from 1 on in order of first arrival. The number stays while the node
+/// is kept, and is not given out again while a record, row or block has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NumberedNode {
+    pub(super) number: u32,
+    pub(super) node: Arc<Node>,
+}
+
+impl Deref for NumberedNode {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.node
+    }
+}
+
+impl DerefMut for NumberedNode {
+    fn deref_mut(&mut self) -> &mut Node {
+        Arc::make_mut(&mut self.node)
+    }
+}
 
 /// The key of a row: node number and second, so that a node's rows lie together in order of time.
 pub(super) fn row_key(number: u32, timestamp: u32) -> u64 {

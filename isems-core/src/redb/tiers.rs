@@ -11,9 +11,9 @@ use super::{
     row,
     sealed::{self, BlockError},
     summaries::{Key, Summaries, Summary},
-    tables::{number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
+    tables::{NumberedNode, number_of, out_of_order, row_key, second_of, week_end, week_of, week_start},
 };
-use crate::{Bucket, Field, FieldSet, Measurement, Node, NumberField, Order, Series, SeriesQuery};
+use crate::{Bucket, Field, FieldSet, Measurement, NumberField, Order, Series, SeriesQuery};
 
 /// Both tiers of one transaction.
 pub(super) struct Tiers<'a, R, B> {
@@ -68,7 +68,7 @@ where
 {
     pub(super) fn measurements(
         &self,
-        node: &Node,
+        node: &NumberedNode,
         wanted: Wanted,
         holes: &mut Vec<Hole>,
     ) -> Result<Vec<Measurement>, StorageError> {
@@ -88,7 +88,7 @@ where
     }
 
     /// How many measurements of a node there are. Blocks that do not say how many they have count none.
-    pub(super) fn count(&self, node: &Node) -> Result<u64, StorageError> {
+    pub(super) fn count(&self, node: &NumberedNode) -> Result<u64, StorageError> {
         let base = row_key(node.number, 0);
         let mut count = 0;
         for row in self.rows.range(base..base + (1 << 32))? {
@@ -132,7 +132,7 @@ where
     /// Appends what a week has.
     fn week(
         &self,
-        node: &Node,
+        node: &NumberedNode,
         week: u16,
         wanted: Wanted,
         found: &mut Vec<Measurement>,
@@ -183,7 +183,7 @@ where
     /// The rows of a span, each decoded, without those that are damaged.
     fn rows_of<'h, T>(
         &'h self,
-        node: &'h Node,
+        node: &'h NumberedNode,
         range: &Range<u64>,
         order: Order,
         mut decode: impl FnMut(u64, &[u8]) -> Result<T, DamagedRecord> + 'h,
@@ -224,7 +224,7 @@ where
 
     pub(super) fn series(
         &self,
-        node: &Node,
+        node: &NumberedNode,
         query: &SeriesQuery,
         summaries: &Summaries,
         holes: &mut Vec<Hole>,

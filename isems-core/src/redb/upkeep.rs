@@ -19,10 +19,10 @@ use super::{
     report::{Retention, Sealed},
     seal::{self, Step, Week},
     sealed, statistics,
-    tables::{BLOCKS, ROWS, row_key, week_end, week_of, week_start},
+    tables::{BLOCKS, NumberedNode, ROWS, row_key, week_end, week_of, week_start},
     writer::{Job, NodeIndex, Writer},
 };
-use crate::{Node, unix_now};
+use crate::unix_now;
 
 /// How long after its end a week is sealed. Polled logs reach back two and a half days, so what comes in time meets rows.
 const MARGIN: u64 = 3 * 86_400;
@@ -98,7 +98,7 @@ impl Upkeep {
     }
 
     /// Every node, as of now.
-    fn nodes(&self) -> Vec<Arc<Node>> {
+    fn nodes(&self) -> Vec<NumberedNode> {
         self.nodes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
@@ -151,7 +151,12 @@ impl Upkeep {
     }
 
     /// Damage costs a node, or one of its weeks, and is told once. `None`: that is so.
-    fn or_told<T>(&self, result: Result<T, Failure>, node: &Node, week: Option<u16>) -> Result<Option<T>, Failure> {
+    fn or_told<T>(
+        &self,
+        result: Result<T, Failure>,
+        node: &NumberedNode,
+        week: Option<u16>,
+    ) -> Result<Option<T>, Failure> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(damage) if damage.is_damage() => {
@@ -233,7 +238,7 @@ impl Upkeep {
     }
 
     /// The nodes that have something before a second, be it damaged.
-    fn nodes_before(&self, end: u64) -> Result<Vec<Arc<Node>>, Failure> {
+    fn nodes_before(&self, end: u64) -> Result<Vec<NumberedNode>, Failure> {
         let transaction = self.database.begin_read()?;
         let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
         let mut nodes = Vec::new();

@@ -21,12 +21,12 @@ use super::{
     failure::Failure,
     row,
     sealed::{self, BlockError},
-    tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, metadata_key, row_key, week_of},
+    tables::{BLOCKS, MAX_NODE_NUMBER, METADATA, NODES, NumberedNode, REJECTS, ROWS, metadata_key, row_key, week_of},
 };
 use crate::{Batch, DurationHistogram, FieldSet, Measurement, Node, NodeId, Outcome, RepositoryError, Stored};
 
 /// Every node by its id, as of the last commit.
-pub(super) type NodeIndex = RwLock<BTreeMap<NodeId, Arc<Node>>>;
+pub(super) type NodeIndex = RwLock<BTreeMap<NodeId, NumberedNode>>;
 
 /// How many batches may wait for the writer or be in its hands.
 pub(super) const QUEUE: usize = 1024;
@@ -205,7 +205,7 @@ impl Writer {
             let outcomes = batches
                 .iter()
                 .map(|batch| match changed.without_number(&batch.measurements) {
-                    Some(node) => Ok(Err(RepositoryError::TooManyNodes { node, limit: Node::MAX_NUMBER.into() })),
+                    Some(node) => Ok(Err(RepositoryError::TooManyNodes { node, limit: MAX_NODE_NUMBER.into() })),
                     None => {
                         store_measurements(&mut rows, &blocks, &mut sealed, &mut changed, &batch.measurements).map(Ok)
                     }
@@ -231,7 +231,7 @@ impl Writer {
     pub(super) fn accept(&mut self, Changes { next_number, nodes }: Changes) {
         self.next_number = next_number;
         let mut index = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
-        index.extend(nodes.into_iter().map(|(id, node)| (id, Arc::new(node))));
+        index.extend(nodes);
     }
 }
 
@@ -247,13 +247,13 @@ fn reply(group: Vec<StoreJob>, outcomes: impl Iterator<Item = Reply>) {
 pub(super) struct ChangedNodes<'a> {
     index: &'a NodeIndex,
     next_number: u32,
-    nodes: BTreeMap<NodeId, Node>,
+    nodes: BTreeMap<NodeId, NumberedNode>,
 }
 
 /// Nodes that have changed, once that is durable.
 pub(super) struct Changes {
     next_number: u32,
-    nodes: BTreeMap<NodeId, Node>,
+    nodes: BTreeMap<NodeId, NumberedNode>,
 }
 
 impl ChangedNodes<'_> {
@@ -271,7 +271,7 @@ impl ChangedNodes<'_> {
 
     /// The first node for which there is no number left, if all of these were stored.
     pub(super) fn without_number(&self, measurements: &[Measurement]) -> Option<NodeId> {
-        let numbers_left = (Node::MAX_NUMBER + 1).saturating_sub(self.next_number) as usize;
+        let numbers_left = (MAX_NODE_NUMBER + 1).saturating_sub(self.next_number) as usize;
         if measurements.len() <= numbers_left {
             return None;
         }
@@ -283,26 +283,23 @@ impl ChangedNodes<'_> {
     }
 
     /// The node of a measurement. One that is new gets a number, and counts no measurement yet.
-    pub(super) fn node_of(&mut self, measurement: &Measurement) -> &mut Node {
+    pub(super) fn node_of(&mut self, measurement: &Measurement) -> &mut NumberedNode {
         let Self { index, next_number, nodes } = self;
         if !nodes.contains_key(&measurement.node_id) {
             let known = index.read().unwrap_or_else(PoisonError::into_inner).get(&measurement.node_id).cloned();
-            let node = known.map_or_else(
-                || {
-                    let number = *next_number;
-                    *next_number += 1;
-                    Node {
-                        id: measurement.node_id.clone(),
-                        number,
-                        measurements: 0,
-                        first_timestamp: measurement.timestamp,
-                        first_received_at: measurement.received_at,
-                        last_received_at: measurement.received_at,
-                        latest: measurement.clone(),
-                    }
-                },
-                |node| (*node).clone(),
-            );
+            let node = known.unwrap_or_else(|| {
+                let number = *next_number;
+                *next_number += 1;
+                let node = Node {
+                    id: measurement.node_id.clone(),
+                    measurements: 0,
+                    first_timestamp: measurement.timestamp,
+                    first_received_at: measurement.received_at,
+                    last_received_at: measurement.received_at,
+                    latest: measurement.clone(),
+                };
+                NumberedNode { number, node: Arc::new(node) }
+            });
             nodes.insert(measurement.node_id.clone(), node);
         }
         nodes.get_mut(&measurement.node_id).expect("it was inserted above if it was missing")
@@ -368,7 +365,7 @@ impl SealedPages {
     fn find(
         &mut self,
         blocks: &Table<'_, u64, &'static [u8]>,
-        node: &Node,
+        node: &NumberedNode,
         second: u32,
     ) -> Result<Option<Measurement>, Error> {
         const KEPT: usize = 8;

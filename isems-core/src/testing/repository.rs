@@ -5,7 +5,7 @@
 
 mod queries;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{
     TryStreamExt,
@@ -151,11 +151,6 @@ pub async fn knows_the_latest_of_each_node(repository: &dyn Repository) {
     assert_eq!(hut.measurements, 2, "a late measurement is counted");
     let barn = known(repository, "Barn").await;
     assert_eq!(barn.latest, neighbour, "each node has its own latest measurement");
-    assert!(barn.number > 0 && hut.number > 0, "node numbers start at 1");
-    assert_ne!(barn.number, hut.number, "each node has its own number");
-
-    store(repository, vec![sample_measurement("Attic", SAMPLE_TIME)]).await;
-    assert_eq!(known(repository, "Hut").await.number, hut.number, "a node's number never changes");
 }
 
 /// Nodes are listed by the bytes of their ids, whatever came first.
@@ -336,13 +331,12 @@ pub async fn stores_concurrently(repository: &dyn Repository) {
     let duplicates: u64 = outcomes.iter().map(Stored::duplicates).sum();
     assert_eq!(stored, 3 * each_node, "of concurrent stores each measurement counts as stored once");
     assert_eq!(duplicates, all - 3 * each_node, "of concurrent stores the others count as duplicates");
-    let mut numbers = BTreeSet::new();
     for name in names {
         assert_eq!(kept(repository, name).await, each_node, "concurrent stores count each measurement once");
         assert_eq!(all_of(repository, name).await.len() as u64, each_node, "concurrent stores keep everything");
-        numbers.insert(known(repository, name).await.number);
     }
-    assert_eq!(numbers.len(), names.len(), "concurrent stores number each node once");
+    let count = repository.node_count().await.unwrap_or_else(fail);
+    assert_eq!(count, names.len() as u64, "concurrent stores make each node once");
 }
 
 fn node_id(name: &str) -> NodeId {

@@ -7,7 +7,7 @@ use isems_insight::Watcher;
 use isems_transport_http::PollTrigger;
 use tokio::sync::Semaphore;
 
-use super::{Access, Parts, Service, health::WriteProof, http_metrics::HttpMetrics};
+use super::{Access, Parts, Service, health::WriteProof, http_metrics::HttpMetrics, node_numbers::NodeNumbers};
 use crate::{
     live::{Live, LiveOptions},
     push::Push,
@@ -69,13 +69,15 @@ impl ServiceBuilder {
     pub fn build(self) -> Service {
         let Self { watcher, access, cors_origins, live, push, triggers } = self;
         let repository = watcher.repository();
+        let database = file(repository.clone());
         Service(Arc::new(Parts {
             access,
             cors_origins,
             live: Arc::new(Live::new(watcher.clone(), live)),
             push,
             triggers,
-            database: file(repository.clone()),
+            numbers: Arc::new(NodeNumbers::new(repository.clone(), database.clone())),
+            database,
             saving: Arc::new(Semaphore::new(1)),
             proof: Arc::new(WriteProof::new(repository.clone())),
             http: HttpMetrics::new(),

@@ -17,6 +17,7 @@ mod merged;
 mod metrics;
 mod named;
 mod network;
+mod node_numbers;
 mod nodes;
 mod nullable;
 mod original;
@@ -60,6 +61,7 @@ use self::{
     merged::Merged,
     metrics::MetricsApi,
     network::NetworkApi,
+    node_numbers::NodeNumbers,
     nodes::NodesApi,
     original::OriginalApi,
     paths::Paths,
@@ -123,6 +125,7 @@ struct Parts {
     triggers: Vec<PollTrigger>,
     /// The repository, where it is a file.
     database: Option<Arc<RedbRepository>>,
+    numbers: Arc<NodeNumbers>,
     saving: Arc<Semaphore>,
     proof: Arc<WriteProof>,
     http: HttpMetrics,
@@ -138,7 +141,7 @@ impl Service {
 
     /// Returns the operations with their document. This is the only list of them.
     fn operations(&self) -> OpenApiService<impl OpenApi + use<>, ()> {
-        let Parts { watcher, live, push, triggers, database, saving, proof, http, started, .. } = &*self.0;
+        let Parts { watcher, live, push, triggers, database, numbers, saving, proof, http, started, .. } = &*self.0;
         let repository = || watcher.repository().clone();
         let watcher = || watcher.clone();
         let operations = (
@@ -152,7 +155,7 @@ impl Service {
             TransportsApi { watcher: watcher(), triggers: triggers.clone() },
             RejectsApi { repository: repository() },
             BackupApi { database: database.clone(), saving: saving.clone() },
-            OriginalApi { watcher: watcher(), berlin: Berlin::new() },
+            OriginalApi { watcher: watcher(), numbers: numbers.clone(), berlin: Berlin::new() },
             HealthApi { proof: proof.clone(), watcher: watcher() },
             MetricsApi {
                 watcher: watcher(),

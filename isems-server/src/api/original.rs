@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     Tag,
+    node_numbers::NodeNumbers,
     problem::{FAILED, FORBIDDEN, Problems, Refused, UNAUTHORIZED},
     rendered::Rendered,
     tagged::{IfNoneMatch, Tagged},
@@ -193,6 +194,7 @@ fn rendered(records: impl ExactSizeIterator<Item = Record> + Clone) -> Rendered<
 /// The endpoints of the original collector.
 pub(crate) struct OriginalApi {
     pub(crate) watcher: Watcher,
+    pub(crate) numbers: Arc<NodeNumbers>,
     pub(crate) berlin: Berlin,
 }
 
@@ -215,8 +217,9 @@ impl OriginalApi {
         let Snapshot { nodes, .. } = self.watcher.snapshot().await?;
         let all = all.as_deref() == Some("true");
         let shown: Vec<_> = nodes.iter().filter(|watched| all || watched.state != NodeState::Inactive).collect();
-        let records =
-            shown.iter().map(|watched| &watched.node).map(|node| Record::new(node.number, &node.latest, &self.berlin));
+        let shown: Vec<&Node> = shown.iter().map(|watched| &*watched.node).collect();
+        let numbers = self.numbers.of(&shown).await?;
+        let records = shown.iter().zip(&numbers).map(|(node, number)| Record::new(*number, &node.latest, &self.berlin));
         Ok(Tagged::new(&known, rendered(records)))
     }
 
@@ -230,24 +233,22 @@ impl OriginalApi {
         #[oai(name = "nodeId", example = "example_node_name")]
         Path(node): Path<String>,
     ) -> Result<MeasurementsResponse, Refused<OfOriginal>> {
-        let Some((node, measurements)) = self.newest_of(&node).await? else {
+        let Some((number, measurements)) = self.newest_of(&node).await? else {
             return Ok(MeasurementsResponse::Found(rendered(iter::empty())));
         };
-        let record = |measurement| Record::new(node.number, measurement, &self.berlin);
+        let record = |measurement| Record::new(number, measurement, &self.berlin);
         Ok(MeasurementsResponse::Found(rendered(measurements.iter().map(record))))
     }
 }
 
 impl OriginalApi {
-    async fn newest_of(
-        &self,
-        name: &str,
-    ) -> Result<Option<(Arc<Node>, Vec<Measurement>)>, isems_core::RepositoryError> {
+    async fn newest_of(&self, name: &str) -> Result<Option<(u32, Vec<Measurement>)>, isems_core::RepositoryError> {
         let Ok(id) = NodeId::new(name) else { return Ok(None) };
         let repository = self.watcher.repository();
         let Some(node) = repository.node(&id).await? else { return Ok(None) };
+        let number = self.numbers.of(&[&node]).await?[0];
         let query = MeasurementQuery { limit: NEWEST, ..MeasurementQuery::newest_first(id) };
-        Ok(Some((node, repository.measurements(&query).await?)))
+        Ok(Some((number, repository.measurements(&query).await?)))
     }
 }
 

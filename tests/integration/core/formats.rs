@@ -59,7 +59,7 @@ async fn text_of(repository: &RedbRepository) -> String {
         line(format!(
             "node {:?} {}: {} from {} to {}, arrived {} to {}",
             node.id,
-            node.number,
+            repository.node_numbers()[&node.id],
             node.measurements,
             node.first_timestamp,
             node.latest.timestamp,

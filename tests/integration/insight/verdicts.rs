@@ -45,15 +45,8 @@ fn node(name: &str, state: NodeState, status: &str, charge: Option<f64>) -> Watc
     let mut latest = sample_measurement(name, START);
     (latest.status, latest.battery_charge_estimate) = (status.parse().ok(), charge);
     let id = latest.node_id.clone();
-    let node = Node {
-        id,
-        number: 1,
-        measurements: 1,
-        first_timestamp: START,
-        first_received_at: START,
-        last_received_at: START,
-        latest,
-    };
+    let node =
+        Node { id, measurements: 1, first_timestamp: START, first_received_at: START, last_received_at: START, latest };
     WatchedNode { node: Arc::new(node), state, usual_interval: None }
 }
 

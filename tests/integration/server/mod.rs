@@ -5,6 +5,7 @@ mod conditional;
 mod document;
 mod headers;
 mod history;
+mod identifiers;
 mod limits;
 mod live;
 mod log;

@@ -1,0 +1,102 @@
+//! Numbers of nodes, of which the original's API makes its identifiers.
+//!
+//! The numbers are a list of names in the repository's metadata, in pages of 1,024: line n of all pages together is the
+//! node with number n, counted from 1, and a blank line is a number that no node has. A name stays in the list when its
+//! node is deleted, so an identifier never comes to mean something else. While the list cannot be stored, new nodes have
+//! numbers that hold until the program ends.
+
+use std::{collections::HashMap, sync::Arc};
+
+use isems_core::{Batch, Node, NodeId, RedbRepository, Repository, RepositoryError};
+use tokio::sync::Mutex;
+use tracing::debug;
+
+/// The number of names in a page of the list.
+const PAGE: usize = 1024;
+
+/// The numbers of nodes.
+pub(crate) struct NodeNumbers {
+    repository: Arc<dyn Repository>,
+    /// Files that have no list yet have given their own numbers out.
+    database: Option<Arc<RedbRepository>>,
+    /// `None` until it is first needed.
+    list: Mutex<Option<List>>,
+}
+
+#[derive(Default)]
+struct List {
+    names: Vec<Option<NodeId>>,
+    numbers: HashMap<NodeId, u32>,
+    /// The number of names that are stored.
+    stored: usize,
+}
+
+impl NodeNumbers {
+    pub(crate) fn new(repository: Arc<dyn Repository>, database: Option<Arc<RedbRepository>>) -> Self {
+        Self { repository, database, list: Mutex::new(None) }
+    }
+
+    /// Returns the number of each node. New nodes are numbered in the order of their first arrival.
+    pub(crate) async fn of(&self, nodes: &[&Node]) -> Result<Vec<u32>, RepositoryError> {
+        let mut list = self.list.lock().await;
+        let list = match &mut *list {
+            Some(list) => list,
+            none => none.insert(self.load().await?),
+        };
+        let mut new: Vec<&Node> = nodes.iter().copied().filter(|node| !list.numbers.contains_key(&node.id)).collect();
+        new.sort_by_key(|node| (node.first_received_at, &node.id));
+        new.into_iter().for_each(|node| list.push(Some(node.id.clone())));
+        if list.stored < list.names.len() {
+            match self.repository.store(Batch { metadata: list.unstored_pages(), ..Batch::default() }).await {
+                Ok(_) => list.stored = list.names.len(),
+                Err(error) => debug!(%error, "cannot store the numbers of nodes"),
+            }
+        }
+        Ok(nodes.iter().map(|node| list.numbers[&node.id]).collect())
+    }
+
+    async fn load(&self) -> Result<List, RepositoryError> {
+        let mut list = List::default();
+        while let Some(page) = self.repository.metadata(&key(list.names.len() / PAGE)).await? {
+            String::from_utf8_lossy(&page).split('\n').for_each(|name| list.push(NodeId::new(name).ok()));
+            if !list.names.len().is_multiple_of(PAGE) {
+                break;
+            }
+        }
+        list.stored = list.names.len();
+        if let Some(database) = self.database.as_ref().filter(|_| list.names.is_empty()) {
+            let mut names: Vec<_> = database.node_numbers().into_iter().map(|(id, number)| (number, id)).collect();
+            names.sort_unstable();
+            for (number, id) in names {
+                while list.names.len() + 1 < number as usize {
+                    list.push(None);
+                }
+                list.push(Some(id));
+            }
+        }
+        Ok(list)
+    }
+}
+
+impl List {
+    fn push(&mut self, name: Option<NodeId>) {
+        self.names.push(name.clone());
+        if let Some(name) = name {
+            self.numbers.insert(name, self.names.len() as u32);
+        }
+    }
+
+    fn unstored_pages(&self) -> Vec<(String, Vec<u8>)> {
+        let first = self.stored / PAGE;
+        let pages = self.names.chunks(PAGE).enumerate().skip(first);
+        let text = |names: &[Option<NodeId>]| {
+            let names: Vec<&str> = names.iter().map(|name| name.as_ref().map_or("", NodeId::as_str)).collect();
+            names.join("\n").into_bytes()
+        };
+        pages.map(|(page, names)| (key(page), text(names))).collect()
+    }
+}
+
+fn key(page: usize) -> String {
+    format!("original/nodes/{page}")
+}
