@@ -1,4 +1,4 @@
-//! Who may do what: reading is open unless it is protected, anything else needs a token.
+//! Access control: reading is open unless it is protected; everything else needs a token.
 
 use std::sync::Arc;
 
@@ -17,38 +17,38 @@ use tracing::{debug, info};
 use super::problem::Refusal;
 use crate::tokens::Tokens;
 
-/// What is open however reading is protected: whether the server lives, and its documentation, which holds no data and
-/// is where a person types the token in.
+/// Paths that stay open when reading is protected: health, and the documentation, which holds no data and is where a
+/// person enters the token.
 const OPEN_PATHS: [&str; 5] = ["/", "/docs", "/openapi.json", "/healthz", "/readyz"];
 
-/// Stands for the name of a token where none is needed.
+/// The name that stands for a token where none is needed.
 const UNRESTRICTED: &str = "unrestricted";
 
-/// Who may do what.
+/// The rights of clients.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// The tokens of those who may do everything.
+    /// The tokens of clients that may do everything.
     pub tokens: Tokens,
-    /// The tokens of those who may send measurements of a node, whose name is the token's, or of every node (`*`).
+    /// The tokens of clients that may send measurements of one node, named like the token, or of every node (`*`).
     pub push_tokens: Tokens,
-    /// Whether reading needs a token as well. Health and documentation stay open.
+    /// Requires a token for reading, too. Health and documentation stay open.
     pub protect_reading: bool,
-    /// Whether everybody may do everything, whatever the tokens are: for a listener that only the operator reaches.
+    /// Lets everybody do everything, whatever the tokens are: for a listener that only the operator reaches.
     pub unrestricted: bool,
 }
 
 impl Access {
-    /// Everybody may do everything.
+    /// Rights to do everything, for everybody.
     pub fn unrestricted() -> Self {
         Self { unrestricted: true, ..Self::default() }
     }
 
-    /// Returns who may do what where a request came in.
+    /// Returns the rights that hold at the listener of a request.
     pub(super) fn of(request: &Request) -> &Arc<Self> {
         request.data().expect("the service gives it to every request")
     }
 
-    /// The name of the token that a request brings.
+    /// Returns the name of the token that a request carries.
     fn authorize(&self, request: &Request) -> Result<Arc<str>, Refusal> {
         if self.unrestricted {
             return Ok(UNRESTRICTED.into());
@@ -66,12 +66,12 @@ impl Access {
         self.tokens.name_of(token).ok_or_else(|| refuse("this token is not known, or not any more"))
     }
 
-    /// Whether there is anybody who may send measurements.
+    /// Returns whether any client may send measurements.
     pub(crate) fn may_push(&self) -> bool {
         !self.tokens.is_empty() || !self.push_tokens.is_empty()
     }
 
-    /// The name of the token that lets somebody send measurements of a node.
+    /// Returns the name of the token that permits sending measurements of a node.
     pub(super) fn authorize_push(&self, credentials: &PushCredentials, node: &NodeId) -> Result<Arc<str>, Refusal> {
         if self.unrestricted {
             return Ok(UNRESTRICTED.into());
@@ -97,9 +97,9 @@ impl Access {
         Err(Refusal::new(StatusCode::FORBIDDEN, detail))
     }
 
-    /// Lets a request pass that may read. It is asked about every request, so that no operation can be forgotten.
+    /// Lets a request pass that may read. Every request goes through it, so that no operation can be forgotten.
     pub(super) fn check_reading(&self, request: Request) -> Result<Request> {
-        // Who may do what else is a matter of the operation.
+        // Other rights are checked by the operations.
         let is_reading = [Method::GET, Method::HEAD].contains(request.method());
         if self.protect_reading && is_reading && !OPEN_PATHS.contains(&request.original_uri().path()) {
             let name = self.authorize(&request)?;
@@ -109,14 +109,13 @@ impl Access {
     }
 }
 
-/// What follows a scheme in a header `Authorization`, if it is of that scheme.
+/// Returns what follows the scheme in an `Authorization` header, if it has that scheme.
 fn credentials<'a>(header: &'a HeaderValue, wanted: &str) -> Option<&'a str> {
     let (scheme, credentials) = header.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case(wanted).then(|| credentials.trim())
 }
 
-/// Proof that a request brings a token that is known. An operation that has it as a parameter needs one, and says so in
-/// the document.
+/// Proof that a request carries a valid token. An operation with this parameter requires one, and the document says so.
 #[derive(Debug)]
 pub(super) struct Authorized;
 
@@ -133,7 +132,7 @@ impl<'a> ApiExtractor<'a> for Authorized {
     fn register(registry: &mut Registry) {
         let scheme = MetaSecurityScheme {
             ty: "http",
-            description: Some("One of the tokens of ISEMS_API_TOKENS."),
+            description: Some("A token of ISEMS_API_TOKENS."),
             name: None,
             key_in: None,
             scheme: Some("bearer"),
@@ -155,8 +154,8 @@ impl<'a> ApiExtractor<'a> for Authorized {
     }
 }
 
-/// The token that a request brings for pushing, whether it is known or not: the firmware of a node can do little, so it
-/// may stand in the URL as well, which is HTTP Basic.
+/// The token that a request carries for pushing, valid or not. Because a node's firmware can do little, it may also be
+/// in the URL, which makes it HTTP Basic.
 #[derive(Debug)]
 pub(super) struct PushCredentials(Option<String>);
 
@@ -169,7 +168,7 @@ impl PushCredentials {
             return Some(token.into());
         }
         let pair = String::from_utf8(BASE64_STANDARD.decode(credentials(header, "basic")?).ok()?).ok()?;
-        // The token is the password, or stands alone where the user does.
+        // The token is the password, or the user where there is no password.
         let (user, password) = pair.rsplit_once(':').unwrap_or((&pair, ""));
         Some(if password.is_empty() { user.into() } else { password.into() })
     }
@@ -185,9 +184,7 @@ impl<'a> ApiExtractor<'a> for PushCredentials {
         Authorized::register(registry);
         let scheme = MetaSecurityScheme {
             ty: "http",
-            description: Some(
-                "A token of ISEMS_PUSH_TOKENS or ISEMS_API_TOKENS as the password; the user does not matter.",
-            ),
+            description: Some("A token of ISEMS_PUSH_TOKENS or ISEMS_API_TOKENS as the password, with any user name."),
             name: None,
             key_in: None,
             scheme: Some("basic"),

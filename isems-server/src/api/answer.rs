@@ -1,4 +1,4 @@
-//! Answers whose document the framework's derive cannot write.
+//! Answers that the framework's derive cannot describe.
 
 use std::marker::PhantomData;
 
@@ -9,21 +9,21 @@ use poem_openapi::{
     types::Type,
 };
 
-/// What the document says of an answer.
+/// The description of an answer in the document.
 pub(crate) trait Described: Send + Sync + 'static {
-    /// What is answered.
+    /// The meaning of the answer.
     const DESCRIPTION: &'static str;
-    /// The headers of the answer, each with what it is.
+    /// The headers of the answer, each with its meaning.
     const HEADERS: &'static [(&'static str, &'static str)] = &[];
 
-    /// The types of content.
+    /// Returns the content types.
     fn content() -> Vec<MetaMediaType>;
 
     /// Registers the schemas of the content.
     fn register(registry: &mut Registry);
 }
 
-/// A success, as `D` describes it.
+/// A successful answer that `D` describes.
 pub(crate) struct Answer<D> {
     response: Response,
     described: PhantomData<D>,
@@ -59,7 +59,7 @@ impl<D: Described> ApiResponse for Answer<D> {
     }
 }
 
-/// A header that is a text, and can be missing.
+/// Returns the description of an optional text header.
 pub(crate) fn text_header(name: &str, description: &str) -> MetaHeader {
     MetaHeader {
         name: name.into(),
@@ -70,7 +70,7 @@ pub(crate) fn text_header(name: &str, description: &str) -> MetaHeader {
     }
 }
 
-/// Content of a type and a schema.
+/// Returns the description of content.
 pub(crate) fn content(content_type: &'static str, schema: MetaSchemaRef) -> MetaMediaType {
     MetaMediaType { content_type, schema }
 }

@@ -1,4 +1,4 @@
-//! Saving what is stored.
+//! Backups of the database.
 
 use std::{io, sync::Arc};
 
@@ -24,16 +24,16 @@ use super::{
 };
 use crate::{stream::CHUNK, time::Time};
 
-/// What the document says of a backup.
+/// The description of a backup in the document.
 enum Backup {}
 
 const OCTETS: &str = "application/octet-stream";
 
 impl Described for Backup {
-    const DESCRIPTION: &'static str = "The copy: a database that can be put in the place of another one.";
+    const DESCRIPTION: &'static str = "The copy: a database that can replace another one.";
     const HEADERS: &'static [(&'static str, &'static str)] = &[
-        ("Content-Disposition", "A name for the file."),
-        (DAMAGES, "How many parts of the database are damaged, and so damaged or missing in the copy; 0 as a rule."),
+        ("Content-Disposition", "A suggested file name."),
+        (DAMAGES, "The number of damaged parts of the database, which are damaged or missing in the copy; normally 0."),
     ];
 
     fn content() -> Vec<MetaMediaType> {
@@ -44,10 +44,10 @@ impl Described for Backup {
     fn register(_: &mut Registry) {}
 }
 
-/// The header that says how much of a backup is damaged.
+/// The header with the number of damaged parts of a backup.
 const DAMAGES: &str = "Isems-Damages";
 
-/// The problems of saving.
+/// The problems of a backup.
 enum OfSaving {}
 
 impl Problems for OfSaving {
@@ -55,12 +55,12 @@ impl Problems for OfSaving {
         INVALID,
         UNAUTHORIZED,
         FORBIDDEN,
-        (409, "Another backup is being made, or there is no file to be saved."),
+        (409, "Another backup is in progress, or there is no file to back up."),
         FAILED,
     ];
 }
 
-/// Saving.
+/// The operation that backs up the database.
 pub(crate) struct BackupApi {
     pub(crate) database: Option<Arc<RedbRepository>>,
     /// Has one permit: one backup is made at a time.
@@ -69,24 +69,24 @@ pub(crate) struct BackupApi {
 
 #[OpenApi(tag = "Tag::Operation")]
 impl BackupApi {
-    /// Save the database
+    /// Back up the database
     ///
-    /// A consistent copy of what is stored at this moment, as small as it can be, read back before it is sent. Storing goes on
-    /// meanwhile. Needs a token, and room on the server's disk for the copy. `curl -X POST -H 'Authorization: Bearer TOKEN' -OJ`
-    /// saves it under a name with its time.
+    /// Answers with a consistent, compact copy of what is stored at this moment, verified before it is sent.
+    /// Measurements are still stored meanwhile. Requires a token, and room for the copy on the server's disk. `curl -X
+    /// POST -H 'Authorization: Bearer TOKEN' -OJ` saves it under a name with its time.
     #[oai(path = "/api/v1/backup", method = "post", operation_id = "backup")]
     async fn backup(&self, _authorized: Authorized, request: &Request) -> Result<Answer<Backup>, Refused<OfSaving>> {
         query::only(request, &[])?;
         let conflict = |detail| Refusal::new(StatusCode::CONFLICT, detail);
-        let database = self.database.as_ref().ok_or_else(|| conflict("there is no file to be saved"))?;
-        let _saving = self.saving.try_acquire().map_err(|_| conflict("another backup is being made"))?;
+        let database = self.database.as_ref().ok_or_else(|| conflict("there is no file to back up"))?;
+        let _saving = self.saving.try_acquire().map_err(|_| conflict("another backup is in progress"))?;
         let folder = database.path().parent().unwrap_or(database.path());
         let folder =
             tempfile::Builder::new().prefix(".isems-backup-").tempdir_in(folder).map_err(|error| failed(&error))?;
         let path = folder.path().join("backup.redb");
         let copied = database.backup(&path).await?;
         let file = File::open(&path).await.map_err(|error| failed(&error))?;
-        // The file goes with its folder, and is read from what is open.
+        // The file is deleted with its folder, and read through the open handle.
         drop(folder);
         let now = Time { second: unix_now(), zone: &TimeZone::UTC }.to_string().replace(':', "");
         let body = stream::try_unfold(file, async |mut file| {
@@ -104,6 +104,6 @@ impl BackupApi {
 
 fn failed(error: &io::Error) -> Refusal {
     tracing::error!(%error, "cannot save the database");
-    let detail = "the copy cannot be written beside the database; the log of isems-server says why";
+    let detail = "the copy cannot be written beside the database; the server's log says why";
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
 }

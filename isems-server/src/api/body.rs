@@ -1,4 +1,4 @@
-//! Bodies of measurements.
+//! Request bodies with measurements.
 
 use std::io::Read;
 
@@ -16,16 +16,16 @@ use serde_json::json;
 
 use super::{answer::content, limits::MAX_BODY_BYTES, problem::Refusal, query};
 
-/// The most bytes that a body may have once it is unpacked.
+/// The maximum size of a decompressed body, in bytes.
 const MAX_UNPACKED_BYTES: u64 = 4 << 20;
 
-/// A body of measurements.
+/// A body with measurements.
 pub(super) struct Body {
     pub(super) format: Format,
     pub(super) bytes: Vec<u8>,
 }
 
-/// The object that nodes send.
+/// Returns the schema of the object that nodes send.
 fn node_json() -> MetaSchema {
     MetaSchema {
         description: Some(
@@ -47,7 +47,7 @@ fn node_json() -> MetaSchema {
 fn json_lines() -> MetaSchema {
     let line = "{\"timestamp\":\"2018-06-30T13:16:15Z\",\"batteryVoltage\":14.073}\n";
     MetaSchema {
-        description: Some("Such objects, one a line, as `GET` answers them with `format=ndjson`."),
+        description: Some("Such objects, one per line, as `GET` returns them with `format=ndjson`."),
         example: Some(json!(line)),
         ..MetaSchema::new("string")
     }
@@ -98,7 +98,7 @@ impl Body {
     }
 }
 
-/// A body that is one of the nodes' objects, whatever its type says.
+/// A body with an object as nodes send it, whatever its content type says.
 pub(super) struct JsonBody(pub(super) Vec<u8>);
 
 async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
@@ -136,7 +136,7 @@ impl<'a> ApiExtractor<'a> for Body {
     type ParamRawType = ();
 
     fn request_meta() -> Option<MetaRequest> {
-        let description = "Lines, or an object. It can be packed with gzip (`Content-Encoding: gzip`).";
+        let description = "Lines or objects, optionally compressed (`Content-Encoding: gzip`).";
         Some(MetaRequest { description: Some(description), content: Self::content(), required: true })
     }
 
@@ -155,7 +155,7 @@ impl<'a> ApiExtractor<'a> for JsonBody {
     fn request_meta() -> Option<MetaRequest> {
         let content = vec![content("application/json", inline(node_json()))];
         Some(MetaRequest {
-            description: Some("The node's object. Without one nothing is stored."),
+            description: Some("The node's object. Without it nothing is stored."),
             content,
             required: false,
         })

@@ -13,8 +13,8 @@ use crate::{
     push::Push,
 };
 
-/// Builds a [`Service`]. A watched collector is all that it needs: the repository and what is known of transports and
-/// nodes come from its watcher, so that they belong together.
+/// Builds a [`Service`]. It needs only a watched collector: the repository and the state of transports and nodes come
+/// from its watcher, so that they always belong together.
 #[derive(Debug)]
 #[must_use]
 pub struct ServiceBuilder {
@@ -38,12 +38,12 @@ impl ServiceBuilder {
         }
     }
 
-    /// Sets who may do what. By default everybody may read, and nobody may do more.
+    /// Sets the rights of clients. By default everybody may read, and nobody may do more.
     pub fn access(self, access: Access) -> Self {
         Self { access, ..self }
     }
 
-    /// Sets the origins whose web pages may read the service; `*`, the default, is any.
+    /// Sets the origins whose web pages may read the service. The default, `*`, is any.
     pub fn cors_origins(self, cors_origins: Vec<String>) -> Self {
         Self { cors_origins, ..self }
     }
@@ -53,19 +53,18 @@ impl ServiceBuilder {
         Self { live, ..self }
     }
 
-    /// Takes measurements from clients, for the transport of the collector that this handle feeds.
+    /// Accepts measurements from clients, for the transport that this handle feeds.
     pub fn push(self, push: Push) -> Self {
         Self { push: Some(push), ..self }
     }
 
-    /// Lets clients poll nodes at once. May be called for several transports.
+    /// Lets clients trigger polling. May be called for several transports.
     pub fn poll(mut self, trigger: PollTrigger) -> Self {
         self.triggers.push(trigger);
         self
     }
 
-    /// Builds the service. Where the repository is a [`RedbRepository`] with a file, that can be saved, and has
-    /// metrics.
+    /// Builds the service. A [`RedbRepository`] with a file can be backed up, and has metrics.
     pub fn build(self) -> Service {
         let Self { watcher, access, cors_origins, live, push, triggers } = self;
         let repository = watcher.repository();
@@ -87,7 +86,7 @@ impl ServiceBuilder {
     }
 }
 
-/// Returns a repository as the file that it is.
+/// Returns a repository as the file it is, if it is one.
 fn file(repository: Arc<dyn Repository>) -> Option<Arc<RedbRepository>> {
     let repository: Arc<dyn Any + Send + Sync> = repository;
     repository.downcast::<RedbRepository>().ok().filter(|repository| !repository.is_in_memory())

@@ -1,4 +1,4 @@
-//! Deleting what is stored.
+//! Deletion of measurements.
 
 use std::{ops::Range, sync::Arc};
 
@@ -22,11 +22,11 @@ use super::{
 };
 use crate::time::{EVER, Moment};
 
-/// How much was deleted.
+/// The extent of a deletion.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 struct Deleted {
-    /// How many measurements.
+    /// The number of measurements deleted.
     deleted: u64,
 }
 
@@ -36,24 +36,24 @@ impl Example for Deleted {
     }
 }
 
-/// How much was deleted.
+/// The extent of a deletion.
 #[derive(ApiResponse)]
 enum DeletedResponse {
-    /// They are gone, also after a failure of power.
+    /// The measurements are deleted durably.
     #[oai(status = 200)]
     Done(Rendered<Deleted>),
 }
 
-/// Deleting.
+/// The operations that delete.
 pub(crate) struct DeletionApi {
     pub(crate) repository: Arc<dyn Repository>,
 }
 
 #[OpenApi(tag = "Tag::Operation")]
 impl DeletionApi {
-    /// Delete a node with all its measurements
+    /// Delete a node and all its measurements
     ///
-    /// It comes back when it sends something again. Needs a token.
+    /// The node reappears when it sends something again. Requires a token.
     #[oai(path = "/api/v1/nodes/:nodeId", method = "delete", operation_id = "deleteNode")]
     async fn node(
         &self,
@@ -69,7 +69,8 @@ impl DeletionApi {
 
     /// Delete measurements of a node
     ///
-    /// Those that were measured from one time on and before another one; at least one of them has to be named. Needs a token.
+    /// Deletes what was measured at `from` or later, and before `to`. At least one of the two is required. Requires a
+    /// token.
     #[oai(path = "/api/v1/nodes/:nodeId/measurements", method = "delete", operation_id = "deleteMeasurements")]
     async fn measurements(
         &self,
@@ -78,9 +79,9 @@ impl DeletionApi {
         /// The node's name, percent-encoded. Case matters.
         #[oai(name = "nodeId", example = "query::example_node")]
         Path(node): Path<String>,
-        /// Not before this measured time; from the beginning if it is not said.
+        /// The earliest measured time, inclusive. Unlimited by default.
         Query(from): Query<Option<Moment>>,
-        /// Before this measured time; to the end if it is not said.
+        /// The end of the measured times, exclusive. Unlimited by default.
         Query(to): Query<Option<Moment>>,
     ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
         query::only(request, &["from", "to"])?;

@@ -1,4 +1,4 @@
-//! The forms of measurements in answers, and which of them a client likes best.
+//! The formats of measurements in answers, and their negotiation.
 //!
 //! `Accept` is read by hand: of the crates at hand, `headers` has no type for it.
 
@@ -7,25 +7,25 @@ use poem_openapi::Enum;
 
 use super::problem::Refusal;
 
-/// How measurements are written.
+/// The format of measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase", rename = "Format")]
 pub(super) enum FormatName {
     /// Pages of JSON.
     Json,
-    /// All that is asked for, as CSV (RFC 4180) with a header.
+    /// Everything at once, as CSV (RFC 4180) with a header.
     Csv,
-    /// All that is asked for, a JSON object a line.
+    /// Everything at once, as one JSON object per line.
     Ndjson,
 }
 
 impl FormatName {
     pub(super) const NDJSON: &'static str = "application/x-ndjson";
 
-    /// In the order in which they are preferred where a client has no preference.
+    /// Every format, the preferred one first where a client has no preference.
     const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Ndjson];
 
-    /// Its type of content, and others by which clients know it.
+    /// Returns its content type, followed by its other names.
     fn content_types(self) -> &'static [&'static str] {
         match self {
             Self::Json => &["application/json"],
@@ -34,7 +34,7 @@ impl FormatName {
         }
     }
 
-    /// How exactly a range of `Accept` names this; `None` if it does not.
+    /// Returns how precisely a range of `Accept` matches; `None` if it does not.
     fn precision(self, range: &str) -> Option<u8> {
         let is_type = |content_type: &str| {
             range.split_once("/*").is_some_and(|(kind, rest)| rest.is_empty() && content_type.starts_with(kind))
@@ -47,7 +47,8 @@ impl FormatName {
         }
     }
 
-    /// What a client likes best, and names first (RFC 9110, section 12.5.1). JSON where it does not say.
+    /// Returns the format that a client prefers, and of equals the one it names first (RFC 9110, section 12.5.1). JSON
+    /// where it names none.
     pub(super) fn accepted(headers: &HeaderMap) -> Result<Self, Refusal> {
         let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty());
@@ -55,7 +56,7 @@ impl FormatName {
         if ranges.is_empty() {
             return Ok(Self::Json);
         }
-        // The most precise range that names a format says how much it is liked.
+        // The most precise range that matches a format gives its weight.
         let liking = |format: Self| {
             let naming = ranges.iter().enumerate().rev();
             let naming = naming.filter_map(|(place, (range, weight))| Some((format.precision(range)?, place, *weight)));
@@ -76,7 +77,7 @@ impl FormatName {
     }
 }
 
-/// A range of `Accept` in lower case, and its weight.
+/// Splits a range of `Accept` into its lower-case name and its weight.
 fn range_and_weight(range: &str) -> (String, f32) {
     let mut parameters = range.split(';').map(|part| part.trim().to_ascii_lowercase());
     let range = parameters.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it can do its work.
+//! Health of the process, and of what it depends on.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,11 +11,11 @@ use tracing::warn;
 
 use super::{Tag, transports::Transport};
 
-/// How long it is believed that the database can be written, or cannot. Everybody may ask, and each proof is a write that
-/// an SD card feels.
+/// The time for which the result of a write is believed. Everybody may ask, and each test is a write that wears an SD
+/// card.
 const PROOF_LASTS: Duration = Duration::from_secs(5);
 
-/// The process answers.
+/// The process is alive.
 #[derive(Debug, Object)]
 #[oai(example)]
 struct Health {
@@ -29,17 +29,17 @@ impl Example for Health {
     }
 }
 
-/// Whether the server can do its work, and how its transports fare.
+/// The readiness of the server, and the state of its transports.
 #[derive(Debug, Object)]
 #[oai(example)]
 struct Readiness {
-    /// Whether measurements can be stored.
+    /// `true` if measurements can be stored.
     ready: bool,
     /// The database.
     database: DatabaseState,
-    /// Whether the clock of the server's computer can be right.
+    /// The state of the server's own clock.
     clock: Clock,
-    /// The transports. One that fails does not make the server unready: the source may just be away.
+    /// The transports. A failing one does not make the server unready, because its source may just be away.
     transports: Vec<Transport>,
 }
 
@@ -54,26 +54,26 @@ impl Example for Readiness {
     }
 }
 
-/// Whether the database can be written.
+/// The state of the database.
 #[derive(Debug, Object)]
 struct DatabaseState {
-    /// Whether it can be written.
+    /// `true` if it can be written.
     writable: bool,
-    /// Why not.
+    /// The reason why it cannot be written.
     #[oai(nullable)]
     error: Option<String>,
 }
 
-/// Whether the clock of the server's computer can be right. While it cannot, nodes' clocks are not judged by it.
+/// The state of the server's own clock. Nodes' clocks are not judged by it unless it is plausible.
 #[derive(Debug, Enum, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase", rename = "ClockState")]
 pub(super) enum Clock {
-    /// Nothing speaks against it.
+    /// There is nothing wrong with it.
     Plausible,
-    /// It is behind what is stored: it is behind now, or was ahead then.
+    /// It is behind the newest stored times: it is slow now, or was fast then.
     Behind,
-    /// It shows a time before 2025. What comes without a time cannot be stored.
+    /// It shows a time before 2025. Measurements without a time of their own cannot be stored.
     Unset,
 }
 
@@ -87,15 +87,15 @@ impl From<ClockState> for Clock {
     }
 }
 
-/// Alive.
+/// The answer of a living process.
 #[derive(ApiResponse)]
 enum HealthResponse {
-    /// The process answers.
+    /// The process is alive.
     #[oai(status = 200)]
     Alive(Json<Health>),
 }
 
-/// Ready or not.
+/// The answer about readiness.
 #[derive(ApiResponse)]
 enum ReadinessResponse {
     /// Measurements can be stored.
@@ -106,13 +106,13 @@ enum ReadinessResponse {
     Unready(Json<Readiness>),
 }
 
-/// Health of the process and of what it works with.
+/// The operations for health.
 pub(crate) struct HealthApi {
     pub(crate) proof: Arc<WriteProof>,
     pub(crate) watcher: Watcher,
 }
 
-/// Whether the database can be written, found out by writing, and then believed for a while.
+/// A proof by writing that the database can be written, which is believed for a while.
 pub(crate) struct WriteProof {
     repository: Arc<dyn Repository>,
     last: Mutex<Option<(Instant, Option<String>)>>,
@@ -123,7 +123,7 @@ impl WriteProof {
         Self { repository, last: Mutex::new(None) }
     }
 
-    /// Why the database cannot be written, if it cannot. Those who ask at the same time share one write.
+    /// Returns why the database cannot be written, if it cannot. Simultaneous callers share one write.
     async fn error(&self) -> Option<String> {
         let mut last = self.last.lock().await;
         if let Some((_, error)) = last.as_ref().filter(|(at, _)| at.elapsed() < PROOF_LASTS) {
@@ -142,19 +142,20 @@ impl WriteProof {
 
 #[OpenApi(tag = "Tag::Health")]
 impl HealthApi {
-    /// Whether the process lives
+    /// Check that the process is alive
     ///
-    /// Answers as soon as the process can answer at all, and looks at nothing else.
+    /// Answers as soon as the process can answer at all, and checks nothing else.
     #[oai(path = "/healthz", method = "get", operation_id = "health")]
     #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn health(&self) -> HealthResponse {
         HealthResponse::Alive(Json(Health { status: "ok".into() }))
     }
 
-    /// Whether the server can do its work
+    /// Check that the server is ready
     ///
-    /// Ready means that measurements can be stored: this call writes to the database to prove it, at most every five
-    /// seconds. The state of every transport is told as well; a node or a broker that is away does not make the server unready.
+    /// Ready means that measurements can be stored, which this call proves by writing to the database, at most every
+    /// five seconds. It also reports the state of every transport. A node or broker that is away does not make the
+    /// server unready.
     #[oai(path = "/readyz", method = "get", operation_id = "readiness")]
     async fn readiness(&self) -> ReadinessResponse {
         let error = self.proof.error().await;

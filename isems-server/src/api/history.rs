@@ -1,4 +1,4 @@
-//! What nodes measured: in pages, and as text for spreadsheets and scripts.
+//! Reading measurements, in pages and as text for spreadsheets and scripts.
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
@@ -34,22 +34,22 @@ use crate::{
     time::Moment,
 };
 
-/// How many measurements a page has where the client does not say.
+/// The default number of measurements on a page.
 const DEFAULT_LIMIT: usize = 1000;
 
-/// The most measurements of a page.
+/// The maximum number of measurements on a page.
 const MAX_LIMIT: u32 = 10_000;
 
-/// About how long a field of a measurement is in JSON.
+/// The approximate size of a measurement's field in JSON.
 const FIELD_BYTES: usize = 30;
 
-/// Measurements, and where to go on.
+/// A page of measurements.
 #[derive(Debug, Object)]
 #[oai(rename = "MeasurementPage", example)]
 struct Page {
-    /// The measurements, in the order that was asked for.
+    /// The measurements, in the requested order.
     measurements: Vec<SelectedMeasurement>,
-    /// Path and query of the next page; null where there is none.
+    /// Path and query of the next page; null on the last one.
     #[oai(nullable)]
     next: Option<String>,
 }
@@ -68,7 +68,7 @@ struct WrittenPage<'a> {
     next: Option<&'a str>,
 }
 
-/// In which order of measured time.
+/// An order of measured time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase", rename = "Order")]
 enum OrderName {
@@ -78,15 +78,14 @@ enum OrderName {
     Desc,
 }
 
-/// What the document says of measurements.
+/// The description of measurements in the document.
 enum Measurements {}
 
 impl Described for Measurements {
-    const DESCRIPTION: &'static str =
-        "The measurements: a page of JSON, or all of them as CSV or as a JSON object a line.";
+    const DESCRIPTION: &'static str = "The measurements: a page of JSON, or all of them as CSV or as JSON lines.";
     const HEADERS: &'static [(&'static str, &'static str)] = &[
-        ("Link", "The next page: `<PATH>; rel=\"next\"`. Only with JSON, and where there is one."),
-        ("Content-Disposition", "A name for the file. Only with CSV and JSON lines."),
+        ("Link", "The next page: `<PATH>; rel=\"next\"`. Only with JSON, and not on the last page."),
+        ("Content-Disposition", "A suggested file name. Only with CSV and JSON lines."),
     ];
 
     fn content() -> Vec<MetaMediaType> {
@@ -110,14 +109,14 @@ impl Problems for OfHistory {
         &[INVALID, UNAUTHORIZED, FORBIDDEN, NODE_UNKNOWN, NOT_ACCEPTABLE, FAILED];
 }
 
-const NOT_ACCEPTABLE: (u16, &str) = (406, "`Accept` names nothing that this can be.");
+const NOT_ACCEPTABLE: (u16, &str) = (406, "`Accept` names no format that is available.");
 
-/// Reading measurements.
+/// The operations that read measurements.
 pub(crate) struct HistoryApi {
     pub(crate) repository: Arc<dyn Repository>,
 }
 
-/// What a request asks for beside the nodes.
+/// A request, but for its nodes.
 struct Wanted {
     seconds: Range<i64>,
     order: Order,
@@ -128,12 +127,12 @@ struct Wanted {
 
 #[OpenApi]
 impl HistoryApi {
-    /// Measurements of a node
+    /// Get measurements of a node
     ///
-    /// JSON comes in pages: `next` leads from one to the next. CSV and JSON lines (`Accept`, or `format`) come whole,
-    /// however much it is, unless a `limit` is named; should they break off, the connection does, too. `fields` selects
-    /// columns: five of them take about a quarter of the bytes, and half the time. `separator=;` and `decimal=,` write
-    /// what German spreadsheets read.
+    /// JSON comes in pages: `next` leads to the next one. CSV and JSON lines (chosen by `Accept` or `format`) come
+    /// whole, however long they are, unless there is a `limit`; if reading fails midway, the connection is cut.
+    /// `fields` selects columns, which makes answers much smaller. `separator=;` and `decimal=,` produce CSV for German
+    /// spreadsheets.
     #[oai(
         path = "/api/v1/nodes/:nodeId/measurements",
         method = "get",
@@ -147,29 +146,29 @@ impl HistoryApi {
         /// The node's name, percent-encoded. Case matters.
         #[oai(name = "nodeId", example = "query::example_node")]
         Path(node): Path<String>,
-        /// Not before this measured time; from the beginning if it is not said.
+        /// The earliest measured time, inclusive. Unlimited by default.
         Query(from): Query<Option<Moment>>,
-        /// Before this measured time; to the end if it is not said.
+        /// The end of the measured times, exclusive. Unlimited by default.
         Query(to): Query<Option<Moment>>,
-        /// Newest or oldest first.
+        /// The order of measured time.
         #[oai(default = "newest_first")]
         Query(order): Query<OrderName>,
-        /// At most this many, up to 10,000. A page of JSON has 1,000 if it is not said.
+        /// The maximum number of measurements, up to 10,000. Pages of JSON have 1,000 by default.
         #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
         Query(limit): Query<Option<u32>>,
-        /// Goes on where a page ended: what its `next` says.
+        /// Continues where a page ended: the value in its `next`.
         #[oai(validator(pattern = "^[0-9]{1,10}$"))]
         Query(cursor): Query<Option<String>>,
-        /// How it is written. If it is not said, `Accept` decides.
+        /// The format. By default `Accept` decides.
         Query(format): Query<Option<FormatName>>,
-        /// Time zone of days and of times without an offset, and of the times in CSV and JSON lines. UTC by default.
+        /// The time zone of days and times without an offset, and of the times in CSV and JSON lines. UTC by default.
         Query(tz): Query<Option<TimeZoneName>>,
-        /// The fields to answer with, separated by commas, in the order in which they are to be written. All by default.
+        /// The fields of the answer, separated by commas, in the order in which they are written. All by default.
         #[oai(explode = false, default = "all_fields", validator(min_items = "1", max_items = "21"))]
         Query(fields): Query<Vec<Named<Field>>>,
         /// The character between two values of CSV. A comma by default.
         Query(separator): Query<Option<Named<Separator>>>,
-        /// The decimal mark of numbers in CSV. A point by default; with a comma the separator has to be another character.
+        /// The decimal mark of numbers in CSV. A point by default; a comma requires another separator.
         Query(decimal): Query<Option<Named<Decimal>>>,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
         query::only(request, KNOWN)?;
@@ -181,41 +180,41 @@ impl HistoryApi {
         self.answer(request, wanted, nodes, &file, |last| last.timestamp.to_string()).await
     }
 
-    /// Measurements of several nodes
+    /// Get measurements of several nodes
     ///
-    /// Of those that are named (`nodes=A&nodes=B`), or of all: node after node in order of their names, each in the order
-    /// of time that is asked for. Pages, CSV and JSON lines, and their fields, as for one node.
+    /// Answers with the named nodes (`nodes=A&nodes=B`), or all, one after the other in order of their names, each in
+    /// the requested order of time. Formats and fields are those of a single node.
     #[oai(path = "/api/v1/measurements", method = "get", operation_id = "measurements", tag = "Tag::Measurements")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn of_nodes(
         &self,
         request: &Request,
-        /// The nodes' names. It can be given several times; all nodes if it is not.
+        /// A node's name; may be repeated. All nodes by default.
         #[oai(default)]
         Query(nodes): Query<Vec<String>>,
-        /// Not before this measured time; from the beginning if it is not said.
+        /// The earliest measured time, inclusive. Unlimited by default.
         Query(from): Query<Option<Moment>>,
-        /// Before this measured time; to the end if it is not said.
+        /// The end of the measured times, exclusive. Unlimited by default.
         Query(to): Query<Option<Moment>>,
-        /// Newest or oldest first.
+        /// The order of measured time.
         #[oai(default = "newest_first")]
         Query(order): Query<OrderName>,
-        /// At most this many, up to 10,000. A page of JSON has 1,000 if it is not said.
+        /// The maximum number of measurements, up to 10,000. Pages of JSON have 1,000 by default.
         #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
         Query(limit): Query<Option<u32>>,
-        /// Goes on where a page ended: what its `next` says.
+        /// Continues where a page ended: the value in its `next`.
         #[oai(validator(pattern = "^[0-9]{1,10},.+$"))]
         Query(cursor): Query<Option<String>>,
-        /// How it is written. If it is not said, `Accept` decides.
+        /// The format. By default `Accept` decides.
         Query(format): Query<Option<FormatName>>,
-        /// Time zone of days and of times without an offset, and of the times in CSV and JSON lines. UTC by default.
+        /// The time zone of days and times without an offset, and of the times in CSV and JSON lines. UTC by default.
         Query(tz): Query<Option<TimeZoneName>>,
-        /// The fields to answer with, separated by commas, in the order in which they are to be written. All by default.
+        /// The fields of the answer, separated by commas, in the order in which they are written. All by default.
         #[oai(explode = false, default = "all_fields", validator(min_items = "1", max_items = "21"))]
         Query(fields): Query<Vec<Named<Field>>>,
         /// The character between two values of CSV. A comma by default.
         Query(separator): Query<Option<Named<Separator>>>,
-        /// The decimal mark of numbers in CSV. A point by default; with a comma the separator has to be another character.
+        /// The decimal mark of numbers in CSV. A point by default; a comma requires another separator.
         Query(decimal): Query<Option<Named<Decimal>>>,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
         query::only_or_repeated(request, KNOWN, &["nodes"])?;
@@ -237,10 +236,10 @@ impl HistoryApi {
     }
 }
 
-/// The parameters of reading measurements that can be given once.
+/// The parameters that can be given once.
 const KNOWN: &[&str] = &["from", "to", "order", "limit", "cursor", "format", "tz", "fields", "separator", "decimal"];
 
-/// The parameters that say how measurements are written.
+/// The parameters for the form of the answer.
 struct Form {
     format: Option<FormatName>,
     tz: Option<TimeZoneName>,
@@ -250,7 +249,7 @@ struct Form {
 }
 
 impl Wanted {
-    /// Checks what the parameters say.
+    /// Checks the parameters.
     fn new(
         request: &Request,
         Range { start: from, end: to }: Range<Option<Moment>>,
@@ -278,7 +277,7 @@ impl Wanted {
         Ok(Self { seconds, order, limit, format, layout: Layout { fields: selected, zone, dialect } })
     }
 
-    /// The seconds that come after one of them.
+    /// Returns the seconds that follow one of them in the requested order.
     fn after(&self, second: Option<i64>) -> Range<i64> {
         let Range { start, end } = self.seconds;
         match (second, self.order) {
@@ -325,7 +324,7 @@ impl HistoryApi {
         cursor: impl Fn(&Measurement) -> String,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
         let limit = selection.limit;
-        // One more than the page has tells whether there is a next one.
+        // Reading one more than fits on the page shows whether there is a next one.
         let mut measurements = Selection { limit: limit + 1, ..selection }.read(&*self.repository).await?;
         let has_more = measurements.len() > limit;
         measurements.truncate(limit);
@@ -353,14 +352,15 @@ fn newest_first() -> OrderName {
     OrderName::Desc
 }
 
-/// The answer is another one for another `Accept`.
+/// The answer depends on `Accept`.
 const VARY: HeaderValue = HeaderValue::from_static("Accept");
 
-/// What stands in an extended parameter of a header as it is (RFC 8187, section 3.2.1), as far as names need it.
+/// The characters that an extended parameter of a header need not escape (RFC 8187, section 3.2.1), as far as names
+/// have them.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Names the file in which an answer is to be kept (RFC 6266), for clients that know ASCII only and for all others. No name
-/// leads into another folder. By hand, because `headers` writes this header without a file's name.
+/// Suggests a file name for an answer (RFC 6266), to clients that know ASCII only and to all others. No name leads into
+/// another folder. Written by hand because the crate `headers` cannot put a file name into this header.
 fn attachment(name: &str, ending: &str) -> String {
     let name = name.replace(['/', '\\'], "_");
     let is_plain = |letter: &char| (letter.is_ascii_graphic() || *letter == ' ') && !['"', '%'].contains(letter);

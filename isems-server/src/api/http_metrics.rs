@@ -7,7 +7,7 @@ use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::OperationId;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, proto::MetricFamily};
 
-/// Counts requests and how long they take, by operation. What is no operation counts as `other`.
+/// Counts requests and their durations, by operation. Anything else counts as `other`.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpMetrics {
     requests: IntCounterVec,

@@ -1,4 +1,4 @@
-//! What a request may have.
+//! Limits on requests.
 
 use poem::{
     Request, Result,
@@ -7,19 +7,19 @@ use poem::{
 
 use super::problem::Refusal;
 
-/// The longest path with its query, in bytes. A node's name has at most 128, which is 384 in percent-encoding.
+/// The maximum size of a path with its query, in bytes. A node's name has at most 128, or 384 when percent-encoded.
 const MAX_TARGET_BYTES: usize = 4 << 10;
 
-/// The most header fields.
+/// The maximum number of header fields.
 const MAX_HEADERS: usize = 64;
 
-/// The longest header fields, names and values of all together, in bytes.
+/// The maximum size of all header fields together, names and values, in bytes.
 const MAX_HEADER_BYTES: usize = 16 << 10;
 
-/// The longest body, in bytes.
+/// The maximum size of a body, in bytes.
 pub(super) const MAX_BODY_BYTES: u64 = 1 << 20;
 
-/// Refuses requests that are too large, before anything is done with them.
+/// Refuses requests that are too large before they are processed.
 pub(super) async fn check(request: Request) -> Result<Request> {
     let refuse = |status, detail: String| Err(Refusal::new(status, detail).into());
     let target = request.original_uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -50,7 +50,7 @@ pub(super) async fn check(request: Request) -> Result<Request> {
     }
 }
 
-/// The length of the body. The protocol's parser has refused what is no number.
+/// Returns the length of the body. The protocol's parser has already refused anything but a number.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

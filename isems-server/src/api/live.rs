@@ -1,4 +1,4 @@
-//! What has just been stored, as it comes.
+//! Live events.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::live::Live;
 
-/// Events as they are sent.
+/// An example of a stream of events.
 const EXAMPLE: &str = r#"retry: 5000
 id: 5f1d7a84c0ffee42-16
 
@@ -37,14 +37,14 @@ id: 5f1d7a84c0ffee42-18
 
 "#;
 
-/// What the document says of the events.
+/// The description of the events in the document.
 enum Events {}
 
 impl Described for Events {
-    const DESCRIPTION: &'static str = "The events, as they come. The answer does not end by itself.";
+    const DESCRIPTION: &'static str = "The events as they happen. The answer does not end by itself.";
     const HEADERS: &'static [(&'static str, &'static str)] = &[
-        ("Cache-Control", "`no-store`: nobody keeps it."),
-        ("X-Accel-Buffering", "`no`: tells a proxy like nginx to pass each event on at once."),
+        ("Cache-Control", "`no-store`: must not be cached."),
+        ("X-Accel-Buffering", "`no`: tells a proxy like nginx to forward each event immediately."),
     ];
 
     fn content() -> Vec<MetaMediaType> {
@@ -59,59 +59,59 @@ impl Described for Events {
     fn register(_: &mut Registry) {}
 }
 
-/// The problems of listening.
+/// The problems of following live events.
 enum OfListening {}
 
 impl Problems for OfListening {
     const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, FULL];
 }
 
-const FULL: (u16, &str) = (503, "As many clients listen as may; `Retry-After` says when to try again.");
+const FULL: (u16, &str) = (503, "The maximum number of clients is connected; `Retry-After` says when to try again.");
 
-/// Live events.
+/// The operation that serves live events.
 pub(crate) struct LiveApi {
     pub(crate) live: Arc<Live>,
 }
 
 #[OpenApi(tag = "Tag::Live")]
 impl LiveApi {
-    /// What is stored, as it comes
+    /// Follow live events
     ///
-    /// Server-Sent Events that go on until one side ends them; *Try it out* may wait for ever, so use
-    /// `curl -N http://HOST/api/v1/live`, or `new EventSource(...)` in a web page. Events of a moment come together, about five
-    /// times a second.
+    /// Server-Sent Events that continue until one side ends them. *Try it out* may wait for ever, so use `curl -N
+    /// http://HOST/api/v1/live`, or `new EventSource(...)` in a web page. Events are sent in batches, about five times
+    /// a second.
     ///
-    /// * `measurement`: one that is new and stored; its data is a Measurement. A node that is polled brings many at once, and
-    ///   what comes late comes late here, too.
-    /// * `state`: a node has become `active`, `silent` or `inactive`; its data has `nodeId`, `state`, `previous` and `at`.
-    /// * `gap`: events are missing here; its data has a `reason` (`otherRun`: the server has been started anew, `tooOld`: there
-    ///   were more than are kept) and a `detail`. All that is kept follows, the newest 8192 events at most. Fetch the rest from
+    /// * `measurement`: a new measurement was stored; its data is a Measurement. A polled node delivers many at once,
+    ///   and late ones are late here, too.
+    /// * `state`: a node became `active`, `silent` or `inactive`; its data has `nodeId`, `state`, `previous` and `at`.
+    /// * `gap`: events are missing; its data has a `reason` (`otherRun`: the server was restarted, `tooOld`: they are
+    ///   no longer kept) and a `detail`. All events that are kept follow, the newest 8192 at most. Fetch the rest from
     ///   `/api/v1/measurements?from=TIME`.
     ///
-    /// A comment comes when there is nothing for 15 seconds. Whoever was cut off goes on after the last event with
-    /// `Last-Event-ID`, as an `EventSource` does by itself. A client that reads too slowly is cut off.
+    /// A comment is sent after 15 seconds without events. With `Last-Event-ID` a client resumes after the last event it
+    /// received, as an `EventSource` does automatically. A client that reads too slowly is disconnected.
     ///
-    /// Where reading needs a token, it goes into the header `Authorization`, which an `EventSource` cannot send: use a client
-    /// over `fetch` there.
+    /// Where reading requires a token, send it in the header `Authorization`. An `EventSource` cannot do so; use a
+    /// client based on `fetch`.
     #[oai(path = "/api/v1/live", method = "get", operation_id = "live")]
     #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn live(
         &self,
         request: &Request,
-        /// Only events of these nodes, which need not exist yet. It can be given several times; all nodes if it is not.
+        /// A node whose events are sent; may be repeated, and need not exist yet. All nodes by default.
         #[oai(default)]
         Query(nodes): Query<Vec<String>>,
-        /// Goes on after the event with this id, for clients that cannot send the header.
+        /// Resumes after the event with this id, for clients that cannot send the header.
         #[oai(name = "lastEventId")]
         Query(last_event_id): Query<Option<String>>,
-        /// Goes on after the event with this id. Goes before `lastEventId`.
+        /// Resumes after the event with this id. Takes precedence over `lastEventId`.
         #[oai(name = "Last-Event-ID")]
         Header(last_event_id_header): Header<Option<String>>,
     ) -> Result<Answer<Events>, Refused<OfListening>> {
         query::only_or_repeated(request, &["lastEventId"], &["nodes"])?;
         let id = last_event_id_header.or(last_event_id).filter(|id| !id.is_empty());
         let events = self.live.subscribe(nodes, id.as_deref()).ok_or_else(|| {
-            let detail = "as many clients listen as may; try again later, or ask /api/v1/measurements now and then";
+            let detail = "the maximum number of clients is connected; try again later, or poll /api/v1/measurements";
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })?;
         let response = Response::builder()

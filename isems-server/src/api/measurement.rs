@@ -1,4 +1,4 @@
-//! A measurement in answers.
+//! Measurements in answers.
 
 use std::{borrow::Cow, iter, sync::Arc};
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::time::UtcTime;
 
-/// What a node measured at one moment. A value that the node did not report is null.
+/// Measured values of a node at one time. A value that the node did not report is null.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Measurement", rename_all = "camelCase", example)]
@@ -80,14 +80,14 @@ pub(crate) struct MeasurementSchema {
     status: Option<String>,
 }
 
-/// Whose clock a time is.
+/// The clock that a time comes from.
 #[derive(Debug, Enum, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase", rename = "TimeSource")]
 enum Source {
-    /// The node's.
+    /// The node's clock.
     Node,
-    /// The collector's at arrival: the node sent no time, or its clock was not set.
+    /// The collector's clock at arrival: the node sent no time, or its clock was not set.
     Arrival,
 }
 

@@ -1,4 +1,4 @@
-//! Paths whose operations are written in several places.
+//! Paths whose operations are defined in several places.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use poem_openapi::{
     registry::{MetaApi, MetaPath, Registry},
 };
 
-/// Operations, described path by path. The framework writes what each struct has of a path as a path of its own, and a
-/// reader of JSON takes the last one of those that have the same name.
+/// Operations, described path by path. The framework would write a path once for each struct with operations of it, and
+/// a JSON parser would keep only the last of them.
 pub(super) struct Merged<T>(pub(super) T);
 
 impl<T: OpenApi> OpenApi for Merged<T> {

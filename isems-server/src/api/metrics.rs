@@ -1,4 +1,4 @@
-//! Metrics for Prometheus: how every node, every transport, the database and the service fare.
+//! Metrics of nodes, transports, the database and the service for Prometheus.
 
 use std::sync::Arc;
 
@@ -29,10 +29,10 @@ use crate::live::Live;
 
 const CONTENT_TYPE: &str = "text/plain";
 
-/// The most nodes of a scrape: those that were heard of last. Each has some forty series.
+/// The maximum number of nodes in a scrape, those heard from most recently. Each has some forty series.
 const MAX_NODES: usize = 1000;
 
-/// What the document says of metrics.
+/// The description of metrics in the document.
 enum Metrics {}
 
 impl Described for Metrics {
@@ -49,7 +49,7 @@ impl Described for Metrics {
     fn register(_: &mut Registry) {}
 }
 
-/// Metrics.
+/// The operation that serves metrics.
 pub(crate) struct MetricsApi {
     pub(crate) watcher: Watcher,
     pub(crate) database: Option<Arc<RedbRepository>>,
@@ -61,10 +61,11 @@ pub(crate) struct MetricsApi {
 
 #[OpenApi(tag = "Tag::Health")]
 impl MetricsApi {
-    /// Metrics for Prometheus
+    /// Get metrics for Prometheus
     ///
-    /// Of every node the newest values and flags, as long as it is not silent; when it was last heard of, always. Of every
-    /// transport what it brought; the database, and the service itself. At most the 1,000 nodes that were heard of last.
+    /// Has the newest values and flags of every node that is not silent, and the time when each node was last heard
+    /// from; the counts of every transport; the database, and the service itself. Nodes beyond the 1,000 heard from
+    /// most recently are left out.
     #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
     async fn metrics(&self, request: &Request) -> Result<Answer<Metrics>, Refused<OfReading>> {
         query::only(request, &[])?;
@@ -79,7 +80,8 @@ impl MetricsApi {
     }
 }
 
-/// The name of a numeric field's metric, which ends with its unit, and the factor that gives its values this unit.
+/// Returns the name of a numeric field's metric, which ends with its unit, and the factor that converts values to this
+/// unit.
 fn field_metric(field: NumberField) -> (String, f64) {
     let (unit, factor) = match field.unit() {
         "V" => ("volts", 1.0),

@@ -1,4 +1,4 @@
-//! The HTTP service: the operations, the document that describes them, and what surrounds them.
+//! The HTTP service: operations, the document that describes them, and middleware.
 
 mod access;
 mod answer;
@@ -76,28 +76,28 @@ use crate::{berlin::Berlin, live::Live, push::Push};
 /// Groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
-    /// The nodes, each by itself and all in one look.
+    /// The nodes, one by one and at a glance.
     Nodes,
-    /// What the nodes measured: pages, files and charts.
+    /// Measurements of nodes, as pages, files and charts.
     Measurements,
-    /// What happens, as it happens.
+    /// Events as they happen.
     Live,
-    /// For nodes and scripts that send measurements; needs a token.
+    /// For nodes and scripts that send measurements; requires a token.
     Push,
-    /// What the nodes measured, as the original collector gave it: for programs that were written for it.
+    /// Measurements in the form of the original collector, for programs that were written for it.
     Original,
-    /// For those who run the server; needs a token.
+    /// For operators of the server; requires a token.
     Operation,
-    /// Whether the server lives and works.
+    /// Health and metrics of the server.
     Health,
 }
 
-/// The root, for people who type nothing but the address.
+/// The root, for people who enter only the address.
 struct RootApi;
 
 #[OpenApi]
 impl RootApi {
-    /// Leads to the documentation.
+    /// Redirects to the documentation.
     #[oai(path = "/", method = "get", hidden)]
     #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn root(&self) -> RootResponse {
@@ -107,7 +107,7 @@ impl RootApi {
 
 #[derive(ApiResponse)]
 enum RootResponse {
-    /// The documentation is elsewhere.
+    /// Redirects to the documentation.
     #[oai(status = 307)]
     Documentation(#[oai(header = "Location")] String),
 }
@@ -123,18 +123,18 @@ struct Parts {
     live: Arc<Live>,
     push: Option<Push>,
     triggers: Vec<PollTrigger>,
-    /// The repository, where it is a file.
+    /// The repository, if it is a file.
     database: Option<Arc<RedbRepository>>,
     numbers: Arc<NodeNumbers>,
     saving: Arc<Semaphore>,
     proof: Arc<WriteProof>,
     http: HttpMetrics,
-    /// When it was built, Unix seconds, UTC.
+    /// The time when it was built, Unix seconds, UTC.
     started: i64,
 }
 
 impl Service {
-    /// Begins to build a service that everybody may read and nobody may change.
+    /// Returns a builder of a service that everybody may read and nobody may change.
     pub fn builder(watcher: Watcher) -> ServiceBuilder {
         ServiceBuilder::new(watcher)
     }
@@ -181,7 +181,7 @@ impl Service {
         self.operations().spec()
     }
 
-    /// Returns the clients that follow live.
+    /// Returns the live events and their subscribers.
     pub fn live(&self) -> &Live {
         &self.0.live
     }
@@ -191,12 +191,12 @@ impl Service {
         self.endpoint_for(self.0.access.clone())
     }
 
-    /// Returns everything that is served over HTTP, for another listener, where others may do what.
+    /// Returns everything that is served over HTTP, for another listener with rights of its own.
     pub fn endpoint_for(&self, access: Access) -> impl Endpoint<Output = Response> + use<> {
         let operations = self.operations();
         let document = Bytes::from(operations.spec());
         let paths = Arc::new(Paths::of(&document));
-        // Without an icon a browser asks for one at a path that there is not.
+        // Without an icon a browser would request one at a path that does not exist.
         let icon = "<head><link rel=\"icon\" href=\"data:,\">";
         let swagger_ui = Page::new(operations.swagger_ui_html().replacen("<head>", icon, 1));
         let access = Arc::new(access);
@@ -227,14 +227,14 @@ impl Service {
         self.0.cors_origins.iter().any(|origin| origin == "*")
     }
 
-    /// Web pages of the allowed origins may read, and do nothing else.
+    /// Lets web pages of the allowed origins read, and do nothing else.
     fn cors(&self) -> Cors {
         let cors = Cors::new().allow_methods([Method::GET, Method::HEAD]);
         if self.any_origin() { cors } else { cors.allow_origins(self.0.cors_origins.iter().map(String::as_str)) }
     }
 }
 
-/// A page, with what a browser may do with it.
+/// A page with its content security policy.
 struct Page {
     text: Bytes,
     policy: HeaderValue,

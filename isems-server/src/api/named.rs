@@ -1,4 +1,4 @@
-//! Values of closed sets: enums in the document, by their stable names.
+//! Values of closed sets, which are enums in the document, by their stable names.
 
 use std::{borrow::Cow, iter};
 
@@ -17,18 +17,18 @@ use crate::csv::{Decimal, Separator};
 pub(crate) trait Names: Copy + Send + Sync + 'static {
     /// The set's name in the document.
     const SCHEMA: &'static str;
-    /// What a value of it is.
+    /// The meaning of a value.
     const DESCRIPTION: &'static str;
     /// Every value.
     const ALL: &'static [Self];
 
-    /// The value's name.
+    /// Returns the value's name.
     fn name(self) -> &'static str;
 }
 
 impl Names for NumberField {
     const SCHEMA: &'static str = "NumberField";
-    const DESCRIPTION: &'static str = "A numeric field of a measurement, by its name there.";
+    const DESCRIPTION: &'static str = "A numeric field of a measurement.";
     const ALL: &'static [Self] = &NumberField::ALL;
 
     fn name(self) -> &'static str {
@@ -48,7 +48,7 @@ impl Names for RejectReason {
 
 impl Names for RejectKind {
     const SCHEMA: &'static str = "RejectKind";
-    const DESCRIPTION: &'static str = "What was not stored.";
+    const DESCRIPTION: &'static str = "The kind of reject.";
     const ALL: &'static [Self] = &RejectKind::ALL;
 
     fn name(self) -> &'static str {
@@ -58,7 +58,7 @@ impl Names for RejectKind {
 
 impl Names for Field {
     const SCHEMA: &'static str = "Field";
-    const DESCRIPTION: &'static str = "A field of a measurement, by its name there.";
+    const DESCRIPTION: &'static str = "A field of a measurement.";
     const ALL: &'static [Self] = &Field::ALL;
 
     fn name(self) -> &'static str {
@@ -90,7 +90,7 @@ impl Names for StatusFlag {
 
 impl Names for Severity {
     const SCHEMA: &'static str = "Severity";
-    const DESCRIPTION: &'static str = "How serious it is: `info` is normal operation, `warning` is worth a look, `error` says that \
+    const DESCRIPTION: &'static str = "How serious a flag is: `info` is normal operation, `warning` is worth a look, `error` says that \
                                        something is wrong with the installation, `critical` that every other reading is void.";
     const ALL: &'static [Self] = &[Self::Info, Self::Warning, Self::Error, Self::Critical];
 
@@ -133,7 +133,7 @@ impl Names for Decimal {
 
 impl Names for NodeState {
     const SCHEMA: &'static str = "NodeState";
-    const DESCRIPTION: &'static str = "Whether a node is heard of.";
+    const DESCRIPTION: &'static str = "The state of a node.";
     const ALL: &'static [Self] = &NodeState::ALL;
 
     fn name(self) -> &'static str {

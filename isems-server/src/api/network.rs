@@ -1,4 +1,4 @@
-//! The network in one look.
+//! The network at a glance.
 
 use isems_core::{NumberField, RejectReason, Severity, Status, TransportStatus};
 use isems_insight::{NodeState, Snapshot, Traffic, WatchedNode, Watcher};
@@ -18,58 +18,58 @@ use super::{
     time::UtcTime,
     transports::{DroppedCount, RejectedCount, State},
 };
-/// How many nodes that need somebody are told at most.
+/// The maximum number of nodes listed as needing attention.
 const MOST_TOLD: usize = 10;
 
-/// The network in one look.
+/// The network at a glance.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase", example)]
 struct Network {
-    /// How many nodes there are.
+    /// The number of nodes.
     nodes: NodeCounts,
-    /// How many measurements are kept.
+    /// The number of measurements that are kept.
     measurements: u64,
-    /// The nodes that need somebody, the worst first, at most ten: those that are silent, and those with a flag of
+    /// The nodes that need attention, the worst first, at most ten: those that are silent, and those with a flag of
     /// severity `warning` or above.
     worst_nodes: Vec<WorstNode>,
-    /// What came in, since the server was started at the earliest.
+    /// The measurements stored lately, counted since the server's start at the earliest.
     ingest: Ingest,
-    /// The lines that were rejected during the last hour.
+    /// The lines rejected during the last hour.
     rejects: RejectTotals,
-    /// The values that were dropped during the last hour from lines that were stored without them.
+    /// The values dropped during the last hour from lines that were stored without them.
     dropped_values: DroppedTotals,
-    /// Whether the clock of the server's computer can be right.
+    /// The state of the server's own clock.
     clock: Clock,
-    /// The ways by which measurements come in; `/api/v1/transports` tells more.
+    /// The transports; `/api/v1/transports` has details.
     transports: Vec<TransportSummary>,
 }
 
-/// How many nodes there are, by state.
+/// The number of nodes, by state.
 #[derive(Debug, Default, Object, Serialize)]
 struct NodeCounts {
-    /// All.
+    /// All nodes.
     total: u64,
-    /// Those that are heard of.
+    /// Nodes that report as usual.
     active: u64,
-    /// Those from which nothing has arrived for three of their usual intervals.
+    /// Nodes from which nothing has arrived for three of their usual intervals.
     silent: u64,
-    /// Those whose newest measurement is as old as `HIDE_INACTIVE_AFTER_DAYS`.
+    /// Nodes whose newest measurement is older than `HIDE_INACTIVE_AFTER_DAYS`.
     inactive: u64,
 }
 
-/// A node that needs somebody.
+/// A node that needs attention.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 struct WorstNode {
     /// The node's name.
     node_id: String,
-    /// Whether it is heard of.
+    /// The state of the node.
     state: Named<NodeState>,
     /// The highest severity of its flags.
     severity: Named<Severity>,
-    /// The flags of its newest status that are set.
+    /// The flags that are set in its newest status.
     flags: Vec<Flag>,
     /// Its newest battery voltage, V.
     #[oai(nullable)]
@@ -77,20 +77,20 @@ struct WorstNode {
     /// Its newest charge, percent.
     #[oai(nullable)]
     battery_charge_estimate: Option<f64>,
-    /// When something of it last arrived here.
+    /// The time when something of it last arrived.
     last_received_at: UtcTime,
 }
 
-/// What came in.
+/// Measurements stored lately.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 struct Ingest {
-    /// How many measurements were stored during the last minute.
+    /// The number of measurements stored during the last minute.
     last_minute: u64,
-    /// How many measurements were stored during the last hour.
+    /// The number of measurements stored during the last hour.
     last_hour: u64,
-    /// How many measurements a second were stored during the last minute.
+    /// The number of measurements stored per second, averaged over the last minute.
     per_second: f64,
 }
 
@@ -99,9 +99,9 @@ struct Ingest {
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 struct RejectTotals {
-    /// The number of lines that were rejected during the last hour, since the server was started at the earliest.
+    /// The number of lines rejected during the last hour, counted since the server's start at the earliest.
     last_hour: u64,
-    /// The number of those for each reason.
+    /// The number for each reason.
     by_reason: Vec<RejectedCount>,
 }
 
@@ -110,24 +110,24 @@ struct RejectTotals {
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 struct DroppedTotals {
-    /// The number of values that were dropped during the last hour, since the server was started at the earliest.
+    /// The number of values dropped during the last hour, counted since the server's start at the earliest.
     last_hour: u64,
-    /// The number of those for each field and reason.
+    /// The number for each field and reason.
     by_field: Vec<DroppedCount>,
 }
 
-/// A way by which measurements come in.
+/// A transport, by which measurements come in.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 struct TransportSummary {
     /// Its name.
     name: String,
-    /// What it does.
+    /// The state.
     state: State,
-    /// How many of its sources answered when they were last spoken to.
+    /// The number of its sources that answered last time.
     sources_up: u64,
-    /// How many of its sources did not.
+    /// The number of its sources that did not.
     sources_down: u64,
 }
 
@@ -177,15 +177,15 @@ pub(crate) struct NetworkApi {
 
 #[OpenApi(tag = "Tag::Nodes")]
 impl NetworkApi {
-    /// The network in one look
+    /// Get the network at a glance
     ///
-    /// What a status page needs: how many nodes are in which state, which of them need somebody, what comes in, and
-    /// what is rejected.
+    /// Answers with what a status page shows: the number of nodes by state, the nodes that need attention, the
+    /// measurements that come in, and those that are rejected.
     #[oai(path = "/api/v1/network", method = "get", operation_id = "network")]
     async fn network(
         &self,
         request: &Request,
-        /// Tags of answers that the client has: 304 is the answer if one of them still holds.
+        /// ETags of answers that the client has. If one of them is current, the answer is 304.
         #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
         known: IfNoneMatch,
     ) -> Result<Tagged<Network>, Refused<OfReading>> {

@@ -1,4 +1,4 @@
-//! Nodes, and how each of them is.
+//! Nodes and their state.
 
 use isems_core::{Severity, Status, StatusFlag};
 use isems_insight::{NodeState, Position, WatchedNode, Watcher, severity::severity};
@@ -21,19 +21,19 @@ use super::{
     time::UtcTime,
 };
 
-/// How many nodes a page has where the client does not say.
+/// The default number of nodes on a page.
 const DEFAULT_LIMIT: u32 = 1000;
 
-/// About how long a node is in JSON.
+/// The approximate size of a node in JSON.
 const RECORD_BYTES: usize = 1400;
 
-/// Nodes, and where to go on.
+/// A page of nodes.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "NodePage", example)]
 struct Page {
-    /// The nodes, in order of the bytes of their names.
+    /// The nodes, in byte order of their names.
     nodes: Vec<NodeDetails>,
-    /// Path and query of the next page; null where there is none.
+    /// Path and query of the next page; null on the last one.
     #[oai(nullable)]
     next: Option<String>,
 }
@@ -51,28 +51,28 @@ impl Example for Page {
 struct NodeDetails {
     /// The node's name, as its owner typed it.
     node_id: String,
-    /// Whether it is heard of.
+    /// The state of the node.
     state: Named<NodeState>,
-    /// How many seconds usually lie between two arrivals of this node; null while too little is known, and 900 are
+    /// The usual number of seconds between two arrivals of this node; null while too little is known, and 900 are
     /// assumed.
     #[oai(nullable)]
     usual_interval_seconds: Option<i64>,
-    /// When its oldest measurement that is kept was measured.
+    /// The measured time of the oldest measurement that is kept.
     first_timestamp: UtcTime,
-    /// When its newest measurement was measured.
+    /// The measured time of the newest measurement.
     last_timestamp: UtcTime,
-    /// When something of it first arrived here, be it kept or not.
+    /// The time when something of it first arrived, whether it is still kept or not.
     first_received_at: UtcTime,
-    /// When something of it last arrived here.
+    /// The time when something of it last arrived.
     last_received_at: UtcTime,
-    /// How many measurements of it are kept.
+    /// The number of measurements that are kept.
     measurements: u64,
-    /// Where it is; null where it does not say so, see `positionState`.
+    /// The position; null if the node does not report one, see `positionState`.
     #[oai(nullable)]
     position: Option<Coordinates>,
-    /// What is known of its position.
+    /// How the position was obtained, or why it is missing.
     position_state: PositionState,
-    /// The firmware's name.
+    /// Name of the firmware.
     #[serde(rename = "openMPPTFirmwareVersion")]
     #[oai(rename = "openMPPTFirmwareVersion", nullable)]
     firmware_version: Option<String>,
@@ -85,10 +85,10 @@ struct NodeDetails {
     /// Rated power of the panel as its owner typed it in, W.
     #[oai(nullable)]
     rated_solar_module_capacity: Option<f64>,
-    /// Its newest status word; null where it reports none.
+    /// The newest status word; null if the node reports none.
     #[oai(nullable)]
     status: Option<StatusDetails>,
-    /// Its newest measurement.
+    /// The newest measurement.
     latest: MeasurementSchema,
 }
 
@@ -155,7 +155,7 @@ struct Coordinates {
     longitude: f64,
 }
 
-/// What is known of a position.
+/// The origin of a position.
 #[derive(Debug, Enum, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
@@ -164,11 +164,11 @@ enum PositionState {
     Set,
     /// It is missing, or 0.
     Unset,
-    /// It is what the firmware ships with, so the node can be anywhere.
+    /// It is the firmware's default, so the node can be anywhere.
     ShippedDefault,
 }
 
-/// A status word, decoded.
+/// A decoded status word.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Status")]
 struct StatusDetails {
@@ -177,7 +177,7 @@ struct StatusDetails {
     word: String,
     /// The flags that are set, first bit first.
     flags: Vec<Flag>,
-    /// The highest severity of the flags; `info` where none is set.
+    /// The highest severity of the flags; `info` if none is set.
     severity: Named<Severity>,
 }
 
@@ -191,12 +191,12 @@ impl StatusDetails {
     }
 }
 
-/// A flag that is set, and how serious that is.
+/// A flag that is set, and its severity.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct Flag {
     /// The flag.
     flag: Named<StatusFlag>,
-    /// How serious it is.
+    /// The severity of the flag.
     severity: Named<Severity>,
 }
 
@@ -206,28 +206,28 @@ impl Flag {
     }
 }
 
-/// Nodes.
+/// The operations that read nodes.
 pub(crate) struct NodesApi {
     pub(crate) watcher: Watcher,
 }
 
 #[OpenApi]
 impl NodesApi {
-    /// All nodes
+    /// List nodes
     ///
-    /// Each with its state, its newest measurement, and what its status means.
+    /// Lists nodes with their state, newest measurement and decoded status.
     #[oai(path = "/api/v1/nodes", method = "get", operation_id = "nodes", tag = "Tag::Nodes")]
     async fn nodes(
         &self,
         request: &Request,
-        /// Only those in this state.
+        /// Only nodes in this state.
         Query(state): Query<Option<Named<NodeState>>>,
-        /// At most this many, up to 10,000; 1,000 if it is not said.
+        /// The maximum number of nodes, up to 10,000. 1,000 by default.
         #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
         Query(limit): Query<Option<u32>>,
-        /// Goes on where a page ended: what its `next` says.
+        /// Continues where a page ended: the value in its `next`.
         Query(cursor): Query<Option<String>>,
-        /// Tags of answers that the client has: 304 is the answer if one of them still holds.
+        /// ETags of answers that the client has. If one of them is current, the answer is 304.
         #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
         known: IfNoneMatch,
     ) -> Result<TaggedPage<Page>, Refused<OfReading>> {
@@ -248,9 +248,9 @@ impl NodesApi {
         Ok(Tagged::new(&known, Rendered::new(&page, capacity)).leading_to(page.next.as_deref()))
     }
 
-    /// A node
+    /// Get a node
     ///
-    /// Its state, its newest measurement, and what its status means.
+    /// Answers with the node's state, newest measurement and decoded status.
     #[oai(path = "/api/v1/nodes/:nodeId", method = "get", operation_id = "node", tag = "Tag::Nodes")]
     async fn node(
         &self,
@@ -258,7 +258,7 @@ impl NodesApi {
         /// The node's name, percent-encoded. Case matters.
         #[oai(name = "nodeId", example = "query::example_node")]
         Path(node): Path<String>,
-        /// Tags of answers that the client has: 304 is the answer if one of them still holds.
+        /// ETags of answers that the client has. If one of them is current, the answer is 304.
         #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
         known: IfNoneMatch,
     ) -> Result<Tagged<NodeDetails>, Refused<OfReadingNode>> {

@@ -1,4 +1,4 @@
-//! Values of lists that can be null.
+//! Nullable items of lists.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use poem_openapi::{
 use serde::Serialize;
 use serde_json::Value;
 
-/// A value or null, also where the framework's `Option` does not say so: as an item of a list.
+/// A value or null. As an item of a list the framework's `Option` would not be described as nullable.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Nullable<T>(pub(crate) Option<T>);

@@ -1,4 +1,4 @@
-//! The endpoints of the original collector, as its users' scripts and web app know them.
+//! The endpoints of the original collector, as scripts and its web app know them.
 
 use std::{collections::BTreeMap, iter, sync::Arc};
 
@@ -20,17 +20,17 @@ use super::{
 };
 use crate::berlin::Berlin;
 
-/// How many measurements `/measurements/{nodeId}/latest` gives: a day of one a minute.
+/// The number of measurements in `/measurements/{nodeId}/latest`: a day at one a minute.
 const NEWEST: usize = 1440;
 
-/// About how long a measurement is in JSON.
+/// The approximate size of a measurement in JSON.
 const RECORD_BYTES: usize = 560;
 
-/// Measurements, as the original collector gave them.
+/// Measurements in the form of the original collector.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "OriginalMeasurements", example)]
 pub(crate) struct Measurements {
-    /// The measurements, in the order that the operation says.
+    /// The measurements, in the order that the operation describes.
     measurements: Vec<Record>,
 }
 
@@ -40,7 +40,8 @@ impl Example for Measurements {
     }
 }
 
-/// What a node measured at one moment, as the original collector gave it. A value that the node did not report is null.
+/// Measured values of a node at one time, in the form of the original collector. A value that the node did not report
+/// is null.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "OriginalMeasurement", rename_all = "camelCase", example)]
@@ -57,9 +58,9 @@ pub(crate) struct Record {
     /// Battery voltage, V. 0 when the node has lost its solar controller.
     #[oai(nullable)]
     battery_voltage: Option<f64>,
-    /// Unique number of the measurement, the same for ever; below 2^53.
+    /// Unique number of the measurement, which never changes; below 2^53.
     id: u64,
-    /// Whether the node saves power, at any level.
+    /// `true` if the node saves power, at any level.
     is_power_save_mode: bool,
     /// Revision of the packet format.
     #[oai(nullable)]
@@ -81,7 +82,7 @@ pub(crate) struct Record {
     /// Panel voltage without load, V.
     #[oai(nullable)]
     open_circuit_voltage: Option<f64>,
-    /// The firmware's name.
+    /// Name of the firmware.
     #[serde(rename = "openMPPTFirmwareVersion")]
     #[oai(rename = "openMPPTFirmwareVersion", nullable)]
     firmware_version: Option<String>,
@@ -103,7 +104,7 @@ pub(crate) struct Record {
     /// The watchdog's countdown to the next scheduled power cycle, nominally minutes. Not how long the battery lasts.
     #[oai(nullable)]
     time_to_shutdown: Option<f64>,
-    /// When it was measured: wall clock of Europe/Berlin, without an offset, so that an hour each autumn is ambiguous.
+    /// The measured time, in Europe/Berlin without an offset, so that one hour each autumn is ambiguous.
     timestamp: String,
 }
 
@@ -200,17 +201,17 @@ pub(crate) struct OriginalApi {
 
 #[OpenApi(tag = "Tag::Original")]
 impl OriginalApi {
-    /// The newest measurement of every node
+    /// Get the newest measurement of every node
     ///
-    /// Nodes are in order of the bytes of their names. A node whose newest measurement is as old as
-    /// `HIDE_INACTIVE_AFTER_DAYS` (30 unless set otherwise) is left out, unless all are asked for.
+    /// Nodes are in byte order of their names. A node whose newest measurement is older than `HIDE_INACTIVE_AFTER_DAYS`
+    /// (30 by default) is left out unless `all` is `true`.
     #[oai(path = "/measurements/latest", method = "get", operation_id = "latestMeasurements")]
     async fn latest(
         &self,
-        /// Tags of answers that the client has: 304 is the answer if one of them still holds.
+        /// ETags of answers that the client has. If one of them is current, the answer is 304.
         #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
         known: IfNoneMatch,
-        /// `true` for nodes that have been silent for long as well. Any other value means no.
+        /// `true` includes inactive nodes. Any other value does not.
         #[oai(example = "example_of_all")]
         Query(all): Query<Option<String>>,
     ) -> Result<Tagged<Measurements>, Refused<OfOriginal>> {
@@ -223,9 +224,9 @@ impl OriginalApi {
         Ok(Tagged::new(&known, rendered(records)))
     }
 
-    /// The newest measurements of a node
+    /// Get the newest measurements of a node
     ///
-    /// The newest 1440, a day of one a minute, newest first. A node that is not known has none.
+    /// Answers with the newest 1440, a day at one a minute, newest first. An unknown node has none.
     #[oai(path = "/measurements/:nodeId/latest", method = "get", operation_id = "latestMeasurementsOfNode")]
     async fn latest_of_node(
         &self,

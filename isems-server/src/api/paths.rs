@@ -1,4 +1,4 @@
-//! The paths of the document, and what is asked for beside them.
+//! The paths of the document, and requests that miss them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,17 +8,17 @@ use poem::{
 };
 use serde_json::Value;
 
-/// Every path is served below this prefix, too: proxies in front of the original took it off.
+/// Every path is also served below this prefix, which proxies in front of the original removed.
 const PREFIX: &str = "/api";
 
 /// The paths of the document with their methods.
 pub(super) struct Paths {
-    /// By the segments of a path; one in braces stands for any.
+    /// The methods by the segments of a path; a segment in braces matches any.
     methods: BTreeMap<Vec<String>, HeaderValue>,
 }
 
 impl Paths {
-    /// Reads them from the document.
+    /// Reads the paths of the document.
     pub(super) fn of(document: &[u8]) -> Self {
         let document: Value = serde_json::from_slice(document).expect("the framework has written it");
         let paths = document["paths"].as_object().expect("a document has paths").iter();
@@ -35,14 +35,14 @@ impl Paths {
         Self { methods: methods.collect() }
     }
 
-    /// Leads a request below the [prefix](PREFIX) to the path without it, unless the document has the path as it is.
+    /// Routes a request below the [prefix](PREFIX) to the path without it, unless the document has the path as it is.
     pub(super) fn at_documented_path(&self, mut request: Request) -> Request {
         let path = request.uri().path();
         if without_prefix(path).is_some() && self.methods_of(path).is_none() {
             let target = request.uri().path_and_query().map_or("", |target| target.as_str());
             let target = target.strip_prefix(PREFIX).unwrap_or(target);
             let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-            // What was a part of one is one.
+            // A part of a valid URI is valid.
             if let Ok(uri) = Uri::try_from(target) {
                 *request.uri_mut() = uri;
             }
@@ -50,7 +50,7 @@ impl Paths {
         request
     }
 
-    /// Adds `Allow` to an answer that says that a path has no such method (RFC 9110, section 15.5.6).
+    /// Adds `Allow` to the answer for an unsupported method (RFC 9110, section 15.5.6).
     pub(super) async fn tell_methods(
         self: Arc<Self>,
         routes: Arc<impl Endpoint<Output = Response>>,
@@ -61,7 +61,7 @@ impl Paths {
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             let path = uri.path();
             let methods = self.methods_of(path).or_else(|| self.methods_of(without_prefix(path)?));
-            // The pages, which the document does not describe, can be read.
+            // Pages that the document does not describe can be read.
             let methods = methods.cloned().unwrap_or(HeaderValue::from_static("GET, HEAD"));
             response.headers_mut().insert(header::ALLOW, methods);
         }
@@ -74,7 +74,7 @@ impl Paths {
         let fits = |names: &&Vec<String>| {
             names.len() == segments(path).count() && names.iter().zip(segments(path)).all(stands_for)
         };
-        // A path that names its segments goes before one that has any: braces come after letters.
+        // A path of literal segments takes precedence: braces sort after letters.
         self.methods.iter().find(|(names, _)| fits(names)).map(|(_, methods)| methods)
     }
 }

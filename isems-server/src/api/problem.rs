@@ -19,11 +19,11 @@ use poem_openapi::{
 use serde::Serialize;
 use tracing::error;
 
-/// What went wrong, and what to do about it.
+/// A problem, and what to do about it.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 pub(crate) struct Problem {
-    /// The kind of problem; `about:blank` says that the status tells it.
+    /// The kind of problem; `about:blank` means that the status says it all.
     #[serde(rename = "type")]
     #[oai(rename = "type")]
     pub(super) kind: String,
@@ -31,7 +31,7 @@ pub(crate) struct Problem {
     pub(super) title: String,
     /// The HTTP status.
     pub(super) status: u16,
-    /// What went wrong here, and what to do about it.
+    /// An explanation of this occurrence, and what to do about it.
     pub(super) detail: String,
 }
 
@@ -75,7 +75,7 @@ impl IntoResponse for ProblemJson {
     }
 }
 
-/// A request that is refused, with what to do about it.
+/// A refused request, with what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{detail}")]
 pub(crate) struct Refusal {
@@ -96,7 +96,7 @@ impl ResponseError for Refusal {
 }
 
 impl From<RepositoryError> for Refusal {
-    /// What a client is told is less than what the log says.
+    /// Clients are told less than the log.
     fn from(error: RepositoryError) -> Self {
         error!(error = &error as &dyn std::error::Error, "cannot answer a request");
         Self::new(
@@ -106,13 +106,13 @@ impl From<RepositoryError> for Refusal {
     }
 }
 
-/// Which problems an operation can answer with.
+/// The problems that an operation can answer with.
 pub(crate) trait Problems: Send + Sync + 'static {
-    /// The statuses, each with what it means.
+    /// The statuses, each with its meaning.
     const STATUSES: &'static [(u16, &'static str)];
 }
 
-/// The problems of what reads.
+/// The problems of reading.
 #[derive(Debug)]
 pub(crate) enum OfReading {}
 
@@ -120,7 +120,7 @@ impl Problems for OfReading {
     const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, FAILED];
 }
 
-/// The problems of what reads something of a node.
+/// The problems of reading something of a node.
 #[derive(Debug)]
 pub(crate) enum OfReadingNode {}
 
@@ -128,13 +128,13 @@ impl Problems for OfReadingNode {
     const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, NODE_UNKNOWN, FAILED];
 }
 
-pub(crate) const INVALID: (u16, &str) = (400, "A parameter is not known, or its value cannot be; `detail` says which.");
-pub(crate) const UNAUTHORIZED: (u16, &str) = (401, "This needs a token; it is missing, or not known.");
-pub(crate) const FORBIDDEN: (u16, &str) = (403, "This needs a token, and the server knows none.");
+pub(crate) const INVALID: (u16, &str) = (400, "A parameter is unknown, or its value is invalid; `detail` says which.");
+pub(crate) const UNAUTHORIZED: (u16, &str) = (401, "A token is required; it is missing or unknown.");
+pub(crate) const FORBIDDEN: (u16, &str) = (403, "A token is required, but the server has none configured.");
 pub(crate) const NODE_UNKNOWN: (u16, &str) = (404, "There is no such node.");
 pub(crate) const FAILED: (u16, &str) = (500, "The database cannot be read or written.");
 
-/// The error of an operation: a [`Refusal`] with a status out of a known set, which stands in the document.
+/// The error of an operation: a [`Refusal`] with a status from the documented set.
 #[derive(Debug)]
 pub(crate) struct Refused<P> {
     refusal: Refusal,
@@ -170,10 +170,10 @@ impl<P: Problems> ApiResponse for Refused<P> {
     }
 }
 
-/// After how long it is worth to try again what is too much at the moment.
+/// The time after which a client should try again when there is too much to do.
 const RETRY_AFTER_SECONDS: u16 = 30;
 
-/// Turns whatever is refused, by us or by the framework, into a problem.
+/// Turns every error, ours or the framework's, into a problem.
 pub(crate) async fn problem_of(error: poem::Error) -> Response {
     let status = error.status();
     let detail = match status {

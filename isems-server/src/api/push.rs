@@ -1,4 +1,4 @@
-//! Measurements that are sent here, by nodes or by scripts.
+//! Measurements that nodes or scripts send to the service.
 
 use isems_core::{Format, NodeId, Receipt};
 use poem::{Request, http::StatusCode};
@@ -15,19 +15,19 @@ use super::{
 };
 use crate::push::{Push, PushError};
 
-/// How long a client is to wait that has sent too much, seconds.
+/// The time that a client has to wait after it sent too much, in seconds.
 const RETRY_AFTER: &str = "60";
 
-/// What becomes of what was sent.
+/// The result of sending measurements.
 #[derive(ApiResponse)]
 pub(super) enum PushResponse {
-    /// It is on the disk, as far as the receipt says.
+    /// The lines are durable, except for those that the receipt lists as rejected.
     #[oai(status = 200)]
     Taken(Rendered<ReceiptSchema>),
-    /// Nothing of it can be stored; the receipt says of each line why.
+    /// No line can be stored; the receipt says why for each.
     #[oai(status = 422)]
     Rejected(ReceiptProblemJson),
-    /// The node has sent more than the limits allow. Nothing of it is stored; it can be sent again later.
+    /// The node has sent more than the limits allow. Nothing was stored; send it again later.
     #[oai(status = 429)]
     Refused(ReceiptProblemJson, #[oai(header = "Retry-After")] String),
 }
@@ -56,23 +56,23 @@ impl Problems for OfPushing {
     const STATUSES: &'static [(u16, &'static str)] = &[
         INVALID,
         UNAUTHORIZED,
-        (403, "The token may not send measurements of this node, or the server knows no token at all."),
-        (404, "The node's name in the path cannot be one."),
-        (411, "The length of the body is not said."),
-        (413, "The body is too large: 1 MiB as it is sent, 4 MiB unpacked."),
-        (415, "The type or the encoding of the body is not known."),
+        (403, "The token is not for measurements of this node, or the server has no token configured."),
+        (404, "The name in the path is not a valid node name."),
+        (411, "The length of the body is missing."),
+        (413, "The body is too large: at most 1 MiB as sent, 4 MiB decompressed."),
+        (415, "The content type or encoding of the body is unknown."),
         FAILED,
-        (503, "The server is about to stop."),
+        (503, "The server is stopping."),
     ];
 }
 
-/// Pushing.
+/// The operations for sending measurements.
 pub(crate) struct PushApi {
     pub(crate) push: Option<Push>,
 }
 
 impl PushApi {
-    /// Takes what is pushed from those who may.
+    /// Takes measurements from authorized clients.
     async fn take(
         &self,
         credentials: &PushCredentials,
@@ -99,16 +99,16 @@ impl PushApi {
 impl PushApi {
     /// Send measurements of a node
     ///
-    /// Nodes and scripts can send csvlog lines, a node's JSON object, and whatever `GET` answers: CSV, JSON lines, pages.
-    /// Lines that are already stored are duplicates and do no harm; a bad line costs only itself. Readings without a time
-    /// are dated by their arrival, a second each; the same body again within a minute is taken for a repeat. Needs a
-    /// token, of `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
+    /// Accepts csvlog lines, a node's JSON object, and everything that `GET` returns: CSV, JSON lines, pages. Lines
+    /// that are already stored are harmless duplicates; a bad line costs only itself. Readings without a time are dated
+    /// by their arrival, one second each, and the same body within a minute counts as a repeat. Requires a token of
+    /// `ISEMS_PUSH_TOKENS` or `ISEMS_API_TOKENS`.
     #[oai(path = "/api/v1/nodes/:nodeId/measurements", method = "post", operation_id = "pushMeasurements")]
     async fn measurements(
         &self,
         credentials: PushCredentials,
         request: &Request,
-        /// The node's name, percent-encoded. Case matters. Every line has to name this node.
+        /// The node's name, percent-encoded. Case matters. Lines that name another node are rejected.
         #[oai(name = "nodeId", example = "query::example_node")]
         Path(node): Path<String>,
         body: Body,
@@ -118,10 +118,11 @@ impl PushApi {
         self.take(&credentials, request, &node, format, bytes).await
     }
 
-    /// Send measurements, as the firmware does
+    /// Send measurements as the firmware does
     ///
-    /// The path under which the firmware of ESP32 nodes sends its JSON object, so that a node needs nothing but another host
-    /// name: `http://NODE:TOKEN@this-server`. Realm, network and gateway are the three parts of its channel, and are not looked at.
+    /// The path to which the firmware of ESP32 nodes sends its JSON object, so that a node only needs another host
+    /// name: `http://NODE:TOKEN@this-server`. Realm, network and gateway are the three parts of its channel, and are
+    /// ignored.
     #[oai(path = "/api/:realm/:network/:gateway/:nodeId/data", method = "post", operation_id = "pushFromFirmware")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn firmware(

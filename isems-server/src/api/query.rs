@@ -9,12 +9,12 @@ use poem::{Request, http::StatusCode};
 
 use super::problem::Refusal;
 
-/// Refuses parameters that an operation does not know, and those that are given twice: neither must pass for a filter.
+/// Refuses unknown and repeated parameters, which must not be mistaken for filters.
 pub(super) fn only(request: &Request, known: &[&str]) -> Result<(), Refusal> {
     only_or_repeated(request, known, &[])
 }
 
-/// Like [`only`], where some of the parameters may be given several times.
+/// Like [`only`], for operations some of whose parameters may be repeated.
 pub(super) fn only_or_repeated(request: &Request, once: &[&str], repeated: &[&str]) -> Result<(), Refusal> {
     let given: Vec<(String, String)> = request.params().map_err(|error| invalid(error.to_string()))?;
     for (index, (name, _)) in given.iter().enumerate() {
@@ -34,12 +34,12 @@ pub(super) fn only_or_repeated(request: &Request, once: &[&str], repeated: &[&st
     Ok(())
 }
 
-/// A request that cannot be meant.
+/// Returns the refusal of an invalid request.
 pub(super) fn invalid(detail: String) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, detail)
 }
 
-/// Path and query of the page after the one that answers a request.
+/// Returns path and query of the page that follows the answer to a request.
 pub(super) fn next_page(request: &Request, cursor: &str) -> String {
     let uri = request.original_uri();
     let query = uri.query().unwrap_or_default().split('&');
@@ -53,12 +53,12 @@ pub(super) fn next_page(request: &Request, cursor: &str) -> String {
     format!("{}?{}", uri.path(), query.join("&"))
 }
 
-/// The header `Link` that leads to a page.
+/// Returns the value of a `Link` header for the next page.
 pub(super) fn link_to(next: &str) -> String {
     format!("<{next}>; rel=\"next\"")
 }
 
-/// The node of a path.
+/// Returns the node that a path names.
 pub(super) async fn node(repository: &dyn Repository, name: &str) -> Result<Arc<Node>, Refusal> {
     let known = match NodeId::new(name) {
         Ok(id) => repository.node(&id).await?,
@@ -67,7 +67,7 @@ pub(super) async fn node(repository: &dyn Repository, name: &str) -> Result<Arc<
     known.ok_or_else(|| unknown_node(name))
 }
 
-/// The node of a path, with what is known of it now.
+/// Returns the node that a path names, with its current state.
 pub(super) async fn watched_node(watcher: &Watcher, name: &str) -> Result<WatchedNode, Refusal> {
     let known = match NodeId::new(name) {
         Ok(id) => watcher.node(&id).await?,
@@ -81,7 +81,7 @@ fn unknown_node(name: &str) -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, detail)
 }
 
-/// The nodes of a query in order of their ids, each once; all of them where it names none.
+/// Returns the nodes that a query names in order of their ids, each once; all nodes if it names none.
 pub(super) async fn nodes(repository: &dyn Repository, names: &[String]) -> Result<Vec<Arc<Node>>, Refusal> {
     if names.is_empty() {
         return Ok(repository.nodes().await?);

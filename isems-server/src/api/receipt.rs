@@ -1,4 +1,4 @@
-//! The account of what was sent.
+//! Receipts for measurements that were sent.
 
 use isems_core::{DroppedValue, Field, NumberField, Receipt, RejectReason, RejectedLine};
 use poem::{IntoResponse, Response, http::StatusCode};
@@ -16,39 +16,39 @@ use super::{
     transports::{DroppedCount, RejectedCount},
 };
 
-/// The account of what was sent: stored + duplicates + rejected = received. When it is answered, it is on the disk.
+/// A receipt for measurements that were sent: stored + duplicates + rejected = received. What is stored is durable.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Receipt", rename_all = "camelCase", example)]
 pub(super) struct ReceiptSchema {
-    /// The number of lines, or objects, that arrived. Blank lines are none.
+    /// The number of lines or objects received, without blank lines.
     received: u64,
-    /// The number of those that are new.
+    /// The number of new measurements stored.
     stored: u64,
-    /// The number of those that were already stored with the same values.
+    /// The number of measurements that were already stored with the same values.
     duplicates: u64,
-    /// The number of those that were rejected, by reason.
+    /// The number of rejected lines, by reason.
     rejected: Vec<RejectedCount>,
-    /// The first 100 of those that were rejected, in order of their lines.
+    /// The first 100 rejected lines, in their order.
     rejects: Vec<RejectedLineSchema>,
-    /// The number of values that were dropped from lines that are new, by field and reason. The lines are stored without them.
+    /// The number of values dropped from new lines, by field and reason. The lines are stored without them.
     dropped: Vec<DroppedCount>,
-    /// The first 100 of the dropped values, in order of their lines.
+    /// The first 100 dropped values, in order of their lines.
     dropped_values: Vec<DroppedValueSchema>,
 }
 
-/// A line that was rejected.
+/// A rejected line.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "RejectedLine")]
 struct RejectedLineSchema {
-    /// Its number, from 1 on.
+    /// The line number, from 1.
     line: u32,
-    /// The reason why it was rejected.
+    /// The reason for the rejection.
     reason: Named<RejectReason>,
-    /// The field at fault, where it is one.
+    /// The field at fault, if there is one.
     #[oai(nullable)]
     field: Option<String>,
-    /// The line, at most 512 bytes of it.
+    /// The line, truncated to 512 bytes.
     text: String,
 }
 
@@ -56,13 +56,13 @@ struct RejectedLineSchema {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "DroppedValue")]
 struct DroppedValueSchema {
-    /// The number of its line, from 1 on.
+    /// The line number, from 1.
     line: u32,
     /// The field that is missing now.
     field: Named<Field>,
     /// The reason why it was dropped.
     reason: Named<RejectReason>,
-    /// The value as it arrived, at most 512 bytes of it.
+    /// The value as received, truncated to 512 bytes.
     text: String,
 }
 
@@ -120,11 +120,11 @@ impl Example for ReceiptSchema {
     }
 }
 
-/// Why nothing of what was sent is stored, with its receipt.
+/// The reason why nothing was stored, with the receipt.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 pub(super) struct ReceiptProblem {
-    /// The kind of problem; `about:blank` says that the status tells it.
+    /// The kind of problem; `about:blank` means that the status says it all.
     #[serde(rename = "type")]
     #[oai(rename = "type")]
     kind: String,
@@ -132,9 +132,9 @@ pub(super) struct ReceiptProblem {
     title: String,
     /// The HTTP status.
     status: u16,
-    /// What went wrong here, and what to do about it.
+    /// An explanation of this occurrence, and what to do about it.
     detail: String,
-    /// What became of each line.
+    /// The receipt, with the result for each line.
     receipt: ReceiptSchema,
 }
 
@@ -152,8 +152,8 @@ impl Example for ReceiptProblem {
     }
 }
 
-pub(super) const ALL_REJECTED: &str = "nothing of this is stored; `receipt.rejects` says of each line why";
-pub(super) const REFUSED_FOR_NOW: &str = "this is more than the limits allow for now; send it again later";
+pub(super) const ALL_REJECTED: &str = "nothing was stored; `receipt.rejects` says why for each line";
+pub(super) const REFUSED_FOR_NOW: &str = "this exceeds the limits for now; send it again later";
 
 /// A [`ReceiptProblem`] with its content type.
 pub(super) struct ReceiptProblemJson(pub(super) ReceiptProblem);

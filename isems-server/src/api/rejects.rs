@@ -1,4 +1,4 @@
-//! The reject log, for those who run the server.
+//! The reject log, for operators of the server.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use super::{
     time::UtcTime,
 };
 
-/// The number of rejects in an answer where the client does not say.
+/// The default number of rejects on a page.
 const DEFAULT_LIMIT: usize = 100;
 
-/// The most rejects of an answer.
+/// The maximum number of rejects on a page.
 const MAX_LIMIT: usize = 1000;
 
-/// The length of a reject in JSON, about.
+/// The approximate size of a reject in JSON.
 const RECORD_BYTES: usize = 400;
 
 /// A page of the reject log.
@@ -32,7 +32,7 @@ const RECORD_BYTES: usize = 400;
 struct RejectPage {
     /// The rejects, newest first.
     rejects: Vec<Record>,
-    /// Path and query of the page of older ones; null where there are none.
+    /// Path and query of the page with older rejects; null on the last one.
     #[oai(nullable)]
     next: Option<String>,
 }
@@ -43,31 +43,31 @@ impl Example for RejectPage {
     }
 }
 
-/// A line that arrived and was not stored, or a value that was dropped from one that was. Its texts are of strangers: show
-/// them as text, never as HTML.
+/// A line that was received and not stored, or a value that was dropped from a stored line. Its texts come from
+/// strangers: display them as text, never as HTML.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Reject", rename_all = "camelCase", example)]
 struct Record {
-    /// The kind: `line` was not stored, `value` was dropped from a line that is stored without it.
+    /// `line` for a line that was not stored, `value` for a value dropped from a line that was.
     kind: Named<RejectKind>,
-    /// When it arrived.
+    /// The time of arrival.
     received_at: UtcTime,
-    /// The transport that brought it: `http` or `mqtt`.
+    /// The transport that delivered it, such as `http`, `mqtt` or `push`.
     transport: String,
-    /// Where it came from: a URL without credentials, or a topic.
+    /// The origin: a URL without credentials, or a topic.
     source: String,
-    /// The node that the transport or the line names, where either could be told.
+    /// The node that the transport or the line names, if known.
     #[oai(nullable)]
     node: Option<String>,
     /// The reason why it was not stored.
     reason: Named<RejectReason>,
-    /// The field at fault, where it is one.
+    /// The field at fault, if there is one.
     #[oai(nullable)]
     field: Option<String>,
-    /// The line in what arrived, from 1 on.
+    /// The line number in what was received, from 1.
     line: u32,
-    /// The text of the line or the value, at most 512 bytes of it.
+    /// The text of the line or value, truncated to 512 bytes.
     text: String,
 }
 
@@ -119,28 +119,28 @@ pub(crate) struct RejectsApi {
 
 #[OpenApi(tag = "Tag::Operation")]
 impl RejectsApi {
-    /// Rejected lines and dropped values
+    /// List rejected lines and dropped values
     ///
-    /// The newest lines that arrived and were not stored, and the newest values that were dropped from lines that were, newest
-    /// first, each with the reason and its text. At least the newest 10,000 are kept. Needs a
-    /// token, because the texts can be anything that anybody sent.
+    /// Lists lines that were received and not stored, and values that were dropped from stored lines, newest first,
+    /// each with its reason and text. At least the newest 10,000 are kept. Requires a token, because the texts can be
+    /// anything that anybody sent.
     #[oai(path = "/api/v1/rejects", method = "get", operation_id = "rejects")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn rejects(
         &self,
         _authorized: Authorized,
         request: &Request,
-        /// Only those that name this node.
+        /// Only rejects of this node.
         Query(node): Query<Option<String>>,
-        /// Only those of this transport: `http` or `mqtt`.
+        /// Only rejects of this transport, such as `http`, `mqtt` or `push`.
         Query(transport): Query<Option<String>>,
-        /// Only those with this reason.
+        /// Only rejects with this reason.
         #[oai(example = "example_reason")]
         Query(reason): Query<Option<Named<RejectReason>>>,
-        /// At most this many, up to 1000; 100 if it is not said.
+        /// The maximum number of rejects, up to 1000. 100 by default.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         Query(limit): Query<Option<u32>>,
-        /// Goes on where a page ended: what its `next` says.
+        /// Continues where a page ended: the value in its `next`.
         #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740991")))]
         Query(cursor): Query<Option<u64>>,
     ) -> Result<RejectsResponse, Refused<OfReading>> {

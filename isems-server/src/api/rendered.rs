@@ -1,4 +1,5 @@
-//! Answers that are rendered as bytes at once, without a tree of JSON values in between.
+//! JSON answers that are written directly, without a tree of JSON values in between: for a day of a node, that would
+//! cost several times as much.
 
 use std::marker::PhantomData;
 
@@ -17,7 +18,7 @@ pub(crate) struct Rendered<T> {
 }
 
 impl<T> Rendered<T> {
-    /// Writes a value that looks like a `T` in JSON. `capacity` is about how many bytes it takes.
+    /// Writes a value that has the JSON form of a `T`. `capacity` is its approximate size in bytes.
     pub(crate) fn new(value: &impl Serialize, capacity: usize) -> Self {
         let mut body = Vec::with_capacity(capacity);
         serde_json::to_writer(&mut body, value)

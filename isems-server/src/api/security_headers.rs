@@ -1,4 +1,4 @@
-//! What browsers are told to do with answers.
+//! Security headers of answers.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use poem::{
@@ -7,11 +7,12 @@ use poem::{
 };
 use ring::digest::{SHA256, digest};
 
-/// For answers that are no pages: nothing is loaded, run or framed, should a browser take one for a page.
+/// The policy for answers that are not pages: nothing is loaded, run or framed, should a browser mistake one for a
+/// page.
 const NO_PAGE: HeaderValue =
     HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 
-/// Adds to an answer what browsers are to know of it, where it does not say so itself.
+/// Adds the security headers that an answer does not have.
 pub(super) async fn add(response: Result<Response>) -> Result<Response> {
     let mut response = response?;
     let headers = response.headers_mut();
@@ -24,8 +25,8 @@ pub(super) async fn add(response: Result<Response>) -> Result<Response> {
     Ok(response)
 }
 
-/// The policy of the documentation page: its own scripts run, told by their hashes, and no others; requests go to this
-/// server. Swagger UI sets style attributes, and has its pictures as data.
+/// Returns the policy of the documentation page: only its own scripts run, identified by their hashes; requests go to
+/// this server only. Swagger UI sets style attributes, and has its pictures as data.
 pub(super) fn policy_of_page(page: &str) -> HeaderValue {
     let hash = |script: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(digest(&SHA256, script.as_bytes())));
     let scripts = scripts_of(page).map(hash).collect::<Vec<_>>().join(" ");
@@ -36,7 +37,7 @@ pub(super) fn policy_of_page(page: &str) -> HeaderValue {
     HeaderValue::try_from(policy).expect("hashes in base64 are visible ASCII")
 }
 
-/// The texts of the scripts that stand in a page. What looks like the beginning of one inside a script is none.
+/// Returns the texts of the inline scripts of a page. What looks like the beginning of one inside a script is none.
 fn scripts_of(page: &str) -> impl Iterator<Item = &str> {
     let mut rest = page;
     std::iter::from_fn(move || {

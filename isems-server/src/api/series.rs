@@ -1,4 +1,4 @@
-//! Fields over time, in buckets, ready for a chart.
+//! Series of fields, aggregated in buckets for charts.
 
 use std::sync::Arc;
 
@@ -23,35 +23,35 @@ use super::{
 };
 use crate::time::Moment;
 
-/// The most nodes of a request.
+/// The maximum number of nodes in a request.
 const MAX_NODES: usize = 100;
 
-/// The most buckets of all nodes and fields of an answer together, some ten megabytes of JSON.
+/// The maximum number of buckets of all nodes and fields of an answer together, some ten megabytes of JSON.
 const MAX_BUCKETS: usize = 250_000;
 
-/// About how long a bucket of a field is in JSON.
+/// The approximate size of a field's bucket in JSON.
 const BUCKET_BYTES: usize = 32;
 
-/// Fields of a node over time, in columns. All columns have the same length; the buckets follow one another without gaps.
+/// Fields of a node over time, in columns of the same length. Buckets follow one another without gaps.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Series", rename_all = "camelCase", example)]
 struct NodeSeries {
     /// The node's name.
     node_id: String,
-    /// When the first bucket begins.
+    /// The start of the first bucket.
     from: UtcTime,
-    /// When the last bucket ends. The same as `from` where there are no buckets.
+    /// The end of the last bucket. Equals `from` if there are no buckets.
     to: UtcTime,
-    /// How wide a bucket is, seconds.
+    /// The width of a bucket, in seconds.
     interval_seconds: i64,
-    /// When each bucket begins.
+    /// The start of each bucket.
     timestamps: Vec<UtcTime>,
-    /// The fields, in the order that was asked for.
+    /// The fields, in the requested order.
     fields: Vec<Column>,
 }
 
-/// A field's buckets. Where nothing was measured, count is 0 and the others are null.
+/// The buckets of a field. Where nothing was measured, `count` is 0 and the others are null.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "SeriesField")]
 struct Column {
@@ -65,7 +65,7 @@ struct Column {
     average: Vec<Nullable<f64>>,
     /// The highest value of each bucket.
     max: Vec<Nullable<f64>>,
-    /// How many values each bucket has.
+    /// The number of values in each bucket.
     count: Vec<u64>,
 }
 
@@ -89,7 +89,7 @@ impl Example for NodeSeries {
     }
 }
 
-/// Several nodes over time. All have the same buckets.
+/// Series of several nodes, all with the same buckets.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 struct SeriesOfNodes {
@@ -121,7 +121,7 @@ impl NodeSeries {
 impl Column {
     fn new(field: NumberField, buckets: &[Bucket]) -> Self {
         let known = |bucket: &Bucket, value: f64| Nullable((bucket.count > 0).then_some(value));
-        // Without the noise of adding up.
+        // Removes the rounding errors of summation.
         let round = |value: f64| (value * 1e6).round() / 1e6;
         Self {
             field: Named(field),
@@ -150,17 +150,17 @@ enum SeriesOfNodesResponse {
     Found(Rendered<SeriesOfNodes>),
 }
 
-/// Series.
+/// The operations that read series.
 pub(crate) struct SeriesApi {
     pub(crate) repository: Arc<dyn Repository>,
 }
 
 #[OpenApi(tag = "Tag::Measurements")]
 impl SeriesApi {
-    /// A node over time, ready for a chart
+    /// Get a series of a node
     ///
-    /// The range is divided into at most so many buckets as there are `points`, of a round width from a second to days. Buckets
-    /// cover what the range and the node's history have in common; a gap in the history is a gap here.
+    /// Divides the range into at most `points` buckets of a round width, from one second to days, for a chart. Buckets
+    /// cover the part of the range in which the node has measurements; a gap in the history is a gap here.
     #[oai(path = "/api/v1/nodes/:nodeId/series", method = "get", operation_id = "seriesOfNode")]
     async fn of_node(
         &self,
@@ -168,14 +168,14 @@ impl SeriesApi {
         /// The node's name, percent-encoded. Case matters.
         #[oai(name = "nodeId", example = "query::example_node")]
         Path(node): Path<String>,
-        /// The fields, separated by commas. One that is named twice comes once.
+        /// The fields, separated by commas. Repeated fields count once.
         #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
         Query(fields): Query<Vec<Named<NumberField>>>,
-        /// Not before this measured time; from the beginning if it is not said.
+        /// The earliest measured time, inclusive. Unlimited by default.
         Query(from): Query<Option<Moment>>,
-        /// Before this measured time; to the end if it is not said.
+        /// The end of the measured times, exclusive. Unlimited by default.
         Query(to): Query<Option<Moment>>,
-        /// At most this many buckets.
+        /// The maximum number of buckets.
         #[oai(default = "default_points", validator(minimum(value = "1"), maximum(value = "5000")))]
         Query(points): Query<u32>,
     ) -> Result<SeriesResponse, Refused<OfReadingNode>> {
@@ -187,25 +187,25 @@ impl SeriesApi {
         Ok(SeriesResponse::Found(Rendered::new(&series, capacity)))
     }
 
-    /// Several nodes over time, ready for one chart
+    /// Get series of several nodes
     ///
-    /// Of those that are named (`nodes=A&nodes=B`), or of all; at most 100. All have the same buckets, which cover what the
-    /// range and the history of all of them together have in common.
+    /// Answers with the named nodes (`nodes=A&nodes=B`), or all, at most 100. They share the same buckets, ready for
+    /// one chart, which cover the part of the range in which any of them has measurements.
     #[oai(path = "/api/v1/series", method = "get", operation_id = "series")]
     async fn of_nodes(
         &self,
         request: &Request,
-        /// The nodes' names. It can be given several times; all nodes if it is not.
+        /// A node's name; may be repeated. All nodes by default.
         #[oai(default)]
         Query(nodes): Query<Vec<String>>,
-        /// The fields, separated by commas. One that is named twice comes once.
+        /// The fields, separated by commas. Repeated fields count once.
         #[oai(explode = false, default = "default_fields", validator(min_items = "1", max_items = "13"))]
         Query(fields): Query<Vec<Named<NumberField>>>,
-        /// Not before this measured time; from the beginning if it is not said.
+        /// The earliest measured time, inclusive. Unlimited by default.
         Query(from): Query<Option<Moment>>,
-        /// Before this measured time; to the end if it is not said.
+        /// The end of the measured times, exclusive. Unlimited by default.
         Query(to): Query<Option<Moment>>,
-        /// At most this many buckets of each node. All nodes and fields together have at most 250,000.
+        /// The maximum number of buckets of each node. All nodes and fields together have at most 250,000.
         #[oai(default = "default_points", validator(minimum(value = "1"), maximum(value = "5000")))]
         Query(points): Query<u32>,
     ) -> Result<SeriesOfNodesResponse, Refused<OfReadingNode>> {
@@ -257,7 +257,7 @@ impl SeriesApi {
     }
 }
 
-/// Puts a series into the place of its buckets in a longer one of the same width.
+/// Copies a series into a longer one with buckets of the same width.
 fn within(mut common: Series, found: Series) -> Series {
     let place = ((found.start - common.start) / common.interval).max(0) as usize;
     for ((_, common), (_, found)) in common.fields.iter_mut().zip(found.fields) {

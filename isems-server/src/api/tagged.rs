@@ -1,4 +1,4 @@
-//! Answers that need not be sent again while they are as they were.
+//! Answers that are not sent again while they are unchanged.
 
 use poem::{
     IntoResponse, Request, RequestBody, Response, Result,
@@ -18,12 +18,12 @@ use super::{
     rendered::Rendered,
 };
 
-/// The tags that a client knows, as a parameter in the document. A header that cannot be read names none.
+/// The tags that a client knows, as a parameter in the document. An unreadable header names none.
 #[derive(Debug)]
 pub(crate) struct IfNoneMatch(Option<headers::IfNoneMatch>);
 
 impl IfNoneMatch {
-    /// Whether a tag is among them, by the weak comparison (RFC 9110, section 13.1.2).
+    /// Returns whether a tag is among them, by weak comparison (RFC 9110, section 13.1.2).
     fn names(&self, tag: &ETag) -> bool {
         self.0.as_ref().is_some_and(|known| !known.precondition_passes(tag))
     }
@@ -52,7 +52,7 @@ impl<'a> ApiExtractor<'a> for IfNoneMatch {
     }
 }
 
-/// JSON of the type `T` with an `ETag`, or 304 for a client that has it. A page can have a link to the next one.
+/// JSON of the type `T` with an `ETag`, or 304 for a client that has it. A page can link to the next one.
 pub(crate) struct Tagged<T, const IS_PAGE: bool = false> {
     rendered: Option<Rendered<T>>,
     tag: ETag,
@@ -63,10 +63,10 @@ pub(crate) struct Tagged<T, const IS_PAGE: bool = false> {
 pub(crate) type TaggedPage<T> = Tagged<T, true>;
 
 impl<T, const IS_PAGE: bool> Tagged<T, IS_PAGE> {
-    /// An answer to a client that knows some tags.
+    /// Returns the answer to a client that knows some tags.
     pub(crate) fn new(known: &IfNoneMatch, rendered: Rendered<T>) -> Self {
-        // Weak: it is the same for the body as it is and compressed. A checksum costs a tenth of what a hash costs, and
-        // notices every change within four bytes; of all others it misses one in four billion.
+        // Weak, because it is the same whether the body is compressed or not. A checksum costs a tenth of a hash,
+        // detects every change within four bytes, and misses one in four billion of all others.
         let body = rendered.body();
         let tag = format!("W/\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body));
         let tag = tag.parse().expect("hex digits in quotes are a tag");
@@ -101,16 +101,16 @@ impl<T: Type, const IS_PAGE: bool> ApiResponse for Tagged<T, IS_PAGE> {
     fn meta() -> MetaResponses {
         let response = |status, description, content| {
             let tag =
-                text_header("ETag", "Send it back in `If-None-Match`: while nothing has changed, 304 is the answer.");
-            let link = text_header("Link", "The next page: `<PATH>; rel=\"next\"`. Only where there is one.");
+                text_header("ETag", "Send it back in `If-None-Match`: while nothing has changed, the answer is 304.");
+            let link = text_header("Link", "The next page: `<PATH>; rel=\"next\"`. Not on the last page.");
             let headers = if IS_PAGE { vec![tag, link] } else { vec![tag] };
             MetaResponse { description, status: Some(status), status_range: None, content, headers }
         };
         let json = content(Rendered::<T>::CONTENT_TYPE, Rendered::<T>::schema_ref());
         MetaResponses {
             responses: vec![
-                response(200, "What was asked for.", vec![json]),
-                response(304, "It is still what `If-None-Match` names.", Vec::new()),
+                response(200, "The current state.", vec![json]),
+                response(304, "Nothing has changed since the answer that `If-None-Match` names.", Vec::new()),
             ],
         }
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::time::{EVER, Moment, Time, time_zone};
 
-/// A second, Unix seconds, UTC. In an answer it is RFC 3339 in UTC.
+/// A time in Unix seconds, UTC. In answers it is RFC 3339 in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct UtcTime(pub(crate) i64);
 
@@ -68,7 +68,7 @@ impl ToJSON for UtcTime {
     }
 }
 
-/// A time that a request names, in one of the forms of the schema.
+/// A time in a request, in one of the forms of the schema.
 impl Type for Moment {
     const IS_REQUIRED: bool = true;
 
@@ -124,7 +124,7 @@ impl ParseFromParameter for Moment {
     }
 }
 
-/// A time zone that a request names, out of the data that is built in.
+/// A time zone in a request, from the built-in data.
 #[derive(Debug, Clone)]
 pub(crate) struct TimeZoneName(pub(crate) TimeZone);
 
@@ -170,8 +170,8 @@ impl ParseFromParameter for TimeZoneName {
     }
 }
 
-/// The measured times, Unix seconds, that two moments enclose; an end that is not named is open. Where the first is not the
-/// earlier one nothing lies between.
+/// Returns the measured times, in Unix seconds, between two moments; a missing end is open. The range is empty unless
+/// the first moment is the earlier one.
 pub(crate) fn seconds(
     from: Option<Moment>,
     to: Option<Moment>,

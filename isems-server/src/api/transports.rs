@@ -1,4 +1,4 @@
-//! The ways by which measurements come in, and how they fare.
+//! Transports and their state.
 
 use std::mem;
 
@@ -22,51 +22,51 @@ use super::{
     time::UtcTime,
 };
 
-/// What a transport does.
+/// The state of a transport.
 #[derive(Debug, Enum, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase", rename = "TransportState")]
 pub(super) enum State {
     /// It has not been started yet.
     Starting,
-    /// It runs.
+    /// It is running.
     Running,
-    /// It failed and waits to be tried again.
+    /// It failed, and waits to be tried again.
     Waiting,
     /// Its source has ended.
     Ended,
 }
 
-/// A way by which measurements come in.
+/// A transport, by which measurements come in.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase", example)]
 pub(super) struct Transport {
-    /// Its name: `http`, `mqtt` or `push`.
+    /// The name, such as `http`, `mqtt` or `push`.
     name: String,
-    /// What it does.
+    /// The state.
     state: State,
-    /// Lines and messages that arrived since the start: stored, duplicates and rejected.
+    /// The number of lines and objects received since the start: stored, duplicates and rejected.
     received: u64,
-    /// Measurements that were new.
+    /// The number of new measurements stored.
     stored: u64,
-    /// Measurements that were stored before.
+    /// The number of measurements that were already stored.
     duplicates: u64,
-    /// Lines that were rejected, by reason.
+    /// The number of rejected lines, by reason.
     rejected: Vec<RejectedCount>,
-    /// Values that were dropped from lines that were new, by field and reason.
+    /// The number of values dropped from new lines, by field and reason.
     dropped: Vec<DroppedCount>,
-    /// When something was last delivered.
+    /// The time of the last delivery.
     #[oai(nullable)]
     last_success: Option<UtcTime>,
-    /// What failed last.
+    /// The last failure.
     #[oai(nullable)]
     last_error: Option<Failure>,
     /// The nodes that are polled, or the broker.
     sources: Vec<Source>,
 }
 
-/// The number of lines that were rejected for a reason.
+/// The number of lines rejected for a reason.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct RejectedCount {
     /// The reason.
@@ -81,7 +81,7 @@ impl RejectedCount {
     }
 }
 
-/// The number of values of a field that were dropped for a reason.
+/// The number of values of a field dropped for a reason.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct DroppedCount {
     /// The field.
@@ -99,32 +99,32 @@ impl DroppedCount {
     }
 }
 
-/// Something that failed.
+/// A failure.
 #[derive(Debug, Object, Serialize)]
 struct Failure {
-    /// When.
+    /// The time of the failure.
     at: UtcTime,
-    /// What.
+    /// What failed, and why.
     message: String,
 }
 
-/// A source of a transport: a node that is polled, a broker.
+/// A source of a transport: a polled node, or a broker.
 #[derive(Debug, Object, Serialize)]
 struct Source {
-    /// Its address, without credentials.
+    /// The address, without credentials.
     name: String,
-    /// Whether it answered when it was last spoken to.
+    /// `true` if it answered last time.
     up: bool,
-    /// Since when that is so.
+    /// The time since when `up` has this value.
     since: UtcTime,
-    /// Why it is down.
+    /// The reason why it is down.
     #[oai(nullable)]
     error: Option<String>,
-    /// When something last came from it; null if nothing has since the start.
+    /// The time when something last arrived from it; null if nothing has since the start.
     #[serde(rename = "lastReceivedAt")]
     #[oai(nullable, rename = "lastReceivedAt")]
     last_received_at: Option<UtcTime>,
-    /// A hint that something may be wrong though it is up: nothing has come from it for long.
+    /// A hint that something may be wrong although it is up: nothing has arrived from it for long.
     #[oai(nullable)]
     note: Option<String>,
 }
@@ -199,17 +199,17 @@ impl Example for Transport {
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 struct Transports {
-    /// Each with its account since the start.
+    /// The transports, with their counts since the start.
     transports: Vec<FollowingTransport>,
 }
 
-/// A transport, and what it is set to follow.
+/// A transport, and what it is configured to follow.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "FollowingTransport")]
 struct FollowingTransport {
-    /// What it is set to follow: the nodes to poll, the topics that are subscribed to.
+    /// The nodes that it polls, or the topics that it subscribes to.
     follows: Vec<String>,
-    /// How it fares.
+    /// The transport's state and counts.
     #[serde(flatten)]
     #[oai(flatten)]
     transport: Transport,
@@ -230,11 +230,11 @@ enum TransportsResponse {
     Found(Rendered<Transports>),
 }
 
-/// How many nodes are polled.
+/// The extent of polling.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 struct Polling {
-    /// How many nodes are polled now.
+    /// The number of nodes that are polled.
     targets: u64,
 }
 
@@ -247,7 +247,7 @@ impl Example for Polling {
 /// Polling has begun.
 #[derive(ApiResponse)]
 enum PollResponse {
-    /// Polling has begun. `/api/v1/transports` tells what becomes of it.
+    /// Polling has begun. `/api/v1/transports` shows the result.
     #[oai(status = 202)]
     Begun(Rendered<Polling>),
 }
@@ -259,7 +259,7 @@ impl Problems for OfPolling {
     const STATUSES: &'static [(u16, &'static str)] = &[INVALID, UNAUTHORIZED, FORBIDDEN, (409, "No nodes are polled.")];
 }
 
-/// Transports.
+/// The operations for transports.
 pub(crate) struct TransportsApi {
     pub(crate) watcher: Watcher,
     pub(crate) triggers: Vec<PollTrigger>,
@@ -267,9 +267,9 @@ pub(crate) struct TransportsApi {
 
 #[OpenApi(tag = "Tag::Operation")]
 impl TransportsApi {
-    /// The ways by which measurements come in
+    /// List transports
     ///
-    /// What each follows, what it has brought since the start, and how its nodes or its broker fare.
+    /// Shows what each transport follows, what it has delivered since the start, and the state of its nodes or broker.
     #[oai(path = "/api/v1/transports", method = "get", operation_id = "transports")]
     #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn transports(&self, request: &Request) -> Result<TransportsResponse, Refused<OfReading>> {
@@ -285,7 +285,8 @@ impl TransportsApi {
 
     /// Poll all nodes now
     ///
-    /// Without waiting for the interval. A node that is being polled is polled once more after that. Needs a token.
+    /// Polls without waiting for the interval. A node that is being polled is polled once more afterwards. Requires a
+    /// token.
     #[oai(path = "/api/v1/transports/http/poll", method = "post", operation_id = "pollNow")]
     #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
     async fn poll(&self, _authorized: Authorized, request: &Request) -> Result<PollResponse, Refused<OfPolling>> {
