@@ -119,3 +119,48 @@ async fn columns_hold_what_is_stored() {
     assert_eq!(lines.len(), 25);
     assert!(lines[1..].iter().all(|line| line.ends_with("14.07 V")), "{lines:?}");
 }
+
+#[test]
+fn sqlite_repository_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = Example::start(env!("CARGO_BIN_EXE_sqlite_repository"), folder.path(), &["here.sqlite"]).rest();
+    assert_eq!(lines[0], "the repository conforms");
+    assert_eq!(lines.iter().filter(|line| line.contains("1440 measurements")).count(), 3, "{lines:?}");
+    assert!(folder.path().join("here.sqlite").exists());
+}
+
+#[test]
+fn service_is_embedded_and_backfill_fetches_from_it_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Example::start(env!("CARGO_BIN_EXE_service"), folder.path(), &["127.0.0.1:0"]);
+    let address = service.line("listening on ").replace("listening on socket://", "");
+    let arguments = [&*format!("http://{address}"), "-1d", "here.redb"];
+    let backfill = || Example::start(env!("CARGO_BIN_EXE_backfill"), folder.path(), &arguments).rest().remove(0);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while backfill().starts_with("0 stored, 0 ") {
+        assert!(std::time::Instant::now() < deadline, "the greenhouse measures nothing");
+    }
+    let again = backfill();
+    let (_, duplicates) = again.split_once(" stored, ").unwrap();
+    let duplicates: u64 = duplicates.split(' ').next().unwrap().parse().unwrap();
+    assert!(duplicates >= 59, "{again}");
+}
+
+#[test]
+fn live_shows_what_simulated_nodes_measure() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--nodes", "2", "--days", "1", "--listen", "127.0.0.1:0"];
+    let mut fleet = Example::start(env!("CARGO_BIN_EXE_fleet"), folder.path(), &arguments);
+    let targets = fleet.line("ISEMS_ROUTER_IPS=");
+    let (_, targets) = targets.split_once("ISEMS_ROUTER_IPS=").unwrap();
+    let targets: Vec<&str> = targets.split_once(' ').unwrap().0.split(',').collect();
+    let mut live = Example::start(env!("CARGO_BIN_EXE_live"), folder.path(), &targets);
+    live.line("Elektra-Dach: ");
+}
+
+#[test]
+fn embed_prints_what_it_collects() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut example = Example::start(env!("CARGO_BIN_EXE_embed"), folder.path(), &[]);
+    assert!(example.line("\"nodeId\"").starts_with('{'));
+}
