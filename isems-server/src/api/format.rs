@@ -3,13 +3,11 @@
 //! `Accept` is read by hand: of the crates at hand, `headers` has no type for it.
 
 use poem::http::{HeaderMap, StatusCode, header};
-use poem_openapi::Enum;
 
-use super::problem::Refusal;
+use super::{named::Names, problem::Refusal};
 
 /// The format of measurements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase", rename = "Format")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormatName {
     /// Pages of JSON.
     Json,
@@ -19,11 +17,24 @@ pub(super) enum FormatName {
     Ndjson,
 }
 
+impl Names for FormatName {
+    const SCHEMA: &'static str = "Format";
+    const DESCRIPTION: &'static str = "The format of measurements: pages of `json`; or everything at once as `csv` (RFC 4180, \
+                                       with a header), or as `ndjson`, one JSON object per line.";
+    /// The preferred one first where a client has no preference.
+    const ALL: &'static [Self] = &[Self::Json, Self::Csv, Self::Ndjson];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
 impl FormatName {
     pub(super) const NDJSON: &'static str = "application/x-ndjson";
-
-    /// Every format, the preferred one first where a client has no preference.
-    const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Ndjson];
 
     /// Returns its content type, followed by its other names.
     fn content_types(self) -> &'static [&'static str] {
@@ -67,7 +78,7 @@ impl FormatName {
             let is_better = other.2 > best.2 || (other.2 >= best.2 && other.1 < best.1);
             if is_better { other } else { best }
         };
-        let best = Self::ALL.into_iter().filter_map(liking).reduce(better);
+        let best = Self::ALL.iter().copied().filter_map(liking).reduce(better);
         best.map(|(format, ..)| format).ok_or_else(|| {
             Refusal::new(
                 StatusCode::NOT_ACCEPTABLE,

@@ -10,7 +10,7 @@ use poem::{
     http::{HeaderValue, header},
 };
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    Object, OpenApi,
     param::{Path, Query},
     registry::{MetaMediaType, Registry},
     types::{Example, Type},
@@ -66,16 +66,6 @@ impl Example for Page {
 struct WrittenPage<'a> {
     measurements: Vec<Written<'a>>,
     next: Option<&'a str>,
-}
-
-/// An order of measured time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase", rename = "Order")]
-enum OrderName {
-    /// Oldest first.
-    Asc,
-    /// Newest first.
-    Desc,
 }
 
 /// The description of measurements in the document.
@@ -152,7 +142,7 @@ impl HistoryApi {
         Query(to): Query<Option<Moment>>,
         /// The order of measured time.
         #[oai(default = "newest_first")]
-        Query(order): Query<OrderName>,
+        Query(order): Query<Named<Order>>,
         /// The maximum number of measurements, up to 10,000. Pages of JSON have 1,000 by default.
         #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
         Query(limit): Query<Option<u32>>,
@@ -160,7 +150,7 @@ impl HistoryApi {
         #[oai(validator(pattern = "^[0-9]{1,10}$"))]
         Query(cursor): Query<Option<String>>,
         /// The format. By default `Accept` decides.
-        Query(format): Query<Option<FormatName>>,
+        Query(format): Query<Option<Named<FormatName>>>,
         /// The time zone of days and times without an offset, and of the times in CSV and JSON lines. UTC by default.
         Query(tz): Query<Option<TimeZoneName>>,
         /// The fields of the answer, separated by commas, in the order in which they are written. All by default.
@@ -198,7 +188,7 @@ impl HistoryApi {
         Query(to): Query<Option<Moment>>,
         /// The order of measured time.
         #[oai(default = "newest_first")]
-        Query(order): Query<OrderName>,
+        Query(order): Query<Named<Order>>,
         /// The maximum number of measurements, up to 10,000. Pages of JSON have 1,000 by default.
         #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
         Query(limit): Query<Option<u32>>,
@@ -206,7 +196,7 @@ impl HistoryApi {
         #[oai(validator(pattern = "^[0-9]{1,10},.+$"))]
         Query(cursor): Query<Option<String>>,
         /// The format. By default `Accept` decides.
-        Query(format): Query<Option<FormatName>>,
+        Query(format): Query<Option<Named<FormatName>>>,
         /// The time zone of days and times without an offset, and of the times in CSV and JSON lines. UTC by default.
         Query(tz): Query<Option<TimeZoneName>>,
         /// The fields of the answer, separated by commas, in the order in which they are written. All by default.
@@ -241,7 +231,7 @@ const KNOWN: &[&str] = &["from", "to", "order", "limit", "cursor", "format", "tz
 
 /// The parameters for the form of the answer.
 struct Form {
-    format: Option<FormatName>,
+    format: Option<Named<FormatName>>,
     tz: Option<TimeZoneName>,
     fields: Vec<Named<Field>>,
     separator: Option<Named<Separator>>,
@@ -253,15 +243,14 @@ impl Wanted {
     fn new(
         request: &Request,
         Range { start: from, end: to }: Range<Option<Moment>>,
-        order: OrderName,
+        Named(order): Named<Order>,
         limit: Option<u32>,
         Form { format, tz, fields, separator, decimal }: Form,
     ) -> Result<Self, Refusal> {
         let zone = tz.map_or(TimeZone::UTC, |TimeZoneName(zone)| zone);
         let seconds = seconds(from, to, &zone).map_err(query::invalid)?;
-        let order = if order == OrderName::Asc { Order::OldestFirst } else { Order::NewestFirst };
         let limit = limit.map(|limit| limit.min(MAX_LIMIT) as usize);
-        let format = format.map_or_else(|| FormatName::accepted(request.headers()), Ok)?;
+        let format = format.map_or_else(|| FormatName::accepted(request.headers()), |Named(format)| Ok(format))?;
         if format != FormatName::Csv && (separator.is_some() || decimal.is_some()) {
             let detail = "separator and decimal are for CSV only; add format=csv";
             return Err(query::invalid(detail.into()));
@@ -348,8 +337,8 @@ fn all_fields() -> Vec<Named<Field>> {
     Field::ALL.map(Named).into()
 }
 
-fn newest_first() -> OrderName {
-    OrderName::Desc
+fn newest_first() -> Named<Order> {
+    Named(Order::NewestFirst)
 }
 
 /// The answer depends on `Accept`.

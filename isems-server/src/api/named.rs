@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, iter};
 
-use isems_core::{Field, NumberField, RejectKind, RejectReason, Severity, StatusFlag};
+use isems_core::{Field, NumberField, Order, RejectKind, RejectReason, Severity, StatusFlag};
 use isems_insight::NodeState;
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
@@ -100,6 +100,19 @@ impl Names for Severity {
             Self::Warning => "warning",
             Self::Error => "error",
             Self::Critical => "critical",
+        }
+    }
+}
+
+impl Names for Order {
+    const SCHEMA: &'static str = "Order";
+    const DESCRIPTION: &'static str = "An order of measured time: `asc` is oldest first, `desc` newest first.";
+    const ALL: &'static [Self] = &[Self::OldestFirst, Self::NewestFirst];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::OldestFirst => "asc",
+            Self::NewestFirst => "desc",
         }
     }
 }

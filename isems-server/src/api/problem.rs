@@ -3,7 +3,6 @@
 use std::{any::Any, borrow::Cow, marker::PhantomData};
 
 use isems_core::RepositoryError;
-
 use poem::{
     IntoResponse, Response,
     error::{CorsError, ResponseError},
@@ -12,6 +11,7 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse, Object,
+    error::ParseParamError,
     payload::Payload,
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::{Example, Type},
@@ -181,15 +181,18 @@ pub(crate) async fn problem_of(error: poem::Error) -> Response {
         StatusCode::NOT_FOUND => "there is nothing at this path; /docs shows what there is".into(),
         StatusCode::METHOD_NOT_ALLOWED => "this path has other methods; /docs shows which".into(),
         _ if error.is::<CorsError>() => {
-            "web pages of this origin may not read here; the setting ISEMS_CORS_ORIGINS names those \
-                                  that may"
-                .into()
+            "web pages of this origin may not read here; add the origin to ISEMS_CORS_ORIGINS".into()
         }
         status if status.is_server_error() => {
             error!(%error, "cannot answer a request");
             "isems-server failed at this request; its log says more".into()
         }
-        _ => error.to_string(),
+        _ => match error.downcast_ref::<ParseParamError>() {
+            Some(ParseParamError { name, reason }) => {
+                format!("the parameter {name} is invalid: {}", in_words(reason))
+            }
+            None => error.to_string(),
+        },
     };
     let mut response = ProblemJson(Problem::new(status, detail)).into_response();
     if status == StatusCode::UNAUTHORIZED {
@@ -199,6 +202,22 @@ pub(crate) async fn problem_of(error: poem::Error) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
     response
+}
+
+/// Says in words why the framework cannot parse a parameter, without its names of types and validators.
+fn in_words(reason: &str) -> String {
+    let typed = reason.strip_prefix("failed to parse \"").and_then(|reason| reason.split_once("\": "));
+    let reason = typed.map_or(reason, |(_, reason)| reason);
+    let reason = reason.split_once(" (occurred while parsing \"").map_or(reason, |(reason, _)| reason);
+    let rule = reason.strip_prefix("verification failed. ").and_then(|rule| rule.strip_suffix(')'));
+    let Some((rule, argument)) = rule.and_then(|rule| rule.split_once('(')) else { return reason.into() };
+    let bound = argument.split(',').next().unwrap_or_default();
+    match rule {
+        "minimum" => format!("it has to be at least {bound}"),
+        "maximum" => format!("it has to be at most {bound}"),
+        "pattern" => format!("it has to match {argument}"),
+        _ => format!("{rule}({argument})"),
+    }
 }
 
 /// Tells a client that a handler panicked. The panic itself is in the log.

@@ -269,8 +269,15 @@ async fn what_is_not_known_is_refused_with_what_is() {
         ),
         (&*format!("{HISTORY}?nodes=Hut"), "unknown query parameter \"nodes\""),
         (&*format!("{HISTORY}?limit=1&limit=2"), "limit is given twice"),
-        (&*format!("{HISTORY}?order=up"), "order"),
-        (&*format!("{HISTORY}?format=xml"), "format"),
+        (&*format!("{HISTORY}?order=up"), "the parameter order is invalid: \"up\" is not known; known are asc, desc"),
+        (
+            &*format!("{HISTORY}?format=xml"),
+            "the parameter format is invalid: \"xml\" is not known; known are json, csv",
+        ),
+        (&*format!("{HISTORY}?limit=0"), "the parameter limit is invalid: it has to be at least 1"),
+        (&*format!("{HISTORY}?limit=10001"), "the parameter limit is invalid: it has to be at most 10000"),
+        (&*format!("{HISTORY}?cursor=x"), "the parameter cursor is invalid: it has to match"),
+        (&*format!("{HISTORY}?from=x"), "the parameter from is invalid: \"x\" is no time; expected a time such as"),
         ("/api/v1/measurements?node=Hut", "tz, fields, separator, decimal, nodes"),
     ] {
         let (status, detail) = service.problem(path).await;
@@ -575,10 +582,9 @@ async fn an_answer_has_the_fields_that_are_selected_in_their_order() {
         for path in [HISTORY, "/api/v1/measurements"] {
             let (status, detail) = service.problem(&format!("{path}?{query}")).await;
             assert!(status == StatusCode::BAD_REQUEST, "{query}: {detail}");
-            assert!(
-                detail.contains("fields") && detail.contains("known are nodeId, timestamp, timeSource"),
-                "{detail}"
-            );
+            assert!(detail.starts_with("the parameter fields is invalid: \""), "{detail}");
+            assert!(detail.contains("is not known; known are nodeId, timestamp, timeSource"), "{detail}");
+            assert!(detail.ends_with("longitude, status"), "{detail}");
         }
     }
 }

@@ -82,7 +82,7 @@ async fn a_hundred_unless_more_are_asked_for_and_never_more_than_a_thousand() {
     for limit in ["0", "1001", "-1", "many", ""] {
         let (status, problem) = get(&service, &format!("?limit={limit}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{limit}");
-        assert!(problem["detail"].as_str().unwrap().contains("`limit`"), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("the parameter limit is invalid"), "{problem}");
     }
 }
 
