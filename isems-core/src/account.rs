@@ -17,15 +17,15 @@ use crate::{
     printable, unix_now,
 };
 
-/// How a transport fares: a snapshot, as [`Monitor::transports`](crate::Monitor::transports) gives it.
+/// A snapshot of a transport, as [`Monitor::transports`](crate::Monitor::transports) gives it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransportStatus {
     /// The transport's name.
     pub name: String,
-    /// What it is set to [follow](crate::Transport::follows).
+    /// The sources that it is set to [follow](crate::Transport::follows).
     pub follows: Vec<String>,
-    /// What it does.
+    /// Its state.
     pub state: TransportState,
     /// Lines and messages that arrived: stored + duplicates + rejected.
     pub received: u64,
@@ -37,17 +37,17 @@ pub struct TransportStatus {
     pub rejected: RejectCounts,
     /// Values that were dropped from lines that were new, by field and reason.
     pub dropped: DroppedCounts,
-    /// How long deliveries took, from when the transport handed them in until everything was durable.
+    /// The durations of deliveries, from when the transport handed them in until everything was durable.
     pub deliveries: DurationHistogram,
     /// When something was last delivered, Unix seconds, UTC.
     pub last_success: Option<i64>,
-    /// What failed last.
+    /// The last failure.
     pub last_error: Option<LastError>,
     /// The sources that the transport speaks to, by their address, as far as it reports them.
     pub sources: BTreeMap<String, SourceStatus>,
 }
 
-/// What several transports together have brought.
+/// The counts of several transports together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     /// The number of lines and messages that arrived: stored + duplicates + rejected.
@@ -62,7 +62,7 @@ pub struct Totals {
     pub dropped: DroppedCounts,
 }
 
-/// What a transport does.
+/// The state of a transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TransportState {
@@ -82,15 +82,15 @@ pub enum TransportState {
 pub struct LastError {
     /// When, Unix seconds, UTC.
     pub at: i64,
-    /// What.
+    /// The failure.
     pub message: String,
 }
 
-/// How a source of a transport fares: a polled node, a broker.
+/// The state of a source of a transport: a polled node, a broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceStatus {
-    /// Whether it answered when it was last spoken to.
+    /// `true` if it answered when it was last spoken to.
     pub up: bool,
     /// Since when that is so, Unix seconds, UTC.
     pub since: i64,

@@ -1,4 +1,4 @@
-//! Who is told what was stored.
+//! The observers of what is stored.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! The stream of events, of which the newest are kept for those who come late.
+//! The stream of events. The newest ones are kept for subscribers that are late or come back.
 
 use std::{
     collections::VecDeque,
@@ -14,9 +14,9 @@ use crate::StateChange;
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are measurements")]
 pub enum Event {
-    /// A measurement is new and stored.
+    /// A new measurement was stored.
     Stored(Measurement),
-    /// The node has another state.
+    /// The node changed its state.
     StateChanged(StateChange),
 }
 
@@ -30,16 +30,16 @@ impl Event {
     }
 }
 
-/// An event with its place in the stream.
+/// An event with its number in the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NumberedEvent {
-    /// Its number: 1 for the first event of the stream, without gaps.
+    /// The number. The first event of the stream has number 1, and there are no gaps.
     pub number: u64,
     /// The event.
     pub event: Event,
 }
 
-/// The end where events go into the stream. It waits for no subscriber.
+/// The sending end of the stream. It never waits for subscribers.
 #[derive(Debug)]
 pub(crate) struct Events {
     ring: Arc<Mutex<Ring>>,
@@ -64,7 +64,7 @@ impl Ring {
 }
 
 impl Events {
-    /// Creates a stream without events, of which the newest are kept, at least one.
+    /// Creates an empty stream that keeps the newest events, at least one.
     pub(crate) fn new(kept: usize) -> Self {
         let ring = Ring { kept: kept.max(1), events: VecDeque::new(), newest: 0 };
         Self { ring: Arc::new(Mutex::new(ring)), newest: watch::Sender::default() }
@@ -72,7 +72,7 @@ impl Events {
 
     pub(crate) fn extend(&self, events: impl ExactSizeIterator<Item = Event>) {
         let mut ring = lock(&self.ring);
-        // The first ones of more than are kept would be gone before anybody could see them.
+        // If there are more than are kept, the first ones would be gone before anybody could see them.
         let unseen = events.len().saturating_sub(ring.kept);
         ring.newest += unseen as u64;
         for event in events.skip(unseen) {
@@ -85,7 +85,7 @@ impl Events {
         }
         let number = ring.newest;
         drop(ring);
-        // Others may have added more meanwhile.
+        // Others may have added more in the meantime.
         self.newest.send_if_modified(|newest| {
             let is_newer = number > *newest;
             *newest = number.max(*newest);
@@ -111,8 +111,8 @@ impl Events {
     }
 }
 
-/// A subscriber's place in the stream of a [`Watcher`](crate::Watcher). One that reads slowly loses events, and holds
-/// nobody up.
+/// A subscriber's position in the stream of a [`Watcher`](crate::Watcher). A slow subscriber misses events; it never
+/// holds up the watcher or other subscribers.
 #[derive(Debug)]
 pub struct Subscription {
     ring: Arc<Mutex<Ring>>,
@@ -120,61 +120,61 @@ pub struct Subscription {
     position: u64,
 }
 
-/// The events that a subscriber [takes](Subscription::take) at once.
+/// The result of [`Subscription::take`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Taken {
-    /// The number of events that were not kept until they were taken. They came before all others here.
+    /// The number of events that were missed because they were no longer kept. They preceded `events`.
     pub missed: u64,
-    /// The events, in their order.
+    /// The events, in order.
     pub events: Vec<Arc<NumberedEvent>>,
-    /// Whether there are more by now.
+    /// `true` if there are more to take now.
     pub has_more: bool,
 }
 
-/// Why there is no next event.
+/// The reason why there is no next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NextError {
-    /// The subscriber was too slow, and events are not kept any more. The oldest one that is kept comes next.
-    #[error("{0} events were missed, because they are not kept any more")]
+    /// The subscriber was too slow, and this many events are no longer kept. The oldest one that is kept comes next.
+    #[error("missed {0} events, which are no longer kept")]
     Missed(u64),
-    /// The watcher is gone with its collector, and all its events have been told.
-    #[error("there are no more events, because the watcher is gone")]
+    /// The watcher and its collector are gone, and all events have been delivered.
+    #[error("there are no more events: the watcher is gone")]
     Ended,
 }
 
 impl Subscription {
-    /// Returns the number of the last event that was looked at.
+    /// Returns the number of the last event that was taken or passed over.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Returns whether the next event is not kept any more.
+    /// Returns whether the next event is no longer kept.
     pub fn has_missed(&self) -> bool {
         self.position < lock(&self.ring).horizon()
     }
 
-    /// Goes on to the oldest event that is kept, and returns how many were missed: 0 as a rule.
+    /// Moves on to the oldest event that is kept if the next one no longer is, and returns the number of events missed.
     pub fn skip_missed(&mut self) -> u64 {
         let horizon = lock(&self.ring).horizon();
         skip_to(horizon, &mut self.position)
     }
 
-    /// Waits until there is an event that was not looked at. Returns whether there is: not when the stream has ended.
-    /// Nothing is lost when the future is dropped.
+    /// Waits until there is something to take. Returns `false` once the stream has ended and everything was taken.
+    /// Dropping the future loses nothing.
     pub async fn wait(&mut self) -> bool {
         let position = self.position;
         self.newest.wait_for(|newest| *newest > position).await.is_ok()
     }
 
-    /// Takes what there is without waiting: of the events that were not looked at those that are wanted, but no more
-    /// than some. It is the cheapest way for many subscribers to listen. What says whether an event is wanted has to be
-    /// quick.
+    /// Takes up to `most` of the events that are there and wanted, without waiting, and passes over the others before
+    /// them. With many subscribers this is the cheapest way to listen. `is_wanted` must be quick: it is called while
+    /// nothing can be added to the stream.
     pub fn take(&mut self, most: usize, mut is_wanted: impl FnMut(&Event) -> bool) -> Taken {
         let Self { ring, position, .. } = self;
         let ring = lock(ring);
         let horizon = ring.horizon();
         let missed = skip_to(horizon, position);
-        let seen = usize::try_from(*position - horizon).expect("what is kept can be counted");
+        let seen = usize::try_from(*position - horizon).expect("no more events are kept than memory holds");
         let mut events = Vec::new();
         for event in ring.events.range(seen..) {
             if events.len() == most {
@@ -188,14 +188,14 @@ impl Subscription {
         Taken { missed, events, has_more: *position < ring.newest }
     }
 
-    /// Waits for the next event. Nothing is lost when the future is dropped.
+    /// Waits for the next event. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Arc<NumberedEvent>, NextError> {
         if !self.wait().await {
             return Err(NextError::Ended);
         }
         let Taken { missed, mut events, .. } = self.take(1, |_| true);
         if missed > 0 {
-            // It is told next time.
+            // The event comes next time.
             self.position -= events.len() as u64;
             return Err(NextError::Missed(missed));
         }
@@ -203,7 +203,7 @@ impl Subscription {
     }
 }
 
-/// Returns how many events a place moves on so that nothing before it is wanted that is not kept.
+/// Moves a position up to the horizon if it lies before it, and returns by how much.
 fn skip_to(horizon: u64, position: &mut u64) -> u64 {
     let missed = horizon.saturating_sub(*position);
     *position += missed;

@@ -1,11 +1,12 @@
-//! What the measurements of solar mesh nodes say about the nodes: which of them are heard of, which need somebody, what
-//! comes in. Everything that judges a node is here, and everything that shows, tells or serves a verdict takes it from
+//! Insight into the nodes of a solar mesh: which ones have fallen silent, which ones need attention, and how much data
+//! is coming in. Every judgement about a node is made here; whatever displays, reports or serves one takes it from
 //! here.
 //!
-//! * Pure functions over the types of [`isems_core`] make the verdicts: [`states`], [`position`], [`severity`],
-//!   [`worst`], [`traffic`]. They do no I/O and ask no clock: an instant is a parameter.
-//! * A [`Watcher`] feeds them. It belongs to a [`WatchedCollector`], hears what is stored there, learns how often each
-//!   node usually arrives, and offers one stream of [events](Watcher::subscribe) and one [snapshot](Watcher::snapshot).
+//! * Pure functions over the types of [`isems_core`] make the judgements: [`states`], [`attention`], [`severity`],
+//!   [`position`], [`traffic`]. They do no I/O and read no clock; the time is a parameter.
+//! * A [`Watcher`] feeds them. It comes with a [`WatchedCollector`], sees everything that is stored, learns how often
+//!   data from each node usually arrives, and offers a stream of [events](Watcher::subscribe) and a
+//!   [snapshot](Watcher::snapshot).
 //!
 //! ```
 //! use std::sync::Arc;
@@ -41,7 +42,7 @@
 //! let event = events.next().await?;
 //! assert!(matches!(&event.event, Event::Stored(measurement) if measurement.node_id.as_str() == "Hut"));
 //! let snapshot = watcher.snapshot().await?;
-//! assert_eq!(snapshot.nodes[0].state, NodeState::Inactive, "what it has measured is of long ago");
+//! assert_eq!(snapshot.nodes[0].state, NodeState::Inactive, "its measurement is years old");
 //! assert_eq!(snapshot.last_hour.stored, 1);
 //! drop(stop);
 //! running.await?;
@@ -49,6 +50,7 @@
 //! # }
 //! ```
 
+pub mod attention;
 pub mod events;
 pub mod position;
 pub mod severity;
@@ -56,7 +58,6 @@ mod snapshot;
 pub mod states;
 pub mod traffic;
 mod watcher;
-pub mod worst;
 
 pub use crate::{
     events::{Event, NextError, NumberedEvent, Subscription, Taken},

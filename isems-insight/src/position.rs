@@ -1,12 +1,12 @@
-//! Where a node is.
+//! The position of a node.
 
 use isems_core::Measurement;
 
-/// The latitude and longitude that the firmware ships with, degrees: nodes that nobody has configured all claim to be
-/// there.
+/// The latitude and longitude that the firmware ships with, in degrees. All nodes that nobody has configured claim to
+/// be there.
 pub const SHIPPED_DEFAULT: (f64, f64) = (52.52, 13.4);
 
-/// Where a node is, as far as it says so.
+/// The position that a node reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Position {
     /// The owner has set it.
@@ -16,14 +16,14 @@ pub enum Position {
         /// Degrees east.
         longitude: f64,
     },
-    /// It is missing, or a part of it is 0.
+    /// It is missing, or its latitude or longitude is 0.
     Unset,
-    /// It is what the [firmware ships with](SHIPPED_DEFAULT), so the node can be anywhere.
+    /// It is the one that the [firmware ships with](SHIPPED_DEFAULT), so the node can be anywhere.
     ShippedDefault,
 }
 
 impl Position {
-    /// Returns the position that a measurement tells.
+    /// Returns the position in a measurement.
     pub fn of(measurement: &Measurement) -> Self {
         match (measurement.latitude, measurement.longitude) {
             (Some(latitude), Some(longitude)) if (latitude, longitude) == SHIPPED_DEFAULT => Self::ShippedDefault,

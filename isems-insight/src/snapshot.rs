@@ -1,49 +1,49 @@
-//! All that is known of the nodes at one moment.
+//! Everything that is known about the nodes at one moment.
 
 use std::sync::Arc;
 
 use isems_core::{Node, Severity};
 
-use crate::{NodeState, Position, Traffic, severity::severity, worst::worst};
+use crate::{NodeState, Position, Traffic, attention::worst_first, severity::severity};
 
-/// A node, and what is said of it at one moment.
+/// A node with everything that is known about it at one moment.
 #[derive(Debug, Clone)]
 pub struct WatchedNode {
-    /// What the repository knows of it.
+    /// The record in the repository.
     pub node: Arc<Node>,
-    /// Its state.
+    /// The state.
     pub state: NodeState,
-    /// How many seconds usually lie between two arrivals. `None` while too little is known.
+    /// The usual interval between arrivals, in seconds. `None` while too few are known.
     pub usual_interval: Option<i64>,
 }
 
 impl WatchedNode {
-    /// Returns the highest severity of the flags of its newest status.
+    /// Returns the highest severity among the flags of the newest status.
     pub fn severity(&self) -> Severity {
         severity(self.node.latest.status)
     }
 
-    /// Returns where it is, by its newest measurement.
+    /// Returns the position in the newest measurement.
     pub fn position(&self) -> Position {
         Position::of(&self.node.latest)
     }
 }
 
-/// All that is known of the nodes at one moment.
+/// Everything that is known about the nodes at one moment.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The moment, Unix seconds, UTC.
     pub at: i64,
     /// Every node, ordered by the bytes of its id.
     pub nodes: Vec<WatchedNode>,
-    /// What came in during the last minute.
+    /// The traffic of the last minute.
     pub last_minute: Traffic,
-    /// What came in during the last hour.
+    /// The traffic of the last hour.
     pub last_hour: Traffic,
 }
 
 impl Snapshot {
-    /// Returns how many nodes are in which state.
+    /// Returns the number of nodes in each state.
     pub fn counts(&self) -> NodeCounts {
         let mut counts = NodeCounts::default();
         for node in &self.nodes {
@@ -56,30 +56,30 @@ impl Snapshot {
         counts
     }
 
-    /// Returns the nodes that need somebody, the [worst](worst()) first.
+    /// Returns the nodes that need attention, [worst first](worst_first).
     pub fn worst(&self) -> Vec<&WatchedNode> {
-        worst(&self.nodes)
+        worst_first(&self.nodes)
     }
 
-    /// Returns how many measurements of all nodes are kept.
+    /// Returns the number of measurements that are kept, of all nodes together.
     pub fn measurements(&self) -> u64 {
         self.nodes.iter().map(|node| node.node.measurements).sum()
     }
 }
 
-/// How many nodes are in which state.
+/// The number of nodes in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NodeCounts {
-    /// The number of those that are heard of.
+    /// The number of active nodes.
     pub active: u64,
-    /// The number of those that are silent.
+    /// The number of silent nodes.
     pub silent: u64,
-    /// The number of those that are inactive.
+    /// The number of inactive nodes.
     pub inactive: u64,
 }
 
 impl NodeCounts {
-    /// Returns how many nodes are in a state.
+    /// Returns the number of nodes in a state.
     pub fn of(&self, state: NodeState) -> u64 {
         match state {
             NodeState::Active => self.active,
@@ -88,7 +88,7 @@ impl NodeCounts {
         }
     }
 
-    /// Returns how many nodes there are.
+    /// Returns the number of all nodes.
     pub fn total(&self) -> u64 {
         self.active + self.silent + self.inactive
     }

@@ -1,4 +1,4 @@
-//! What has come in lately.
+//! The traffic of the last minute and hour.
 
 use std::{
     collections::VecDeque,
@@ -7,16 +7,16 @@ use std::{
 
 use isems_core::{DroppedCounts, RejectCounts, Totals};
 
-/// How far back it is known what came in.
+/// The time that samples are kept for.
 const KEPT: Duration = Duration::from_hours(1);
 
 /// The least time between two samples.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// What came in during a while, by all transports.
+/// The traffic of all transports during a period.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// How long the while is: shorter than asked for where recording has not gone on as long.
+    /// The length of the period. It is shorter than asked for if recording began later.
     pub duration: Duration,
     /// The number of measurements that were new.
     pub stored: u64,
@@ -27,7 +27,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Returns what came in between two readings of the same transports.
+    /// Returns the traffic between two readings of the same transports.
     fn between(earlier: &Totals, later: &Totals, duration: Duration) -> Self {
         let mut rejected = RejectCounts::default();
         for (reason, count) in later.rejected.iter() {
@@ -40,14 +40,14 @@ impl Traffic {
         Self { duration, stored: later.stored.saturating_sub(earlier.stored), rejected, dropped }
     }
 
-    /// Returns how many measurements a second were stored, taking a while of less than a second for a whole one.
+    /// Returns the number of measurements stored per second. A period shorter than a second counts as one.
     pub fn stored_per_second(&self) -> f64 {
         self.stored as f64 / self.duration.as_secs_f64().max(1.0)
     }
 }
 
-/// Knows what came in during the last hour, by samples of what the transports have brought. It is to be given one every
-/// few seconds, or a while begins earlier than it should.
+/// Records the traffic of the last hour by sampling what the transports have brought in total. It needs a sample every
+/// few seconds: a period begins at the last sample before it.
 #[derive(Debug)]
 pub struct TrafficRecorder {
     /// Never empty.
@@ -55,24 +55,24 @@ pub struct TrafficRecorder {
 }
 
 impl TrafficRecorder {
-    /// Begins with what the transports have brought so far.
+    /// Starts from what the transports have brought so far.
     pub fn new(now: Instant, totals: Totals) -> Self {
         Self { samples: VecDeque::from([(now, totals)]) }
     }
 
-    /// Takes a sample, if the last one is old enough.
+    /// Takes a sample unless the last one was taken within five seconds.
     pub fn sample(&mut self, now: Instant, totals: &Totals) {
         if self.samples.back().is_some_and(|(last, _)| now.duration_since(*last) < INTERVAL) {
             return;
         }
         self.samples.push_back((now, totals.clone()));
-        // The oldest one that is kept is as old as the time that is looked back.
+        // One sample as old as the longest period, or older, stays.
         while self.samples.get(1).is_some_and(|(second, _)| now.duration_since(*second) >= KEPT) {
             self.samples.pop_front();
         }
     }
 
-    /// Returns what came in during the last while, an hour at most.
+    /// Returns the traffic of the last period, up to an hour.
     pub fn last(&self, duration: Duration, now: Instant, totals: &Totals) -> Traffic {
         let is_old = |(at, _): &&(Instant, Totals)| now.duration_since(*at) >= duration;
         let begin = self.samples.iter().rev().find(is_old).or_else(|| self.samples.front());

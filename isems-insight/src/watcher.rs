@@ -1,4 +1,4 @@
-//! The watcher: feeds the verdicts with what a collector stores, and tells them.
+//! The watcher, which feeds the judgements with what a collector stores, and publishes them.
 
 use std::{
     error::Error,
@@ -21,20 +21,20 @@ use tracing::{debug, error};
 
 use crate::{Event, NodeStates, Snapshot, Subscription, TrafficRecorder, WatchedNode, events::Events};
 
-/// How often all nodes are looked at.
+/// The time between two looks at all nodes.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The most nodes whose intervals one question waits for; the rest is learned in the background.
+/// The most nodes whose intervals are learned while a caller waits. The others are learned in the background.
 const LEARNED_AT_ONCE: usize = 200;
 
-/// How a [`Watcher`] watches.
+/// The options of a [`Watcher`].
 #[derive(Clone)]
 pub struct WatcherOptions {
-    /// The age in days of a node's newest measurement from which on the node is inactive. 30 by default.
+    /// The age of its newest measurement, in days, at which a node becomes inactive. Default: 30.
     pub inactive_after_days: u32,
-    /// How many events are kept for subscribers that are late or come back, at least one. 8192 by default.
+    /// The number of events that are kept for subscribers that are late or come back, at least one. Default: 8192.
     pub kept_events: usize,
-    /// The clock, Unix seconds, UTC. The system's by default; another one for simulations and tests.
+    /// The clock, in Unix seconds, UTC; simulations and tests have their own. Default: the system's.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
@@ -53,7 +53,7 @@ impl fmt::Debug for WatcherOptions {
     }
 }
 
-/// A collector whose nodes are watched: a collector and its [`Watcher`], which only work together.
+/// A collector together with the [`Watcher`] of its nodes. Neither runs without the other.
 #[derive(Debug)]
 pub struct WatchedCollector {
     collector: Collector,
@@ -61,25 +61,25 @@ pub struct WatchedCollector {
 }
 
 impl WatchedCollector {
-    /// Watches the nodes of a collector with the default options.
+    /// Wraps a collector, to be watched with the default options. Its transports can no longer be changed.
     pub fn new(collector: Collector) -> Self {
         Self::with_options(collector, WatcherOptions::default())
     }
 
-    /// Watches the nodes of a collector.
+    /// Wraps a collector, to be watched with options.
     pub fn with_options(collector: Collector, options: WatcherOptions) -> Self {
         let watcher = Watcher(Arc::new(Inner::new(&collector, options)));
         let observer = watcher.clone();
         Self { collector: collector.observe(move |new| observer.0.hear(new)), watcher }
     }
 
-    /// Returns a handle to ask and to subscribe by, also while the collector runs.
+    /// Returns a handle for questions and subscriptions, which also works while the collector runs.
     pub fn watcher(&self) -> Watcher {
         self.watcher.clone()
     }
 
-    /// Collects and watches until `stop` is ready. Then no transport runs any more. Unlike a collector it does not end
-    /// with the last transport: nodes fall silent after that, too.
+    /// Collects and watches until `stop` is ready. No transport runs any more when it returns. Unlike
+    /// [`Collector::run`] it goes on after the last transport has ended, since nodes fall silent even then.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { collector, watcher } = self;
         let (stopping, stopped) = oneshot::channel::<()>();
@@ -90,14 +90,15 @@ impl WatchedCollector {
             }
             drop(stopping);
         };
-        // An error means that the sender is gone, which is the stop.
+        // The sender sends nothing; dropping it is the signal.
         tokio::join!(watch, collector.run(async { drop(stopped.await) }));
     }
 }
 
-/// Watches the nodes of a [`WatchedCollector`]. Cheap to clone; clones share everything.
+/// Watches the nodes of a [`WatchedCollector`]. It is cheap to clone, and clones share everything.
 ///
-/// Of what is stored past the collector, as by an import, it tells no events, but its snapshots know it.
+/// Measurements that are stored by other ways than the collector, such as an import, are in snapshots but cause no
+/// events.
 #[derive(Clone)]
 pub struct Watcher(Arc<Inner>);
 
@@ -108,7 +109,7 @@ struct Inner {
     traffic: Mutex<TrafficRecorder>,
     events: Events,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
-    /// Held while all nodes are looked at, so that changes are told in their order.
+    /// Held while all nodes are looked at, so that changes are published in order.
     refreshing: tokio::sync::Mutex<()>,
 }
 
@@ -127,14 +128,14 @@ impl Inner {
         }
     }
 
-    /// Is called by the tasks of transports, so it must not wait.
+    /// Takes note of what was just stored. The tasks of transports call it, so it must not wait.
     fn hear(&self, new: &[Measurement]) {
         lock(&self.states).hear(new);
         self.events.extend(new.iter().map(|measurement| Event::Stored(measurement.clone())));
     }
 
-    /// Learns the intervals of nodes, as far as that has not been done, of at most this many. A node that cannot be
-    /// read is left for the next time.
+    /// Learns the intervals of nodes that were not learned before, at most this many. A node that cannot be read is
+    /// left for the next time.
     async fn learn(&self, nodes: &[Arc<Node>], most: usize) {
         let unknown: Vec<NodeId> = {
             let states = lock(&self.states);
@@ -152,34 +153,34 @@ impl Inner {
 }
 
 impl Watcher {
-    /// Returns the repository whose nodes are watched.
+    /// Returns the repository of the collector.
     pub fn repository(&self) -> &Arc<dyn Repository> {
         &self.0.repository
     }
 
-    /// Returns the monitor of the transports that bring the measurements.
+    /// Returns the monitor of the collector.
     pub fn monitor(&self) -> &Monitor {
         &self.0.monitor
     }
 
-    /// Subscribes to all events from now on.
+    /// Subscribes to the events from now on.
     pub fn subscribe(&self) -> Subscription {
         self.0.events.subscribe()
     }
 
-    /// Subscribes to all events after the one with a number, as far as they are kept. `None` when there has not been
-    /// such an event, so that the number must be another watcher's.
+    /// Subscribes to the events after the one with a number, as far as they are kept. Returns `None` if there has been
+    /// no such event yet; the number must come from another watcher then.
     pub fn subscribe_after(&self, number: u64) -> Option<Subscription> {
         self.0.events.subscribe_after(number)
     }
 
-    /// Subscribes to all events that are kept, and those to come.
+    /// Subscribes to the events that are kept and those to come.
     pub fn subscribe_to_kept(&self) -> Subscription {
         self.0.events.subscribe_to_kept()
     }
 
-    /// Returns what is known now: of all nodes at the same moment. Cost: the number of nodes, and for some that are new
-    /// since the start, at most 200, reading 500 measurements.
+    /// Returns everything that is known now, about all nodes at the same moment. Cost: the number of nodes; and once
+    /// for every node, reading 500 measurements, of at most 200 nodes at a time.
     pub async fn snapshot(&self) -> Result<Snapshot, RepositoryError> {
         let nodes = self.0.repository.nodes().await?;
         let (at, nodes) = self.look_at(nodes).await;
@@ -190,15 +191,15 @@ impl Watcher {
         Ok(Snapshot { at, nodes, last_minute: last(Duration::from_mins(1)), last_hour: last(Duration::from_hours(1)) })
     }
 
-    /// Returns what is known of a node now; `None` when there is no such node. Cost: a look-up, and reading 500
-    /// measurements once.
+    /// Returns everything that is known about a node now, or `None` if there is no such node. Cost: a look-up; and
+    /// once, reading 500 measurements.
     pub async fn node(&self, id: &NodeId) -> Result<Option<WatchedNode>, RepositoryError> {
         let Some(node) = self.0.repository.node(id).await? else { return Ok(None) };
         let (_, mut nodes) = self.look_at(vec![node]).await;
         Ok(nodes.pop())
     }
 
-    /// Returns nodes with what is known of them, and the moment at which it is.
+    /// Returns nodes with everything that is known about them, and the moment of it.
     async fn look_at(&self, nodes: Vec<Arc<Node>>) -> (i64, Vec<WatchedNode>) {
         self.0.learn(&nodes, LEARNED_AT_ONCE).await;
         let now = (self.0.clock)();
@@ -206,8 +207,8 @@ impl Watcher {
         (now, nodes.into_iter().map(|node| states.watched(node, now)).collect())
     }
 
-    /// Looks at all nodes now, and tells changes as events. It happens every five seconds while the collector runs;
-    /// this is for those who cannot wait.
+    /// Looks at all nodes and publishes changes as events. This happens every five seconds while the collector runs;
+    /// call it if you cannot wait.
     pub async fn refresh(&self) -> Result<(), RepositoryError> {
         let _refreshing = self.0.refreshing.lock().await;
         lock(&self.0.traffic).sample(Instant::now().into_std(), &self.0.monitor.totals());
@@ -218,13 +219,13 @@ impl Watcher {
         Ok(())
     }
 
-    /// Refreshes for ever. A failure, or a panic, costs one turn.
+    /// Refreshes for ever. An error or a panic costs one turn.
     async fn follow(&self) {
         let mut turns = interval(INTERVAL);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             turns.tick().await;
-            // What a panic leaves behind is behind locks, and each verdict stands by itself.
+            // A panic leaves nothing inconsistent: each node's record behind the locks stands by itself.
             match AssertUnwindSafe(self.refresh()).catch_unwind().await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(error = &error as &dyn Error, "cannot look at the nodes"),

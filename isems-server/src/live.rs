@@ -1,5 +1,4 @@
-//! The watcher's events as text for whoever listens (Server-Sent Events,
-//! <https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+//! The watcher's events as Server-Sent Events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use std::{
     fmt,
@@ -26,24 +25,24 @@ use tracing::debug;
 
 use crate::{line::Object, time::Time};
 
-/// How long clients are told to wait before they connect again.
+/// The time that clients are told to wait before they reconnect.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// How many events a connection holds at a time, which bounds what it keeps from being forgotten.
+/// The number of events that a connection holds at a time, which bounds how much it keeps in memory.
 const AT_ONCE: usize = 64;
 
-/// How many texts are shared: of as many of the newest events as the watcher keeps by default.
+/// The number of events whose texts are shared: the newest ones, as many as the watcher keeps by default.
 const TEXTS: u64 = 8192;
 
-/// How [`Live`] works.
+/// The options of [`Live`].
 #[derive(Debug, Clone, Copy)]
 pub struct LiveOptions {
-    /// How many may listen at a time.
+    /// The most subscribers at a time.
     pub subscribers: usize,
-    /// How long a subscriber that has just been sent something waits for more to be sent together.
+    /// The time that a subscriber waits after it was sent something, so that more can be sent together.
     pub pause: Duration,
-    /// After how long without anything to send a subscriber is sent a comment, so that nobody on the way gives the
-    /// connection up.
+    /// The time without events after which a subscriber is sent a comment, so that nothing on the way closes the
+    /// connection.
     pub heartbeat: Duration,
 }
 
@@ -53,8 +52,7 @@ impl Default for LiveOptions {
     }
 }
 
-/// Gives a watcher's events to subscribers as text. The text of each event is written once, when the first one wants
-/// it.
+/// Sends a watcher's events to subscribers. Each event is written once, for the first one who wants it.
 pub struct Live {
     options: LiveOptions,
     watcher: Watcher,
@@ -66,9 +64,9 @@ pub struct Live {
 
 /// The texts of the newest events.
 struct Texts {
-    /// Tells this run of the server from others.
+    /// Identifies this run of the server.
     run: String,
-    /// The text of an event is at its number, modulo the length.
+    /// The text of an event is at the event's number modulo the length.
     slots: Box<[Mutex<Option<Text>>]>,
 }
 
@@ -85,13 +83,13 @@ impl Texts {
         }
     }
 
-    /// Returns the text of an event. Those who want it at the same time share it.
+    /// Returns the text of an event, which all subscribers share.
     fn of(&self, event: &NumberedEvent) -> Bytes {
         let number = event.number;
         let mut slot = self.slots[(number % TEXTS) as usize].lock().unwrap_or_else(PoisonError::into_inner);
         match &*slot {
             Some(text) if text.number == number => text.bytes.clone(),
-            // Somebody slow wants an event that most have had: the newer one's text stays.
+            // A slow subscriber wants an event that most have had: the text of the newer one stays.
             Some(text) if text.number > number => self.write(event),
             _ => {
                 let bytes = self.write(event);
@@ -144,7 +142,7 @@ struct WrittenChange<'a> {
 enum GapReason {
     /// The id is of another run of the server.
     OtherRun,
-    /// What came after is not kept any more.
+    /// Later events are no longer kept.
     TooOld,
 }
 
@@ -171,7 +169,7 @@ impl Gap {
 }
 
 impl Live {
-    /// Creates the end of a watcher's stream that clients listen at.
+    /// Creates one without subscribers.
     pub(crate) fn new(watcher: Watcher, options: LiveOptions) -> Self {
         Self {
             options,
@@ -188,22 +186,20 @@ impl Live {
         self.has_ended.send_replace(true);
     }
 
-    /// Returns how many listen.
+    /// Returns the number of subscribers.
     pub fn subscribers(&self) -> usize {
         self.options.subscribers - self.seats.available_permits()
     }
 
-    /// Returns how many subscribers have ended so far with events unsent that were not kept any more: they read too
-    /// slowly.
+    /// Returns the number of subscribers that were cut off so far because they read too slowly.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Returns the events of some nodes, or of all where none is named, from now on or after the one with an id. `None`
-    /// when there are as many subscribers as may be.
-    ///
-    /// The stream ends when [`Live::end`] is called, and with an error when it is read so slowly that its next event is
-    /// not kept any more.
+    /// Subscribes to the events of some nodes, or of all if none is named, from now on or after the event with an id.
+    /// Returns `None` if there are as many subscribers as there may be.
+    /// The stream ends when [`Live::end`] is called. It ends with an error if it is read so slowly that its next event
+    /// is no longer kept.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         mut nodes: Vec<String>,
@@ -237,7 +233,7 @@ impl Live {
         Some(chunks.map_ok(|chunks| stream::iter(chunks.into_iter().map(Ok))).try_flatten())
     }
 
-    /// Returns where a subscriber begins, and why something before that may be missing.
+    /// Returns the place where a subscriber begins, and the reason if something before it may be missing.
     fn begin(&self, last_event_id: Option<&str>) -> (Subscription, Option<GapReason>) {
         let Some(id) = last_event_id else { return (self.watcher.subscribe(), None) };
         let number = id.strip_prefix(&*self.texts.run).and_then(|rest| rest.strip_prefix('-')?.parse().ok());
@@ -271,13 +267,12 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    /// Returns what is to be sent next; `None` at the end. It is called when the connection has taken what came before.
+    /// Returns what to send next, or `None` at the end. Called once the connection has taken what came before.
     async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
         if let Some(opening) = self.opening.take() {
             return Ok(Some(vec![opening]));
         }
-        // What was lost before this call was lost because it came late; what is lost while it waits is not the reader's
-        // fault.
+        // What was missed before this call is the reader's fault; what is missed while this waits is not.
         if self.events.has_missed() {
             return Err(io::Error::other("live events are read too slowly"));
         }
@@ -306,7 +301,7 @@ impl Subscriber {
         }
     }
 
-    /// Returns what is new for this subscriber, as far as it is sent at once.
+    /// Returns what is new for this subscriber, as much as is sent at once.
     fn take(&mut self) -> Vec<Bytes> {
         let Self { live, nodes, events, .. } = self;
         let is_wanted = |event: &Event| {

@@ -4,10 +4,10 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use isems_core::{BoxError, Format, Inbox, NodeId, Payload, Receipt, RepositoryError, Transport, async_trait};
 use tokio::sync::{mpsc, oneshot};
 
-/// How many pushes are stored at a time, which lets them share a write to the disk; and how many may wait.
+/// The number of pushes that are stored at a time, sharing a write to the disk, and the number that may wait.
 const AT_A_TIME: usize = 64;
 
-/// What a client has sent.
+/// A body that a client has sent.
 #[derive(Debug)]
 struct Pushed {
     node: NodeId,
@@ -40,15 +40,15 @@ pub enum PushError {
 }
 
 impl PushTransport {
-    /// The name of a transport that is not given another one.
+    /// The default name.
     const NAME: &str = "push";
 
-    /// Creates a transport named `push`, and what it is fed by. It ends when every clone of that is gone.
+    /// Creates a transport named `push` and the handle that feeds it. It ends when all clones of the handle are gone.
     pub fn new() -> (Self, Push) {
         Self::named(Self::NAME)
     }
 
-    /// Creates a transport of another [name](Transport::name), and what it is fed by.
+    /// Creates a transport with a [name](Transport::name) and the handle that feeds it.
     pub fn named(name: impl Into<String>) -> (Self, Push) {
         let (sender, pushed) = mpsc::channel(AT_A_TIME);
         (Self { name: name.into(), pushed }, Push(sender))
@@ -56,8 +56,8 @@ impl PushTransport {
 }
 
 impl Push {
-    /// Stores what a node, or somebody for it, has sent. Returns when it is durable. `source` says for people where it came
-    /// from.
+    /// Stores a body that a node, or somebody on its behalf, has sent. Returns when it is durable. `source` tells
+    /// people where it came from.
     pub async fn deliver(
         &self,
         node: NodeId,

@@ -1,4 +1,4 @@
-//! Serving HTTP at a port, within limits on what strangers can take.
+//! An HTTP server that limits what clients can take.
 
 use std::{
     convert::Infallible,
@@ -45,22 +45,22 @@ const MAX_HEAD_BYTES: usize = 32 << 10;
 /// A shorter body is sent as it is.
 const MIN_COMPRESSED_BYTES: u16 = 1024;
 
-/// How long to wait when the system gives out no connection, for lack of file descriptors as a rule.
+/// The pause after the system could not accept a connection, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often at most the log says that no connection can be accepted.
+/// The least time between two messages in the log that no connection can be accepted.
 const NOTICE_INTERVAL: Duration = Duration::from_mins(1);
 
-/// What clients can take of the server.
+/// Limits on what clients can take.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
     /// Connections at the same time. Further ones wait in the system's queue until one ends.
     pub connections: usize,
-    /// How long a client may take for the TLS handshake, for the head of a request, and between two requests.
+    /// The time a client may take for the TLS handshake, for the head of a request, and between two requests.
     pub head_timeout: Duration,
-    /// How long a client may accept nothing of its answer.
+    /// The time a client may accept nothing of its answer.
     pub write_timeout: Duration,
-    /// How long requests under way may take to end when the server stops.
+    /// The time that requests under way get to end when the server stops.
     pub grace: Duration,
 }
 
@@ -163,7 +163,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// What connections share.
+/// The parts that connections share.
 struct Shared<E> {
     endpoint: E,
     tls: Option<TlsAcceptor>,
@@ -219,8 +219,8 @@ impl<E: Endpoint<Output = Response> + 'static> Shared<E> {
     }
 }
 
-/// gzip for clients that accept it, chunk by chunk, so that memory does not grow with the body. Events are left alone: each has to
-/// arrive when it is sent.
+/// Returns gzip for clients that accept it, chunk by chunk, so that memory does not grow with the body. Events are left
+/// alone: each must arrive when it is sent.
 fn compression() -> CompressionLayer<impl Predicate> {
     let predicate = SizeAbove::new(MIN_COMPRESSED_BYTES).and(NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(predicate)

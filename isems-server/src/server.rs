@@ -21,16 +21,16 @@ use crate::{
     tls::Certificate,
 };
 
-/// How often the files of the TLS certificate are looked at.
+/// The time between two looks at the files of the TLS certificate.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How much of the database is kept in memory.
+/// The part of the database that is cached in memory.
 const CACHE_BYTES: usize = 16 << 20;
 
-/// How often the simulated nodes are polled.
+/// The interval of polling simulated nodes.
 const DEMO_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How much history the simulated nodes begin with: two days.
+/// The history that simulated nodes begin with: two days.
 const DEMO_HISTORY_SECONDS: i64 = 2 * 86_400;
 
 /// A server that has opened its database and its port, and waits to be run.
@@ -109,8 +109,8 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Collects and serves until `stop` is ready. Then no request is taken any more, those under way get three seconds, the
-    /// transports are dropped, and the database is closed.
+    /// Collects and serves until `stop` is ready. Then no more requests are accepted, those under way get three
+    /// seconds, the transports are dropped, and the database is closed.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), BoxError> {
         let Self { service, access, collector, listener, limits, certificate, fleet, control, _temporary } = self;
         let (stopping, stopped) = watch::channel(false);

@@ -9,7 +9,7 @@ use crate::{
     SeriesQuery, Stored,
 };
 
-/// What becomes of a batch on its way to a repository, and of a query for measurements.
+/// Takes the place of storing a batch in a repository, and of querying measurements.
 #[async_trait]
 pub trait StoreHook: Send + Sync + 'static {
     /// Stores the batch in the repository, changed or later or not at all.
@@ -30,7 +30,8 @@ pub trait StoreHook: Send + Sync + 'static {
     }
 }
 
-/// A [`Repository`] over another one, whose stores and queries for measurements are left to a hook. Everything else works all the time.
+/// A [`Repository`] over another one that leaves storing and querying measurements to a hook. Everything else works all
+/// the time.
 ///
 /// ```
 /// # use std::sync::Arc;

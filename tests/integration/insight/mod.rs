@@ -1,4 +1,4 @@
-//! What is said about nodes, without a server.
+//! Insight into nodes, without a server.
 
 mod events;
 mod states;

@@ -1,4 +1,4 @@
-//! What has come in lately.
+//! The traffic of the last minute and hour.
 
 use std::time::{Duration, Instant};
 

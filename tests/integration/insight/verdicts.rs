@@ -1,9 +1,9 @@
-//! What single measurements say.
+//! Judgements about single measurements and their ranking.
 
 use std::sync::Arc;
 
 use isems_core::{Node, Severity, Status, testing::sample_measurement};
-use isems_insight::{NodeState, Position, WatchedNode, severity::severity, worst::worst};
+use isems_insight::{NodeState, Position, WatchedNode, attention::worst_first, severity::severity};
 
 use super::START;
 
@@ -66,6 +66,6 @@ fn the_worst_come_first_and_those_that_are_well_or_given_up_not_at_all() {
         node("worn", Active, "840", Some(80.0)),
         node("lost", Active, "010", Some(0.0)),
     ];
-    let names: Vec<&str> = worst(&nodes).into_iter().map(|node| node.node.id.as_str()).collect();
+    let names: Vec<&str> = worst_first(&nodes).into_iter().map(|node| node.node.id.as_str()).collect();
     assert_eq!(names, ["lost", "worn", "low and silent", "lower", "low", "silent", "silent, charge unknown"]);
 }

@@ -56,7 +56,7 @@ pub(crate) struct TestService {
     task: JoinHandle<()>,
 }
 
-/// What surrounds the service of a test.
+/// The limits and the watcher around the service of a test.
 #[derive(Default)]
 struct Surroundings {
     limits: ConnectionLimits,
