@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 use isems_core::{
-    Collector, Measurement, MeasurementQuery, Monitor, Node, NodeId, Repository, RepositoryError, panic_message,
+    Collector, Field, Measurement, MeasurementQuery, Monitor, Node, NodeId, Repository, RepositoryError, panic_message,
     unix_now,
 };
 use tokio::{
@@ -142,8 +142,11 @@ impl Inner {
             nodes.iter().map(|node| &node.id).filter(|id| !states.has_learned(id)).take(most).cloned().collect()
         };
         for node in unknown {
-            let query =
-                MeasurementQuery { limit: NodeStates::LEARNED_FROM, ..MeasurementQuery::newest_first(node.clone()) };
+            let query = MeasurementQuery {
+                limit: NodeStates::LEARNED_FROM,
+                fields: [Field::ReceivedAt].into_iter().collect(),
+                ..MeasurementQuery::newest_first(node.clone())
+            };
             match self.repository.measurements(&query).await {
                 Ok(stored) => lock(&self.states).learn(&node, &stored, (self.clock)()),
                 Err(error) => debug!(%node, error = &error as &dyn Error, "cannot learn the interval of a node"),

@@ -173,9 +173,9 @@ async function push(body: string, type: string) {
 
 const now = Math.floor(Date.now() / 1000);
 const rest = `100;100;28;11.67;14.086;7;20;52.507309;13.458635;300`;
-const line = (voltage: string) => `${VISITOR};1;${now};ATmega8_A_1;711;0;18.614;18.614;${voltage};${rest}\n`;
-const { data: receipt } = await push(line("14.o73") + line(String(PUSHED)), "text/plain");
-assert.deepEqual([receipt?.stored, receipt?.rejected[0]?.reason], [1, "number_invalid"]);
+const line = (at: number, voltage: string) => `${VISITOR};1;${at};ATmega8_A_1;711;0;18.614;18.614;${voltage};${rest}\n`;
+const { data: receipt } = await push(line(now - 60, "14.o73") + line(now, String(PUSHED)), "text/plain");
+assert.deepEqual([receipt?.stored, receipt?.dropped[0]?.reason], [2, "number_invalid"]);
 
 let failed = 0;
 for (const [path, check] of Object.entries(operations)) {
