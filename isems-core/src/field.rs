@@ -1,5 +1,5 @@
-//! The table of a measurement's fields. Decoding, the formats that are written, the API's schema and the metrics take names,
-//! units, ranges and descriptions from it.
+//! The table of a measurement's fields. Decoding, the formats that are written, the API's schema and the metrics take
+//! names, units, ranges and descriptions from it.
 
 use std::{borrow::Cow, fmt, ops::RangeInclusive};
 
@@ -93,7 +93,7 @@ const STATUS: Properties = text(
     "Status word of twelve bits in hex, most significant bit first. The oldest nodes report none.",
 );
 
-/// What a voltage, a share or a temperature can be at most; the ranges are wide, see [`NumberField::range`].
+/// The range of voltages, shares and temperatures; it is wide, see [`NumberField::range`].
 const THOUSAND: RangeInclusive<f64> = -1e3..=1e3;
 
 /// The numeric fields, in the order of [`NumberField::ALL`].

@@ -116,8 +116,8 @@ fn number(output: &mut Vec<u8>, number: Option<f64>, dialect: Dialect) -> io::Re
     Ok(())
 }
 
-/// Writes a text. What a spreadsheet would take for a formula gets an apostrophe in front, and so does what has one already, so
-/// that removing one gives the text back. Texts have no control characters.
+/// Writes a text. One that a spreadsheet would take for a formula gets an apostrophe in front, and so does one that
+/// already has an apostrophe there, so that removing one restores every text. Texts have no control characters.
 fn text(output: &mut Vec<u8>, text: &str, dialect: Dialect) {
     let separator = char::from(dialect.separator.byte());
     let is_quoted = text.contains([separator, '"']);

@@ -13,23 +13,24 @@ use crate::{
     line::{self, Layout},
 };
 
-/// About how much is written at a time, bytes.
+/// The approximate amount that is written at a time, in bytes.
 pub(crate) const CHUNK: usize = 64 << 10;
 
-/// How many chunks wait for a client that reads slowly.
+/// The number of chunks that wait for a client that reads slowly.
 const CHUNKS: usize = 2;
 
-/// How many measurements are read at a time. A stream holds two pages at most, well below a megabyte, however slowly it is read.
+/// The number of measurements that are read at a time. A stream holds two pages at most, well below a megabyte, however
+/// slowly it is read.
 const PAGE: usize = 1000;
 
-/// How measurements are written.
+/// A format of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextFormat {
     Csv,
     Ndjson,
 }
 
-/// Which measurements are wanted, node after node.
+/// The measurements that are wanted, node after node.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
     /// The nodes, each with the measured times of it, Unix seconds.
@@ -42,7 +43,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// The next ones, of one node and at most so many; `None` when there is nothing more.
+    /// Reads the next measurements, of one node and at most so many; `None` if there are no more.
     async fn page(
         &mut self,
         repository: &dyn Repository,
@@ -66,7 +67,7 @@ impl Selection {
         Ok(None)
     }
 
-    /// All of them at once.
+    /// Reads all of them at once.
     pub(crate) async fn read(mut self, repository: &dyn Repository) -> Result<Vec<Measurement>, RepositoryError> {
         let mut found = Vec::new();
         while let Some(page) = self.page(repository, usize::MAX).await? {
@@ -75,9 +76,9 @@ impl Selection {
         Ok(found)
     }
 
-    /// All of them as text. Reading goes on while a chunk is sent, and no further than a page; it ends when the stream is
-    /// dropped. What fails later than with the first page ends the stream with an error, so that nobody takes what came for
-    /// all there is.
+    /// Returns all of them as text. The next page is read while a chunk is sent, and no more; reading ends when the
+    /// stream is dropped. A failure after the first page ends the stream with an error, so that no part passes for the
+    /// whole.
     pub(crate) async fn text(
         mut self,
         repository: Arc<dyn Repository>,

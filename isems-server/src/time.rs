@@ -10,27 +10,27 @@ use jiff::{
 };
 use serde::{Serialize, Serializer};
 
-/// All seconds that a measurement can have.
+/// The range of seconds that a measurement can have.
 pub(crate) const EVER: Range<i64> = 0..1 << 32;
 
-/// A time zone of the data that is built in.
+/// Returns a time zone from the built-in data.
 pub(crate) fn time_zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| format!("{name} is no time zone; expected a name such as Europe/Berlin or UTC"))
 }
 
-/// A time that somebody names.
+/// A time as a user names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// Unix seconds, UTC.
     Second(i64),
     /// A time on the wall clock of the time zone that goes with it. A day is its midnight.
     Local(DateTime),
-    /// So many seconds before now.
+    /// A number of seconds before now.
     Ago(i64),
 }
 
 impl Moment {
-    /// Unix seconds, UTC, in a time zone.
+    /// Returns the time in Unix seconds, UTC; local times are those of a time zone.
     pub(crate) fn second(self, zone: &TimeZone) -> Result<i64, String> {
         match self {
             Self::Second(second) => Ok(second),
@@ -47,8 +47,8 @@ impl Moment {
 impl FromStr for Moment {
     type Err = &'static str;
 
-    /// Only what cannot be mistaken: dates have their two dashes, Unix seconds their ten digits, and what is relative to now
-    /// its sign and unit. A time without an offset is local.
+    /// Accepts only what cannot be mistaken: dates have two dashes, Unix seconds ten digits, and times relative to now
+    /// a sign and a unit. A time without an offset is local.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_digits = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit());
         let second = if is_digits { text.parse().ok().map(Self::Second) } else { None };
@@ -59,12 +59,12 @@ impl FromStr for Moment {
     }
 }
 
-/// The first whole second that is not before a time: measurements have whole seconds.
+/// Rounds a time up to a whole second, because measurements have whole seconds.
 fn whole_second(time: Timestamp) -> i64 {
     time.as_second() + i64::from(time.subsec_nanosecond() > 0)
 }
 
-/// A day, or a time of day after it, with or without an offset.
+/// Parses a day, or a day with a time, with or without an offset.
 fn dated(text: &str) -> Option<Moment> {
     let (day, time) = text.split_at_checked(10)?;
     let is_dashed = day.bytes().filter(|byte| *byte == b'-').count() == 2;
@@ -91,7 +91,7 @@ fn dated(text: &str) -> Option<Moment> {
     }
 }
 
-/// How many seconds before now `now`, `-90m` and the like are.
+/// Returns the number of seconds before now that `now`, `-90m` and the like mean.
 fn ago(text: &str) -> Option<i64> {
     if text == "now" {
         return Some(0);
@@ -109,7 +109,7 @@ fn ago(text: &str) -> Option<i64> {
     is_number.then(|| number.parse::<i64>().ok()).flatten().map(|number| number * seconds)
 }
 
-/// A second in a time zone. Its text is RFC 3339: with `Z` in UTC, with the offset of the moment elsewhere.
+/// A second in a time zone. Its text is RFC 3339, with `Z` in UTC and with the offset at that time elsewhere.
 #[derive(Clone, Copy)]
 pub(crate) struct Time<'a> {
     pub(crate) second: i64,

@@ -28,7 +28,7 @@ fn members(json: &str) -> Vec<&str> {
     names.take(8).collect()
 }
 
-/// Whether a line is one like that of the README: the values are others.
+/// Returns whether a line is like that of the README, but for its values.
 fn is_like(line: &str, expected: &str) -> bool {
     if expected.starts_with('{') {
         !members(expected).is_empty() && members(line) == members(expected)

@@ -1,5 +1,5 @@
-//! Raw history of a node: 24 h, 1,440 measurements, with all columns and with five, as JSON, JSON lines and CSV of a server
-//! process, and of the repository by itself; out of a sealed week, and out of one that is not sealed yet.
+//! Raw history of a node: 24 h, 1,440 measurements, with all columns and with five, as JSON, JSON lines and CSV of a
+//! server process, and of the repository by itself; from a sealed week, and from one that is not sealed yet.
 //!
 //! ```text
 //! cargo bench -p isems-tests --bench history

@@ -42,7 +42,8 @@ impl Kind {
         Self(16 + field as u8)
     }
 
-    /// Returns whether the column has to be read for some fields. The times always are, and so is what predicts a field.
+    /// Returns whether the column has to be read for some fields. Times always have to be, and so do columns that
+    /// predict a field.
     pub(super) fn is_needed_for(self, fields: FieldSet) -> bool {
         match self {
             Self::TIME => true,

@@ -50,7 +50,7 @@ pub(super) fn or_hole<T>(
     }
 }
 
-/// What of a node's measurements is wanted, in which order, and at most how many.
+/// A selection of a node's measurements.
 #[derive(Clone)]
 pub(super) struct Wanted {
     /// Seconds.

@@ -1,9 +1,9 @@
 //! Numbers of nodes, of which the original's API makes its identifiers.
 //!
-//! The numbers are a list of names in the repository's metadata, in pages of 1,024: line n of all pages together is the
-//! node with number n, counted from 1, and a blank line is a number that no node has. A name stays in the list when its
-//! node is deleted, so an identifier never comes to mean something else. While the list cannot be stored, new nodes have
-//! numbers that hold until the program ends.
+//! The numbers are a list of names in the repository's metadata, in pages of 1,024: line n of all pages together is
+//! the node with number n, counted from 1, and a blank line is a number that no node has. A name stays in the list
+//! when its node is deleted, so an identifier never comes to mean something else. While the list cannot be stored,
+//! new nodes have numbers that hold until the program ends.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -45,7 +45,9 @@ impl NodeNumbers {
         };
         let mut new: Vec<&Node> = nodes.iter().copied().filter(|node| !list.numbers.contains_key(&node.id)).collect();
         new.sort_by_key(|node| (node.first_received_at, &node.id));
-        new.into_iter().for_each(|node| list.push(Some(node.id.clone())));
+        for node in new {
+            list.push(Some(node.id.clone()));
+        }
         if list.stored < list.names.len() {
             match self.repository.store(Batch { metadata: list.unstored_pages(), ..Batch::default() }).await {
                 Ok(_) => list.stored = list.names.len(),

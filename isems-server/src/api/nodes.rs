@@ -70,7 +70,7 @@ struct NodeDetails {
     /// The position; null if the node does not report one, see `positionState`.
     #[oai(nullable)]
     position: Option<Coordinates>,
-    /// How the position was obtained, or why it is missing.
+    /// The origin of the position, or the reason why it is missing.
     position_state: PositionState,
     /// Name of the firmware.
     #[serde(rename = "openMPPTFirmwareVersion")]

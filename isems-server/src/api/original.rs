@@ -93,9 +93,9 @@ pub(crate) struct Record {
     #[oai(nullable)]
     rated_solar_module_capacity: Option<f64>,
     /// Status word of twelve bits in hex, most significant bit first: 0x800 charging, 0x400 discharging, 0x200 fully
-    /// charged, 0x100 healthy, 0x080 battery low, 0x040 capacity too small, 0x020 temperature sensor missing, 0x010 solar
-    /// controller lost, 0x008 battery overheating, 0x004 battery cold, 0x002 firmware upgrade not allowed. 0x000 when the
-    /// node reports none.
+    /// charged, 0x100 healthy, 0x080 battery low, 0x040 capacity too small, 0x020 temperature sensor missing, 0x010
+    /// solar controller lost, 0x008 battery overheating, 0x004 battery cold, 0x002 firmware upgrade not allowed. 0x000
+    /// when the node reports none.
     #[oai(validator(pattern = "^0x[0-9a-f]{3}$"))]
     status: String,
     /// Charge end voltage at this temperature, V.

@@ -104,7 +104,7 @@ impl DroppedCount {
 struct Failure {
     /// The time of the failure.
     at: UtcTime,
-    /// What failed, and why.
+    /// The reason of the failure.
     message: String,
 }
 
