@@ -43,17 +43,17 @@ async fn everybody_gets_everything_in_order_and_numbers_have_no_gaps() {
 async fn whoever_comes_back_goes_on_where_they_were() {
     let watched = that_keeps(4).await;
     store(&watched, "Hut", 0, 10).await;
-    let watcher = &watched.watcher;
-    let mut subscription = watcher.subscribe_after(7).unwrap();
+    let after = |number| watched.watcher.subscribe_after(number);
+    let mut subscription = after(7).unwrap();
     assert!(!subscription.has_missed());
     assert_eq!(second(&mut subscription).await, 7);
-    assert_eq!(second(&mut watcher.subscribe_to_kept()).await, 6);
-    assert!(watcher.subscribe_after(11).is_none(), "there has been no such event");
-    let mut late = watcher.subscribe_after(2).unwrap();
+    assert_eq!(second(&mut watched.watcher.subscribe_to_kept()).await, 6);
+    assert!(after(11).is_none(), "there has been no such event");
+    let mut late = after(2).unwrap();
     assert!(late.has_missed());
     assert_eq!(late.next().await, Err(NextError::Missed(4)));
     assert_eq!(second(&mut late).await, 6);
-    let mut late = watcher.subscribe_after(2).unwrap();
+    let mut late = after(2).unwrap();
     assert_eq!((late.skip_missed(), late.skip_missed()), (4, 0));
     assert_eq!(late.position(), 6);
 }

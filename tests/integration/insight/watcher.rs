@@ -163,7 +163,7 @@ async fn a_panic_costs_one_turn() {
     store(&*repository, published("Bad", 10, START)).await;
     let repository = Arc::new(HookedRepository::over(repository, unreadable("Bad", true)));
     let watched = Watched::start(repository.clone(), 100).await;
-    time::sleep(Duration::from_secs(60)).await;
+    time::sleep(Duration::from_mins(1)).await;
     repository.hook.panics.store(false, Ordering::Relaxed);
     let mut events = watched.watcher.subscribe();
     watched.store(published("Good", 1, START)).await;
