@@ -67,10 +67,12 @@ impl Place {
 async fn export_import_export_are_equal() {
     let place = Place::new();
     place.fill(measurements()).await;
-    let exports: [&[&str]; 4] = [
+    let exports: [&[&str]; 6] = [
         &["--format", "ndjson"],
         &["--format", "csv"],
         &["--format", "csv", "--time-zone", "Asia/Kathmandu"],
+        &["--separator", ";", "--decimal", ","],
+        &["--separator", "tab", "--decimal", ",", "--time-zone", "Europe/Berlin"],
         &["--format", "ndjson", "--time-zone", "America/St_Johns"],
     ];
     let plain = place.export("isems.redb", exports[0]);
