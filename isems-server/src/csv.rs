@@ -7,12 +7,11 @@ use std::{
 
 use clap::ValueEnum;
 use isems_core::{Field, Measurement};
-use serde::{Deserialize, Serialize};
 
 use crate::{line::Layout, line::source, time::Time};
 
 /// The character between two values of CSV.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Separator {
     /// `,`
     #[default]
@@ -27,7 +26,7 @@ pub enum Separator {
 }
 
 /// The decimal mark of the numbers in CSV.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Decimal {
     /// `.`
     #[default]
@@ -49,10 +48,10 @@ impl Separator {
 }
 
 /// A dialect of CSV.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Dialect {
-    separator: Separator,
-    decimal: Decimal,
+    pub(crate) separator: Separator,
+    pub(crate) decimal: Decimal,
 }
 
 impl Dialect {

@@ -48,7 +48,7 @@ fn failure(message: &str) -> ExitCode {
 fn execute(arguments: Arguments) -> Result<bool, BoxError> {
     let runtime = Runtime::new()?;
     let result = runtime.block_on(run(arguments));
-    // A command of the control socket can still be reading the whole file. That need not come to its end.
+    // A check or a backup can still be reading the whole file. That need not come to its end.
     runtime.shutdown_timeout(LAST_WAIT);
     result
 }

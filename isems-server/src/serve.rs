@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     io,
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -84,7 +83,18 @@ pub async fn serve(
     limits: ConnectionLimits,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let shared = Arc::new(Shared { endpoint, tls, local: listener.local_addr()?, limits });
+    serve_at(listener, tls, endpoint, limits, stop).await
+}
+
+/// Like [`serve`], wherever connections come in.
+pub(crate) async fn serve_at(
+    listener: impl Listener,
+    tls: Option<TlsAcceptor>,
+    endpoint: impl Endpoint<Output = Response> + 'static,
+    limits: ConnectionLimits,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let shared = Arc::new(Shared { endpoint, tls, local: listener.address()?, limits });
     let mut door = Door::new(listener, limits.connections);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -107,23 +117,52 @@ pub async fn serve(
     Ok(())
 }
 
+/// Where connections come in.
+pub(crate) trait Listener {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + 'static;
+
+    /// The address that clients connect to.
+    fn address(&self) -> io::Result<Addr>;
+
+    /// Waits for the next connection, and returns it with the client's address. Nothing is lost when the future is
+    /// dropped.
+    async fn accept(&self) -> io::Result<(Self::Stream, Addr)>;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    fn address(&self) -> io::Result<Addr> {
+        self.local_addr().map(Addr::SocketAddr)
+    }
+
+    async fn accept(&self) -> io::Result<(TcpStream, Addr)> {
+        let (stream, remote) = self.accept().await?;
+        // An answer is written at once, so waiting to fill a packet would only delay its end. It fails where the client
+        // has gone already.
+        stream.set_nodelay(true).map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
+        Ok((stream, Addr::SocketAddr(remote)))
+    }
+}
+
 /// Lets connections in while there is a place for one.
-struct Door {
-    listener: TcpListener,
+struct Door<L> {
+    listener: L,
     places: Arc<Semaphore>,
     limit: usize,
     full: Notice,
     failing: Notice,
 }
 
-impl Door {
-    fn new(listener: TcpListener, limit: usize) -> Self {
+impl<L: Listener> Door<L> {
+    fn new(listener: L, limit: usize) -> Self {
         let (full, failing) = (Notice::default(), Notice::default());
         Self { listener, places: Arc::new(Semaphore::new(limit)), limit, full, failing }
     }
 
     /// The next connection, and its place. Nothing is lost when the future is dropped.
-    async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    async fn accept(&mut self) -> (L::Stream, Addr, OwnedSemaphorePermit) {
         if self.places.available_permits() == 0 && self.full.is_due() {
             let limit = self.limit;
             warn!(limit, "all connections are taken, further clients wait; see ISEMS_MAX_CONNECTIONS");
@@ -167,17 +206,17 @@ fn is_of_the_client(error: &io::Error) -> bool {
 struct Shared<E> {
     endpoint: E,
     tls: Option<TlsAcceptor>,
-    local: SocketAddr,
+    local: Addr,
     limits: ConnectionLimits,
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Shared<E> {
-    async fn connection(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, watcher: Watcher) {
-        // An answer is written at once, so waiting to fill a packet would only delay its end.
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%remote, %error, "a connection ended before it began");
-            return;
-        }
+    async fn connection(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        remote: Addr,
+        watcher: Watcher,
+    ) {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.write_timeout));
         let stream = Box::pin(stream);
@@ -195,15 +234,16 @@ impl<E: Endpoint<Output = Response> + 'static> Shared<E> {
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         scheme: Scheme,
-        remote: SocketAddr,
+        remote: Addr,
         watcher: Watcher,
     ) {
+        let client = remote.clone();
         let head_timeout = self.limits.head_timeout;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (shared, scheme) = (self.clone(), scheme.clone());
+            let (shared, remote, scheme) = (self.clone(), client.clone(), scheme.clone());
             async move {
-                let local = LocalAddr(Addr::SocketAddr(shared.local));
-                let request = (request, local, RemoteAddr(Addr::SocketAddr(remote)), scheme).into();
+                let local = LocalAddr(shared.local.clone());
+                let request = (request, local, RemoteAddr(remote), scheme).into();
                 Ok::<_, Infallible>(hyper::Response::from(shared.endpoint.get_response(request).await))
             }
         });

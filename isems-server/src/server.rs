@@ -69,7 +69,7 @@ impl Server {
         };
         let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
         info!(path = %path.display(), nodes = repository.node_count().await?, "database is open");
-        let control = Control::listen(&path, repository.clone());
+        let control = Control::listen(&path);
         let mut collector = Collector::new(repository).limits(&collect.limits.limits());
         let mut triggers = Vec::new();
         let mut fleet = None;
@@ -148,9 +148,10 @@ impl Server {
             service.live().end();
             stopping.send_replace(true);
         };
-        let (http, fleet, (), (), ()) =
-            tokio::join!(http, fleet, collector.run(when_stopped()), control.run(when_stopped()), stop);
+        let control = control.run(service.endpoint_for(Access::unrestricted()), when_stopped());
+        let (http, control, fleet, (), ()) = tokio::join!(http, control, fleet, collector.run(when_stopped()), stop);
         http?;
+        control?;
         fleet?;
         info!("stopped");
         Ok(())

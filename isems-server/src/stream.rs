@@ -3,10 +3,10 @@
 use std::{collections::VecDeque, io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
+use clap::ValueEnum;
 use futures_util::{Stream, StreamExt, stream};
 use isems_core::{FieldSet, Measurement, MeasurementQuery, NodeId, Order, Repository, RepositoryError};
 use tokio::{sync::mpsc, task::JoinSet};
-use tracing::error;
 
 use crate::{
     csv,
@@ -23,11 +23,26 @@ const CHUNKS: usize = 2;
 /// slowly it is read.
 const PAGE: usize = 1000;
 
-/// A format of text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TextFormat {
+/// A text format of measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextFormat {
+    /// Comma separated values, with a header
     Csv,
+    /// A JSON object a line
     Ndjson,
+    /// The nodes' own lines
+    Csvlog,
+}
+
+impl TextFormat {
+    /// Returns its name in requests.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Csvlog => "csvlog",
+        }
+    }
 }
 
 /// The measurements that are wanted, node after node.
@@ -90,11 +105,7 @@ impl Selection {
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut writer = TextWriter { format, layout, buffer: Vec::new(), sender };
-            let written = self.write(first, &*repository, &mut writer).await;
-            if let Err(error) = &written {
-                error!(error = error as &dyn std::error::Error, "an answer breaks off");
-            }
-            written
+            self.write(first, &*repository, &mut writer).await
         });
         let chunks = stream::unfold((receiver, task), async |(mut receiver, mut task)| {
             if let Some(chunk) = receiver.recv().await {
@@ -149,6 +160,7 @@ impl TextWriter {
             match self.format {
                 TextFormat::Csv => csv::line(&mut self.buffer, measurement, &self.layout),
                 TextFormat::Ndjson => line::ndjson(&mut self.buffer, measurement, &self.layout),
+                TextFormat::Csvlog => line::csvlog(&mut self.buffer, measurement),
             }
             .expect("a vector takes everything");
             if self.buffer.len() >= CHUNK {

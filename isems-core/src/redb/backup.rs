@@ -15,6 +15,7 @@ use redb::{
 
 use super::{
     around::Tier,
+    asker::Patience,
     bytes::DamagedRecord,
     check::check,
     database::OpenDatabase,
@@ -34,7 +35,7 @@ const ENTRIES_A_TRANSACTION: usize = 5_000;
 const CACHE_BYTES: usize = 8 << 20;
 
 /// Copies everything that can be read into a new file, which has its name only when it is complete.
-pub(super) fn backup(database: &OpenDatabase, path: &Path) -> Result<Copied, Failure> {
+pub(super) fn backup(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Copied, Failure> {
     if path.exists() {
         return Err(Failure::Other(format!("{} exists already; choose another path", path.display())));
     }
@@ -43,7 +44,7 @@ pub(super) fn backup(database: &OpenDatabase, path: &Path) -> Result<Copied, Fai
         TryLockError::WouldBlock => Failure::Other(format!("another copy to {} is being made", path.display())),
         TryLockError::Error(error) => cannot("write", &unfinished, &error),
     })?;
-    let result = copy(database, &unfinished).and_then(|damages| {
+    let result = copy(database, &unfinished, patience).and_then(|damages| {
         fs::rename(&unfinished, path).map_err(|error| cannot("rename", &unfinished, &error))?;
         let bytes = fs::metadata(path).map_err(|error| cannot("read", path, &error))?.len();
         Ok(Copied { bytes, damages })
@@ -77,7 +78,7 @@ fn cannot(action: &str, path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Returns what is damaged.
-fn copy(database: &OpenDatabase, path: &Path) -> Result<Vec<Damage>, Failure> {
+fn copy(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Vec<Damage>, Failure> {
     let source = database.begin_read()?;
     let mut target = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
     make_tables(&target)?;
@@ -87,11 +88,11 @@ fn copy(database: &OpenDatabase, path: &Path) -> Result<Vec<Damage>, Failure> {
     or_lost(copy_table(&source, &target, REJECTS), "the table of rejects", &mut damages)?;
     let nodes = nodes(&target)?;
     let mut lost = Vec::new();
-    let of_rows = copy_tier(&source, &target, Tier::Rows, &nodes, &mut lost)?;
-    let of_blocks = copy_tier(&source, &target, Tier::Blocks, &nodes, &mut lost)?;
+    let of_rows = copy_tier(&source, &target, Tier::Rows, &nodes, &mut lost, patience)?;
+    let of_blocks = copy_tier(&source, &target, Tier::Blocks, &nodes, &mut lost, patience)?;
     let is_damaged = of_rows.is_some() || of_blocks.is_some();
     let whole = if is_damaged { correct(&target, nodes)? } else { BTreeSet::new() };
-    let mut copied = check(&target.begin_read()?)?.damages;
+    let mut copied = check(&target.begin_read()?, patience)?.damages;
     // The header of a block of which a part is lost counts its measurements all the same.
     lost.retain(|(number, lost)| !whole.contains(number) || copied.iter().any(|damage| lost.covers(damage)));
     if lost.is_empty() {
@@ -103,7 +104,9 @@ fn copy(database: &OpenDatabase, path: &Path) -> Result<Vec<Damage>, Failure> {
     let mut transaction = target.begin_write()?;
     transaction.set_quick_repair(true);
     transaction.commit()?;
-    while target.compact()? {}
+    while target.compact()? {
+        patience.check()?;
+    }
     Ok(damages)
 }
 
@@ -176,10 +179,11 @@ fn copy_tier(
     tier: Tier,
     nodes: &[NumberedNode],
     lost: &mut Vec<(u32, Damage)>,
+    patience: &Patience,
 ) -> Result<Option<Damage>, Failure> {
     let table = source.open_table(tier.table())?;
     let mut keys = 0..u64::MAX;
-    let failure = match copy_keys(&table, target, tier, &mut keys) {
+    let failure = match copy_keys(&table, target, tier, &mut keys, patience) {
         Err(failure) if failure.is_damage() => failure,
         copied => return copied.map(|()| None),
     };
@@ -189,7 +193,7 @@ fn copy_tier(
                 return copy_block(&table, target, node.number, parts.start as u16);
             }
             let mut keys = tier.keys(node.number, parts);
-            let copied = copy_keys(&table, target, tier, &mut keys);
+            let copied = copy_keys(&table, target, tier, &mut keys, patience);
             parts.start = tier.part_of(node.number, keys.start);
             copied
         };
@@ -210,8 +214,10 @@ fn copy_keys(
     target: &Database,
     tier: Tier,
     keys: &mut Range<u64>,
+    patience: &Patience,
 ) -> Result<(), Failure> {
     while keys.start < keys.end {
+        patience.check()?;
         let mut entries = Vec::new();
         // Nothing is written while something is read that redb can panic over.
         let read = caught(|| {

@@ -6,6 +6,7 @@ use redb::{ReadTransaction, ReadableTable, StorageError};
 
 use super::{
     around::Tier,
+    asker::Patience,
     bytes::DamagedRecord,
     failure::{Failure, caught},
     report::{Checked, Damage},
@@ -20,7 +21,7 @@ use crate::{Measurement, Reject};
 
 /// Checks that every value can be read, that every measurement is valid, where it belongs and there once, that times ascend,
 /// and that the nodes' records agree with all that. What cannot be read is told, and the rest is checked all the same.
-pub(super) fn check(transaction: &ReadTransaction) -> Result<Checked, Failure> {
+pub(super) fn check(transaction: &ReadTransaction, patience: &Patience) -> Result<Checked, Failure> {
     let rows = transaction.open_table(ROWS)?;
     let blocks = transaction.open_table(BLOCKS)?;
     let records = transaction.open_table(NODES)?;
@@ -45,6 +46,7 @@ pub(super) fn check(transaction: &ReadTransaction) -> Result<Checked, Failure> {
     checked.tell_failure("the records of nodes", read);
     let mut is_lost = false;
     for node in &nodes {
+        patience.check()?;
         checked.nodes += 1;
         let mut check = NodeCheck { node, found: 0, is_whole: true, oldest: None, newest: None, checked: &mut checked };
         is_lost |= check.run(&rows, &blocks);

@@ -5,6 +5,7 @@
 //! as one, and `around` what is damaged of either. Reading happens in short read transactions on tokio's blocking pool, all through `RedbRepository::read`.
 
 mod around;
+mod asker;
 mod backup;
 mod block;
 mod bytes;
@@ -49,6 +50,7 @@ pub use self::open_error::OpenError;
 pub use self::options::RedbOptions;
 pub use self::report::{Checked, Compacted, Copied, Damage, Imported, NodeStatistics, Retention, Sealed, Statistics};
 use self::{
+    asker::{Asker, Patience},
     database::OpenDatabase,
     failure::Failure,
     summaries::Summaries,
@@ -147,24 +149,25 @@ impl RedbRepository {
         self.blocking("write", move |_| upkeep.retain()).await
     }
 
-    /// How much is held, of every node. Cost: reading the whole file.
+    /// Returns how much is held of every node. Cost: reading the whole file; dropping the future ends that.
     pub async fn statistics(&self) -> Result<Statistics, RepositoryError> {
         let path = self.path.clone();
-        self.blocking("read", move |database| statistics::statistics(database, &path)).await
+        self.patiently("read", move |database, patience| statistics::statistics(database, &path, patience)).await
     }
 
     /// Reads everything back and verifies counts, order and checksums. Damage is reported, and is no error; what lies around it is read
-    /// all the same. Cost: reading and decoding the whole file.
+    /// all the same. Cost: reading and decoding the whole file; dropping the future ends that.
     pub async fn check(&self) -> Result<Checked, RepositoryError> {
-        self.blocking("read", |database| check::check(&database.begin_read()?)).await
+        self.patiently("read", |database, patience| check::check(&database.begin_read()?, patience)).await
     }
 
     /// Writes a copy of what is stored at this moment to a new file, as small as it can be, and reads it back like
     /// [`check`](Self::check). Storing goes on meanwhile. Damage is reported, and is no error: the copy has what can be read around it,
-    /// and records that are damaged as they are. It is an error if `path` exists.
+    /// and records that are damaged as they are. It is an error if `path` exists. Dropping the future ends the work, and removes
+    /// what it has written.
     pub async fn backup(&self, path: impl AsRef<Path>) -> Result<Copied, RepositoryError> {
         let path = path.as_ref().to_owned();
-        self.blocking("copy", move |database| backup::backup(database, &path)).await
+        self.patiently("copy", move |database, patience| backup::backup(database, &path, patience)).await
     }
 
     /// How long the commits of all that was written took, each with its flush to the disk, since this was opened. Those that
@@ -217,6 +220,19 @@ impl RedbRepository {
             Err(if error.is_panic() { Failure::Panic } else { Failure::Closed("the program is about to end") })
         });
         result.map_err(|failure| Arc::new(failure).error(action, &self.path))
+    }
+
+    /// Work over the whole file, on the blocking pool. It ends early when the future is dropped.
+    async fn patiently<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&OpenDatabase, &Patience) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        let asker = Asker::default();
+        let patience = asker.patience();
+        let result = self.blocking(action, move |database| work(database, &patience)).await;
+        drop(asker);
+        result
     }
 
     /// The one place where queries cross to the blocking pool.

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableStats};
 
 use super::{
+    asker::Patience,
     database::OpenDatabase,
     failure::Failure,
     report::{NodeStatistics, Statistics},
@@ -12,12 +13,13 @@ use super::{
     tables::{BLOCKS, METADATA, NODES, REJECTS, ROWS, piece_key, row_key, week_of_piece},
 };
 
-pub(super) fn statistics(database: &OpenDatabase, path: &Path) -> Result<Statistics, Failure> {
+pub(super) fn statistics(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Statistics, Failure> {
     let transaction = database.begin_read()?;
     let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
     let records = transaction.open_table(NODES)?;
     let mut statistics = Statistics::default();
     for record in records.iter()? {
+        patience.check()?;
         let (number, record) = record?;
         // One that cannot be read is told when the file is opened, and by `check`.
         let Ok(node) = row::decode_node(number.value(), record.value()) else { continue };
@@ -48,6 +50,7 @@ pub(super) fn statistics(database: &OpenDatabase, path: &Path) -> Result<Statist
             last_timestamp: node.latest.timestamp,
         });
     }
+    statistics.nodes.sort_by(|a, b| a.id.cmp(&b.id));
     statistics.live_bytes = live_bytes(&transaction)?;
     statistics.file_bytes = fs::metadata(path).map_or(statistics.live_bytes, |metadata| metadata.len());
     statistics.free_bytes = statistics.file_bytes.saturating_sub(statistics.live_bytes);

@@ -45,7 +45,7 @@ impl Described for Backup {
 }
 
 /// The header with the number of damaged parts of a backup.
-const DAMAGES: &str = "Isems-Damages";
+pub(crate) const DAMAGES: &str = "Isems-Damages";
 
 /// The problems of a backup.
 enum OfSaving {}

@@ -10,7 +10,7 @@ use poem_openapi::{
     param::{Path, Query},
     types::Example,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Tag,
@@ -23,11 +23,11 @@ use super::{
 use crate::time::{EVER, Moment};
 
 /// The extent of a deletion.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object, Serialize, Deserialize)]
 #[oai(example)]
-struct Deleted {
+pub(crate) struct Deleted {
     /// The number of measurements deleted.
-    deleted: u64,
+    pub(crate) deleted: u64,
 }
 
 impl Example for Deleted {

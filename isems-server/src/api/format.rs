@@ -15,26 +15,31 @@ pub(super) enum FormatName {
     Csv,
     /// Everything at once, as one JSON object per line.
     Ndjson,
+    /// Everything at once, as the lines that nodes write. They always have all their fields, and Unix seconds.
+    Csvlog,
 }
 
 impl Names for FormatName {
     const SCHEMA: &'static str = "Format";
     const DESCRIPTION: &'static str = "The format of measurements: pages of `json`; or everything at once as `csv` (RFC 4180, \
-                                       with a header), or as `ndjson`, one JSON object per line.";
+                                       with a header), as `ndjson`, one JSON object per line, or as `csvlog`, the lines that nodes \
+                                       write, always with all their fields and Unix seconds.";
     /// The preferred one first where a client has no preference.
-    const ALL: &'static [Self] = &[Self::Json, Self::Csv, Self::Ndjson];
+    const ALL: &'static [Self] = &[Self::Json, Self::Csv, Self::Ndjson, Self::Csvlog];
 
     fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
+            Self::Csvlog => "csvlog",
         }
     }
 }
 
 impl FormatName {
     pub(super) const NDJSON: &'static str = "application/x-ndjson";
+    pub(super) const CSVLOG: &'static str = "text/plain";
 
     /// Returns its content type, followed by its other names.
     fn content_types(self) -> &'static [&'static str] {
@@ -42,6 +47,7 @@ impl FormatName {
             Self::Json => &["application/json"],
             Self::Csv => &["text/csv"],
             Self::Ndjson => &[Self::NDJSON, "application/ndjson", "application/jsonl"],
+            Self::Csvlog => &[Self::CSVLOG],
         }
     }
 
@@ -82,7 +88,8 @@ impl FormatName {
         best.map(|(format, ..)| format).ok_or_else(|| {
             Refusal::new(
                 StatusCode::NOT_ACCEPTABLE,
-                "this can be application/json, text/csv or application/x-ndjson: name one in Accept, or add format=csv",
+                "this can be application/json, text/csv, application/x-ndjson or text/plain (csvlog): name one in Accept, or \
+                 add format=csv",
             )
         })
     }

@@ -2,7 +2,8 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use isems_core::{Field, Measurement, Node, NodeId, Order, Repository};
+use futures_util::TryStreamExt;
+use isems_core::{Field, FieldSet, Measurement, Node, NodeId, Order, Repository, RepositoryError};
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::{
@@ -16,6 +17,7 @@ use poem_openapi::{
     types::{Example, Type},
 };
 use serde::Serialize;
+use tracing::error;
 
 use super::{
     Tag,
@@ -83,6 +85,7 @@ impl Described for Measurements {
             content("application/json", Page::schema_ref()),
             content("text/csv", String::schema_ref()),
             content(FormatName::NDJSON, String::schema_ref()),
+            content(FormatName::CSVLOG, String::schema_ref()),
         ]
     }
 
@@ -287,7 +290,10 @@ impl HistoryApi {
         cursor: impl Fn(&Measurement) -> String,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
         let Wanted { order, limit, format, layout, .. } = wanted;
-        let fields = layout.fields.iter().copied().collect();
+        let fields = match format {
+            FormatName::Csvlog => FieldSet::ALL,
+            _ => layout.fields.iter().copied().collect(),
+        };
         let (format, content_type, ending) = match format {
             FormatName::Json => {
                 let limit = limit.unwrap_or(DEFAULT_LIMIT);
@@ -295,9 +301,16 @@ impl HistoryApi {
             }
             FormatName::Csv => (TextFormat::Csv, "text/csv; charset=utf-8", "csv"),
             FormatName::Ndjson => (TextFormat::Ndjson, FormatName::NDJSON, "ndjson"),
+            FormatName::Csvlog => (TextFormat::Csvlog, "text/plain; charset=utf-8", "log"),
         };
         let selection = Selection { nodes, order, limit: limit.unwrap_or(usize::MAX), fields };
         let text = selection.text(self.repository.clone(), format, layout).await?;
+        let text = text.inspect_err(|error| {
+            // A panic is in the log already.
+            if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<RepositoryError>()) {
+                error!(error = error as &dyn std::error::Error, "an answer breaks off");
+            }
+        });
         let response = Response::builder()
             .content_type(content_type)
             .header(header::CONTENT_DISPOSITION, attachment(file, ending))

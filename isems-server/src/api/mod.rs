@@ -5,6 +5,7 @@ mod answer;
 mod backup;
 mod body;
 mod builder;
+mod check;
 mod deletion;
 mod format;
 mod health;
@@ -30,6 +31,7 @@ mod rejects;
 mod rendered;
 mod security_headers;
 mod series;
+mod statistics;
 mod tagged;
 mod time;
 mod transports;
@@ -53,6 +55,7 @@ use tokio::sync::Semaphore;
 pub use self::{access::Access, builder::ServiceBuilder};
 use self::{
     backup::BackupApi,
+    check::CheckApi,
     deletion::DeletionApi,
     health::{HealthApi, WriteProof},
     history::HistoryApi,
@@ -69,7 +72,18 @@ use self::{
     push::PushApi,
     rejects::RejectsApi,
     series::SeriesApi,
+    statistics::StatisticsApi,
     transports::TransportsApi,
+};
+pub(crate) use self::{
+    backup::DAMAGES,
+    check::Checked,
+    deletion::Deleted,
+    named::Names,
+    problem::Problem,
+    rejects::RejectPage,
+    statistics::{NodeStatistics, Statistics, Total},
+    time::UtcTime,
 };
 use crate::{berlin::Berlin, live::Live, push::Push};
 
@@ -154,6 +168,8 @@ impl Service {
             DeletionApi { repository: repository() },
             TransportsApi { watcher: watcher(), triggers: triggers.clone() },
             RejectsApi { repository: repository() },
+            StatisticsApi { database: database.clone() },
+            CheckApi { database: database.clone() },
             BackupApi { database: database.clone(), saving: saving.clone() },
             OriginalApi { watcher: watcher(), numbers: numbers.clone(), berlin: Berlin::new() },
             HealthApi { proof: proof.clone(), watcher: watcher() },

@@ -8,7 +8,7 @@ use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
 
 use crate::csv::{Decimal, Separator};
@@ -24,6 +24,11 @@ pub(crate) trait Names: Copy + Send + Sync + 'static {
 
     /// Returns the value's name.
     fn name(self) -> &'static str;
+
+    /// Returns the value with a name.
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|value| value.name() == name)
+    }
 }
 
 impl Names for NumberField {
@@ -164,6 +169,13 @@ impl<T: Names> Serialize for Named<T> {
     }
 }
 
+impl<'de, T: Names> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        T::named(&name).map(Self).ok_or_else(|| D::Error::custom(format!("{name:?} is not known")))
+    }
+}
+
 impl<T: Names> Type for Named<T> {
     const IS_REQUIRED: bool = true;
 
@@ -197,8 +209,7 @@ impl<T: Names> Type for Named<T> {
 
 impl<T: Names> ParseFromParameter for Named<T> {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {
-        let value = T::ALL.iter().find(|value| value.name() == text);
-        value.copied().map(Self).ok_or_else(|| {
+        T::named(text).map(Self).ok_or_else(|| {
             let known: Vec<&str> = T::ALL.iter().map(|value| value.name()).collect();
             ParseError::custom(format!("{text:?} is not known; known are {}", known.join(", ")))
         })

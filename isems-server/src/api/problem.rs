@@ -1,8 +1,8 @@
 //! Errors as clients see them: problem details (RFC 9457).
 
-use std::{any::Any, borrow::Cow, marker::PhantomData};
+use std::{any::Any, borrow::Cow, marker::PhantomData, sync::Arc};
 
-use isems_core::RepositoryError;
+use isems_core::{RedbRepository, RepositoryError};
 use poem::{
     IntoResponse, Response,
     error::{CorsError, ResponseError},
@@ -16,11 +16,11 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::{Example, Type},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::error;
 
 /// A problem, and what to do about it.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object, Serialize, Deserialize)]
 #[oai(example)]
 pub(crate) struct Problem {
     /// The kind of problem; `about:blank` means that the status says it all.
@@ -32,7 +32,7 @@ pub(crate) struct Problem {
     /// The HTTP status.
     pub(super) status: u16,
     /// An explanation of this occurrence, and what to do about it.
-    pub(super) detail: String,
+    pub(crate) detail: String,
 }
 
 impl Example for Problem {
@@ -133,6 +133,20 @@ pub(crate) const UNAUTHORIZED: (u16, &str) = (401, "A token is required; it is m
 pub(crate) const FORBIDDEN: (u16, &str) = (403, "A token is required, but the server has none configured.");
 pub(crate) const NODE_UNKNOWN: (u16, &str) = (404, "There is no such node.");
 pub(crate) const FAILED: (u16, &str) = (500, "The database cannot be read or written.");
+
+/// The problems of operations on the database file.
+#[derive(Debug)]
+pub(crate) enum OfFile {}
+
+impl Problems for OfFile {
+    const STATUSES: &'static [(u16, &'static str)] =
+        &[INVALID, UNAUTHORIZED, FORBIDDEN, (409, "There is no database file."), FAILED];
+}
+
+/// Returns the database file, which an operation needs.
+pub(crate) fn file_of(database: Option<&Arc<RedbRepository>>) -> Result<&Arc<RedbRepository>, Refusal> {
+    database.ok_or_else(|| Refusal::new(StatusCode::CONFLICT, "there is no database file"))
+}
 
 /// The error of an operation: a [`Refusal`] with a status from the documented set.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use isems_core::{Reject, RejectKind, RejectQuery, RejectReason, Repository};
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, param::Query, types::Example};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Tag,
@@ -27,14 +27,14 @@ const MAX_LIMIT: usize = 1000;
 const RECORD_BYTES: usize = 400;
 
 /// A page of the reject log.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object, Serialize, Deserialize)]
 #[oai(rename = "Rejects", example)]
-struct RejectPage {
+pub(crate) struct RejectPage {
     /// The rejects, newest first.
-    rejects: Vec<Record>,
+    pub(crate) rejects: Vec<Record>,
     /// Path and query of the page with older rejects; null on the last one.
     #[oai(nullable)]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl Example for RejectPage {
@@ -45,10 +45,10 @@ impl Example for RejectPage {
 
 /// A line that was received and not stored, or a value that was dropped from a stored line. Its texts come from
 /// strangers: display them as text, never as HTML.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Reject", rename_all = "camelCase", example)]
-struct Record {
+pub(crate) struct Record {
     /// `line` for a line that was not stored, `value` for a value dropped from a line that was.
     kind: Named<RejectKind>,
     /// The time of arrival.
@@ -84,6 +84,13 @@ impl Example for Record {
             line: 17,
             text: "14.o73".into(),
         }
+    }
+}
+
+impl From<Record> for Reject {
+    fn from(record: Record) -> Self {
+        let Record { kind, received_at, transport, source, node, reason, field, line, text } = record;
+        Self { kind: kind.0, received_at: received_at.0, transport, source, node, reason: reason.0, field, line, text }
     }
 }
 

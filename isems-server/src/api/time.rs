@@ -10,7 +10,7 @@ use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Value, json};
 
 use crate::time::{EVER, Moment, Time, time_zone};
@@ -20,7 +20,7 @@ use crate::time::{EVER, Moment, Time, time_zone};
 pub(crate) struct UtcTime(pub(crate) i64);
 
 impl UtcTime {
-    fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         Time { second: self.0, zone: &TimeZone::UTC }.to_string()
     }
 }
@@ -28,6 +28,14 @@ impl UtcTime {
 impl Serialize for UtcTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Time { second: self.0, zone: &TimeZone::UTC }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for UtcTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let time: Timestamp = text.parse().map_err(D::Error::custom)?;
+        Ok(Self(time.as_second()))
     }
 }
 

@@ -5,13 +5,13 @@ use std::{ops::Range, path::PathBuf};
 use clap::{Args, Subcommand};
 use isems_core::{Field, NodeId, RejectQuery, RejectReason};
 
-use super::export::Format;
 use crate::{
     csv::{Decimal, Dialect, Separator},
     settings::{
         DatabaseArguments, InvalidSetting,
         values::{field, reject_reason},
     },
+    stream::TextFormat,
     time::{EVER, Moment, time_zone},
 };
 
@@ -70,7 +70,7 @@ pub struct ExportArguments {
 
     /// How they are written
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
-    pub format: Format,
+    pub format: TextFormat,
 
     /// Fields to write, in this order; all if none is named. Not with csvlog
     #[arg(long, value_name = "FIELD,...", value_delimiter = ',', value_parser = field(), hide_possible_values = true)]
@@ -96,7 +96,7 @@ pub struct ExportArguments {
 impl ExportArguments {
     /// The fields, each once.
     pub(super) fn fields(&self) -> Result<Vec<Field>, InvalidSetting> {
-        if self.format == Format::Csvlog && !self.fields.is_empty() {
+        if self.format == TextFormat::Csvlog && !self.fields.is_empty() {
             return Err(InvalidSetting("a csvlog line always has all its fields; leave --fields out".into()));
         }
         let mut fields: Vec<Field> = Vec::new();
@@ -110,7 +110,7 @@ impl ExportArguments {
 
     /// The dialect of CSV.
     pub(super) fn dialect(&self) -> Result<Dialect, InvalidSetting> {
-        if self.format != Format::Csv && (self.separator.is_some() || self.decimal.is_some()) {
+        if self.format != TextFormat::Csv && (self.separator.is_some() || self.decimal.is_some()) {
             return Err(InvalidSetting("--separator and --decimal are for CSV only; add --format csv".into()));
         }
         Dialect::new(self.separator, self.decimal).map_err(|error| InvalidSetting(error.into()))
@@ -181,7 +181,7 @@ pub struct CheckArguments {
 /// The arguments of backup.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It also works while a server runs; the server writes the file then. The copy is read back. Of a
+It also works while a server runs. The copy is read back. Of a
 damaged database it has what can be read, damaged records as they are; what is damaged or lost
 is named, and the exit code is 1.")]
 pub struct BackupArguments {

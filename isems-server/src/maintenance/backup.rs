@@ -2,13 +2,13 @@
 
 use std::{io::Write, path::Path};
 
-use isems_core::{BoxError, RedbRepository};
+use isems_core::BoxError;
 
-use super::{damage, size::Size};
+use super::{damage, database::Database, size::Size};
 
-/// Writes a copy to a new file, and names each damage on a line of its own. Whether the copy has everything.
-pub(super) async fn backup(repository: &RedbRepository, path: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
-    let copied = repository.backup(path).await?;
+/// Writes a copy to a new file, and names each damage on a line of its own. Returns whether the copy has everything.
+pub(super) async fn backup(database: &Database, path: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
+    let copied = database.backup(path).await?;
     damage::list(&copied.damages, output)?;
     write!(output, "Wrote {} to {}", Size(copied.bytes), path.display())?;
     match copied.damages.len() {

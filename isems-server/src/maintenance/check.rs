@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use isems_core::{BoxError, RedbRepository};
+use isems_core::BoxError;
 
-use super::damage;
+use super::{damage, database::Database};
 
-/// Names each damage on a line of its own, and says what was read. Whether all is sound.
-pub(super) async fn check(repository: &RedbRepository, output: &mut dyn Write) -> Result<bool, BoxError> {
-    let checked = repository.check().await?;
+/// Names each damage on a line of its own, and says what was read. Returns whether all is sound.
+pub(super) async fn check(database: &Database, output: &mut dyn Write) -> Result<bool, BoxError> {
+    let checked = database.check().await?;
     damage::list(&checked.damages, output)?;
     let (nodes, measurements, blocks) = (checked.nodes, checked.measurements, checked.blocks);
     write!(output, "Read {nodes} nodes, {measurements} measurements, {blocks} sealed blocks: ")?;

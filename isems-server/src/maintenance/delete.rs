@@ -5,15 +5,19 @@ use std::{
     ops::Range,
 };
 
-use futures_util::TryStreamExt;
-use isems_core::{BoxError, MeasurementQuery, NodeId, RedbRepository, Repository, pages};
+use isems_core::{BoxError, Field, NodeId};
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 
-use crate::time::{EVER, Time};
+use super::{database::Database, export::Export};
+use crate::{
+    csv::Dialect,
+    line::Layout,
+    stream::TextFormat,
+    time::{EVER, Time},
+};
 
 /// What is to be deleted.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Selection {
     pub(super) node: NodeId,
     /// Measured times, Unix seconds.
@@ -21,35 +25,28 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Writes how many measurements these are.
-    pub(super) async fn count(&self, repository: &RedbRepository, output: &mut dyn Write) -> Result<(), BoxError> {
-        let node = repository.node(&self.node).await?.ok_or_else(|| super::unknown_node(&self.node))?;
-        let Range { start: from, end: to } = self.seconds;
-        let mut count = 0;
-        if from <= node.first_timestamp && to > node.latest.timestamp {
-            count = node.measurements;
-        } else {
-            let query = MeasurementQuery { from, to, ..MeasurementQuery::oldest_first(self.node.clone()) };
-            let mut pages = pages(repository, query);
-            while let Some(page) = pages.try_next().await? {
-                count += page.len() as u64;
-            }
-        }
-        writeln!(output, "{count}")?;
-        Ok(())
+    /// Returns how many measurements these are.
+    pub(super) async fn count(&self, database: &Database) -> Result<u64, BoxError> {
+        let export = Export {
+            nodes: vec![self.node.clone()],
+            seconds: self.seconds.clone(),
+            format: TextFormat::Ndjson,
+            time_zone: "UTC".into(),
+            layout: Layout { fields: vec![Field::Timestamp], zone: TimeZone::UTC, dialect: Dialect::default() },
+        };
+        let mut lines = Lines(0);
+        database.export(&export, &mut lines).await?;
+        Ok(lines.0)
     }
 
-    pub(super) async fn delete(&self, repository: &RedbRepository, output: &mut dyn Write) -> Result<(), BoxError> {
-        if repository.node(&self.node).await?.is_none() {
-            return Err(super::unknown_node(&self.node));
-        }
-        let deleted = repository.delete(&self.node, self.seconds.start, self.seconds.end).await?;
+    pub(super) async fn delete(&self, database: &Database, output: &mut dyn Write) -> Result<(), BoxError> {
+        let deleted = database.delete(&self.node, &self.seconds).await?;
         writeln!(output, "Deleted {deleted} measurements of {}.", self.node)?;
         Ok(())
     }
 
     /// Asks the person at the terminal.
-    pub(super) fn confirm(&self, count: &str, zone: &TimeZone) -> Result<bool, BoxError> {
+    pub(super) fn confirm(&self, count: u64, zone: &TimeZone) -> Result<bool, BoxError> {
         let question = format!("delete {count} measurements of {}{}", self.node, self.range(zone));
         if !io::stdin().is_terminal() {
             return Err(format!("this would {question}; nobody can be asked here, so say --yes if it is meant").into());
@@ -65,5 +62,19 @@ impl Selection {
         let from = Some(self.seconds.start).filter(|from| *from != EVER.start).map(|from| bound("from", from));
         let to = Some(self.seconds.end).filter(|to| *to != EVER.end).map(|to| bound("before", to));
         from.unwrap_or_default() + &to.unwrap_or_default()
+    }
+}
+
+/// Counts the lines that are written to it.
+struct Lines(u64);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! A file that has its name once it is complete.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -13,6 +13,7 @@ pub(super) struct OutputFile {
     file: File,
     unfinished: PathBuf,
     path: PathBuf,
+    may_replace: bool,
     is_finished: bool,
 }
 
@@ -29,21 +30,53 @@ impl OutputFile {
         if database.canonicalize().is_ok_and(|database| database == path) {
             return Err(format!("{} is the database itself; choose another --output", path.display()).into());
         }
+        Self::begin(path, true)
+    }
+
+    /// Begins a file that replaces none.
+    pub(super) fn create_new(path: &Path) -> Result<Self, BoxError> {
+        if path.symlink_metadata().is_ok() {
+            return Err(exists(path));
+        }
+        Self::begin(path.to_owned(), false)
+    }
+
+    fn begin(path: PathBuf, may_replace: bool) -> Result<Self, BoxError> {
         let mut unfinished = path.clone().into_os_string();
         unfinished.push(".unfinished");
         let unfinished = PathBuf::from(unfinished);
-        let file = File::create(&unfinished).map_err(|error| cannot("write", &unfinished, &error))?;
-        Ok(Self { file, unfinished, path, is_finished: false })
+        let file = File::options().write(true).create(true).truncate(false).open(&unfinished);
+        let file = file.map_err(|error| cannot("write", &unfinished, &error))?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => format!("another command is writing {}", path.display()).into(),
+            TryLockError::Error(error) => cannot("write", &unfinished, &error),
+        })?;
+        file.set_len(0).map_err(|error| cannot("write", &unfinished, &error))?;
+        Ok(Self { file, unfinished, path, may_replace, is_finished: false })
     }
 
-    /// Gives the file its name, and returns its size in bytes.
+    /// Gives the file its name, flushes both to the disk, and returns its size in bytes.
     pub(super) fn finish(mut self) -> Result<u64, BoxError> {
         self.file.sync_all().map_err(|error| cannot("write", &self.unfinished, &error))?;
         let size = self.file.metadata()?.len();
+        if !self.may_replace {
+            // Only one can make it, and only that one goes on.
+            File::create_new(&self.path).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => exists(&self.path),
+                _ => cannot("write", &self.path, &error),
+            })?;
+        }
         fs::rename(&self.unfinished, &self.path).map_err(|error| cannot("write", &self.path, &error))?;
         self.is_finished = true;
+        // Some systems cannot flush folders, and keep names in another way.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
         Ok(size)
     }
+}
+
+fn exists(path: &Path) -> BoxError {
+    format!("{} exists already; choose another path", path.display()).into()
 }
 
 fn cannot(action: &str, path: &Path, error: &io::Error) -> BoxError {

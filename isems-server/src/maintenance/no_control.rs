@@ -1,25 +1,40 @@
 //! Systems without Unix domain sockets: a server cannot be reached, and has to be stopped.
 
-use std::{io::Write, path::Path, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use isems_core::{BoxError, RedbRepository};
+use isems_core::BoxError;
+use poem::{Endpoint, Response};
+use tokio::net::TcpStream;
 
-use super::Command;
+/// A connection to the server that has a database open. There is none.
+pub(super) type Stream = TcpStream;
+
+pub(super) fn socket_path(database: &Path) -> PathBuf {
+    database.into()
+}
+
+#[expect(clippy::unused_async, reason = "it waits where there are sockets")]
+pub(super) async fn connect(_: &Path) -> Result<Option<Stream>, BoxError> {
+    Ok(None)
+}
 
 /// No control socket.
 pub(crate) struct Control;
 
 impl Control {
-    pub(crate) fn listen(_: &Path, _: Arc<RedbRepository>) -> Self {
+    pub(crate) fn listen(_: &Path) -> Self {
         Self
     }
 
-    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
+    pub(crate) async fn run(
+        self,
+        _: impl Endpoint<Output = Response> + 'static,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         stop.await;
+        Ok(())
     }
-}
-
-/// No server can be asked.
-pub(super) fn ask(_: &Path, _: &Command, _: &mut dyn Write) -> Result<Option<bool>, BoxError> {
-    Ok(None)
 }

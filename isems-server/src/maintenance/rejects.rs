@@ -2,15 +2,16 @@
 
 use std::{fmt::Write as _, io::Write};
 
-use isems_core::{BoxError, Reject, RejectKind, RejectQuery, Repository, printable};
+use isems_core::{BoxError, Reject, RejectKind, RejectQuery, printable};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+
+use super::database::Database;
 
 /// The number of rejects that are read at a time.
 const PAGE: usize = 1000;
 
 /// A list of rejects.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Rejects {
     pub(super) query: RejectQuery,
     pub(super) json: bool,
@@ -19,12 +20,12 @@ pub(super) struct Rejects {
 impl Rejects {
     /// Writes them, newest first: a line for people, or a JSON object, for each. What a stranger wrote is escaped where it could
     /// steer a terminal.
-    pub(super) async fn run(&self, repository: &dyn Repository, output: &mut dyn Write) -> Result<(), BoxError> {
+    pub(super) async fn run(&self, database: &Database, output: &mut dyn Write) -> Result<(), BoxError> {
         let mut left = self.query.limit;
         let mut next = Some(self.query.clone());
         while let Some(query) = next.filter(|_| left > 0) {
             let query = RejectQuery { limit: left.min(PAGE), ..query };
-            let page = repository.rejects(&query).await?;
+            let page = database.rejects(&query).await?;
             left -= page.rejects.len();
             for reject in &page.rejects {
                 let line = if self.json { json_line(reject)? } else { line(reject) };

@@ -3,19 +3,19 @@
 use std::{
     fs,
     io::{Read, Write},
+    net::TcpStream,
     os::unix::{
         fs::{FileTypeExt, PermissionsExt},
         net::{UnixListener, UnixStream},
     },
     path::PathBuf,
     thread,
-    time::{Duration, Instant},
 };
 
 use isems_core::RedbRepository;
 
 use crate::{
-    common::{DEADLINE, Running, text},
+    common::{Running, text},
     place::{Place, hours, two_nodes},
 };
 
@@ -65,7 +65,7 @@ fn the_socket_is_the_servers_users_and_goes_with_it() {
     place.output(&["check"]);
     let (log, ended_well) = place.server.as_mut().unwrap().terminate();
     assert!(ended_well, "{log}");
-    assert!(log.contains("Check"), "what was done is logged: {log}");
+    assert!(log.contains("/api/v1/check"), "what was done is logged: {log}");
     assert!(!socket.exists());
     fs::write(&socket, "something of somebody").unwrap();
     let (log, ended_well) = place.serve().terminate();
@@ -83,46 +83,67 @@ fn a_link_to_the_database_leads_to_its_server() {
 }
 
 #[test]
-fn requests_that_no_command_sends_are_answered_with_an_error() {
+fn the_socket_serves_everything_to_those_who_reach_it() {
     let mut place = Place::new(&hours("Hut", 2));
     place.serve();
-    let ask = |request: &[u8]| {
+    let ask = |request: &str| {
         let mut stream = UnixStream::connect(place.path("isems.redb.control")).unwrap();
         // The server may have answered before it has read everything.
-        let _ = stream.write_all(request);
+        let _ = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         text(&answer)
     };
-    assert!(ask(b"{\"compact\":1}\n").contains("does not know this command"));
-    assert!(ask(b"GET / HTTP/1.1\r\n\r\n").contains("does not know this command"));
-    assert!(ask(&vec![b'x'; 70_000]).contains("65536 bytes"));
+    let request = |line: &str| ask(&format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+    let rejects = request("GET /api/v1/rejects");
+    assert!(rejects.starts_with("HTTP/1.1 200 ") && rejects.ends_with(r#"{"rejects":[],"next":null}"#), "{rejects}");
+    assert!(request("GET /api/v1/nodes/Hut").starts_with("HTTP/1.1 200 "));
+    assert!(request("DELETE /api/v1/nodes/Nobody").starts_with("HTTP/1.1 404 "));
+    assert!(ask("{\"compact\":1}\n\r\n").starts_with("HTTP/1.1 400 "));
     assert!(place.output(&["stats"]).contains("Hut"));
 }
 
 #[test]
-fn idle_clients_neither_pile_up_nor_hold_the_server() {
+fn what_is_no_server_is_said_to_be_none() {
+    let place = Place::new(&hours("Hut", 2));
+    let _repository = RedbRepository::open(place.path("isems.redb")).unwrap();
+    let listener = UnixListener::bind(place.path("isems.redb.control")).unwrap();
+    let stranger = thread::spawn(move || {
+        // The first connection asks nothing.
+        drop(listener.accept().unwrap());
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 512]).unwrap() > 0);
+        stream.write_all(b"what do you want?\r\n\r\n").unwrap();
+    });
+    let error = place.error(&["stats"]);
+    assert!(error.contains("isems.redb.control is no server"), "{error}");
+    stranger.join().unwrap();
+}
+
+#[test]
+fn idle_clients_do_not_hold_the_server() {
     let mut place = Place::new(&two_nodes());
     place.serve();
     let connect = || UnixStream::connect(place.path("isems.redb.control")).unwrap();
-    let idle: Vec<UnixStream> = (0..4).map(|_| connect()).collect();
-    let error = place.error(&["stats"]);
-    assert!(error.contains("4 commands already"), "{error}");
-    drop(idle);
-    let start = Instant::now();
-    while !place.run(&["stats"]).status.success() {
-        assert!(start.elapsed() < DEADLINE, "clients that have gone keep their places");
-        thread::sleep(Duration::from_millis(20));
-    }
     let mut stopped_reading = connect();
-    let all = r#"{"export":{"nodes":[],"seconds":{"start":0,"end":4294967296},"format":"Csvlog","time_zone":"UTC","fields":[],"dialect":{"separator":"Comma","decimal":"Point"}}}"#;
-    writeln!(stopped_reading, "{all}").unwrap();
-    let mut kind = [9];
-    stopped_reading.read_exact(&mut kind).unwrap();
-    assert_eq!(kind, [0], "output comes");
-    let says_nothing = connect();
+    write!(stopped_reading, "GET /api/v1/measurements?format=csvlog HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut start = [0; 12];
+    stopped_reading.read_exact(&mut start).unwrap();
+    assert_eq!(start, *b"HTTP/1.1 200");
+    let idle: Vec<UnixStream> = (0..20).map(|_| connect()).collect();
+    assert!(place.output(&["check"]).contains("2880 measurements"));
     let (log, ended_well) = place.server.as_mut().unwrap().terminate();
     assert!(ended_well && log.contains("stopped"), "{log}");
-    drop((stopped_reading, says_nothing));
+    drop((stopped_reading, idle));
     assert!(place.output(&["check"]).contains("2880 measurements"));
+}
+
+#[test]
+fn the_port_being_full_does_not_lock_the_operator_out() {
+    let mut place = Place::new(&two_nodes());
+    let server = Running::start(place.folder.path(), &["serve", "--max-connections", "1"], &[]);
+    let port = server.address.port();
+    place.server = Some(server);
+    let _taken: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    assert!(place.output(&["stats"]).contains("2880"));
 }

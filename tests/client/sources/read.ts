@@ -145,6 +145,10 @@ const operations: { [Path in PathsWithMethod<paths, "get">]: () => Promise<void>
         const http = transports.find(({ name }) => name === "http");
         assert(http && http.stored >= 5 * 2880 && http.sources.every(({ up }) => up));
     },
+    async "/api/v1/statistics"() {
+        const { nodes, total } = await answer(client.GET("/api/v1/statistics"));
+        assert(named(nodes).measurements >= 2880 && total.measurements >= 2880, "two days of one a minute");
+    },
     async "/api/v1/rejects"() {
         const { rejects } = await answer(client.GET("/api/v1/rejects", { params: { query: { node: VISITOR } } }));
         assert.equal(rejects[0]?.reason, "number_invalid");

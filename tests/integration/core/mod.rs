@@ -11,6 +11,7 @@ mod fleet;
 mod formats;
 mod history;
 mod inbox;
+mod interruption;
 mod json;
 mod limits;
 mod log;

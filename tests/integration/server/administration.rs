@@ -1,4 +1,4 @@
-//! Deleting, saving, and polling now.
+//! Statistics, checks, deletions, backups, and polling now.
 
 use std::sync::Arc;
 
@@ -34,6 +34,33 @@ async fn a_node_or_a_part_of_it_is_deleted() {
     assert_eq!(service.json("/api/v1/nodes/Barn").await["measurements"], 60);
     let unauthorized = service.client.delete(format!("{}/api/v1/nodes/Barn", service.base)).send().await.unwrap();
     assert_eq!(unauthorized.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn statistics_and_a_check_tell_how_the_file_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Arc::new(RedbRepository::open(folder.path().join("isems.redb")).unwrap());
+    let service = TestService::guarded(database, &[]).await;
+    for node in ["Hut", "Barn"] {
+        service.deliver(&(0..60).map(|minute| line(node, START + 60 * minute)).collect::<String>()).await;
+    }
+    let (status, statistics) = service.send(Method::GET, "/api/v1/statistics").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        (&statistics["nodes"][1]["nodeId"], &statistics["nodes"][1]["measurements"]),
+        (&json!("Hut"), &json!(60))
+    );
+    assert_eq!(statistics["total"]["recentMeasurements"], 120);
+    assert_eq!(statistics["total"]["firstTimestamp"], "2018-06-30T13:00:00Z");
+    assert!(statistics["fileBytes"].as_u64() >= statistics["liveBytes"].as_u64(), "{statistics}");
+    let sound = json!({"nodes": 2, "measurements": 120, "blocks": 0, "damages": []});
+    assert_eq!(service.send(Method::POST, "/api/v1/check").await, (StatusCode::OK, sound));
+    for (method, path) in [(Method::GET, "/api/v1/statistics"), (Method::POST, "/api/v1/check")] {
+        let response = service.client.request(method, format!("{}{path}", service.base)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let in_memory = TestService::guarded(Arc::new(RedbRepository::in_memory().unwrap()), &[]).await;
+    assert_eq!(in_memory.send(Method::POST, "/api/v1/check").await.0, StatusCode::CONFLICT);
 }
 
 #[tokio::test]

@@ -304,6 +304,7 @@ async fn the_client_says_how_it_is_written() {
         ("*/*, application/json;q=0.1", csv),
         ("*/*, application/json;q=0, text/*;q=0", ndjson),
         ("application/x-ndjson", ndjson),
+        ("text/plain", "text/plain; charset=utf-8"),
         ("application/jsonl, text/html", ndjson),
     ] {
         let response = get("", accept).await;
@@ -318,7 +319,7 @@ async fn the_client_says_how_it_is_written() {
         let (status, problem) = answer(get("", accept).await).await;
         assert_eq!(status, StatusCode::NOT_ACCEPTABLE, "{accept}");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("application/json, text/csv or application/x-ndjson"), "{detail}");
+        assert!(detail.contains("application/json, text/csv, application/x-ndjson or text/plain"), "{detail}");
     }
 }
 

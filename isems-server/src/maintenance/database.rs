@@ -1,0 +1,211 @@
+//! The database of a command: a file that is opened here, or the server that has it open.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    ops::Range,
+    path::Path,
+    pin::pin,
+    sync::Arc,
+};
+
+use futures_util::TryStreamExt;
+use hyper::{Method, StatusCode};
+use isems_core::{
+    BoxError, Checked, Copied, Damage, FieldSet, NodeId, OpenError, Order, RedbRepository, RejectPage, RejectQuery,
+    Repository, RepositoryError,
+};
+use jiff::tz::TimeZone;
+use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+
+use super::{client::Client, export::Export, file::OutputFile};
+use crate::{
+    api::{self, Names},
+    stream::{Selection, TextFormat},
+    time::{EVER, Time},
+};
+
+/// The database of a command.
+pub(super) enum Database {
+    /// A file that is open here.
+    File(Arc<RedbRepository>),
+    /// The server that has the file open.
+    Server(Client),
+}
+
+impl Database {
+    /// Opens a database that exists, or finds the server that has it open.
+    pub(super) async fn open(path: &Path) -> Result<Self, BoxError> {
+        if let Some(repository) = super::open(path)? {
+            return Ok(Self::File(Arc::new(repository)));
+        }
+        let client = Client::find(path).await?;
+        client.map(Self::Server).ok_or_else(|| OpenError::Locked { path: path.into() }.into())
+    }
+
+    /// Fails if there is no such node.
+    pub(super) async fn expect_node(&self, node: &NodeId) -> Result<(), BoxError> {
+        let is_known = match self {
+            Self::File(repository) => repository.node(node).await?.is_some(),
+            Self::Server(client) => {
+                client.request(Method::GET, &node_path(node)).await?.status != StatusCode::NOT_FOUND
+            }
+        };
+        let unknown = || format!("there is no node {node}; `isems-server stats` lists those that there are");
+        if is_known { Ok(()) } else { Err(unknown().into()) }
+    }
+
+    /// Writes measurements, node after node, each from old to new. Memory stays flat.
+    pub(super) async fn export(&self, export: &Export, output: &mut dyn Write) -> Result<(), BoxError> {
+        for node in &export.nodes {
+            self.expect_node(node).await?;
+        }
+        match self {
+            Self::File(repository) => {
+                let is_wanted = |id: &NodeId| export.nodes.is_empty() || export.nodes.contains(id);
+                let nodes = repository.nodes().await?;
+                let nodes = nodes.iter().map(|node| node.id.clone()).filter(is_wanted);
+                let selection = Selection {
+                    nodes: nodes.map(|node| (node, export.seconds.clone())).collect(),
+                    order: Order::OldestFirst,
+                    limit: usize::MAX,
+                    fields: match export.format {
+                        TextFormat::Csvlog => FieldSet::ALL,
+                        TextFormat::Csv | TextFormat::Ndjson => export.layout.fields.iter().copied().collect(),
+                    },
+                };
+                let text = selection.text(repository.clone(), export.format, export.layout.clone()).await?;
+                let mut text = pin!(text);
+                while let Some(chunk) = text.try_next().await.map_err(cause)? {
+                    output.write_all(&chunk)?;
+                }
+            }
+            Self::Server(client) => {
+                let mut answer = client.ask(Method::GET, &measurements(export)).await?;
+                while let Some(chunk) = answer.chunk().await? {
+                    output.write_all(&chunk)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn statistics(&self) -> Result<api::Statistics, BoxError> {
+        match self {
+            Self::File(repository) => Ok(repository.statistics().await?.into()),
+            Self::Server(client) => client.ask(Method::GET, "/api/v1/statistics").await?.json().await,
+        }
+    }
+
+    pub(super) async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, BoxError> {
+        let client = match self {
+            Self::File(repository) => return Ok(repository.rejects(query).await?),
+            Self::Server(client) => client,
+        };
+        let RejectQuery { node, transport, reason, before, limit } = query;
+        let mut target = format!("/api/v1/rejects?limit={limit}");
+        for (name, text) in [("node", node.as_deref()), ("transport", transport.as_deref())] {
+            push(&mut target, name, text);
+        }
+        push(&mut target, "reason", reason.map(Names::name));
+        push(&mut target, "cursor", before.map(|before| before.to_string()).as_deref());
+        let page: api::RejectPage = client.ask(Method::GET, &target).await?.json().await?;
+        let cursor = page.next.as_deref().and_then(|next| next.rsplit_once("cursor="));
+        let next = cursor.map(|(_, cursor)| cursor.parse()).transpose()?;
+        Ok(RejectPage { rejects: page.rejects.into_iter().map(Into::into).collect(), next })
+    }
+
+    pub(super) async fn check(&self) -> Result<Checked, BoxError> {
+        match self {
+            Self::File(repository) => Ok(repository.check().await?),
+            Self::Server(client) => {
+                let checked: api::Checked = client.ask(Method::POST, "/api/v1/check").await?.json().await?;
+                Ok(checked.into())
+            }
+        }
+    }
+
+    /// Writes a copy to a new file, complete and on disk when this returns.
+    pub(super) async fn backup(&self, path: &Path) -> Result<Copied, BoxError> {
+        let client = match self {
+            Self::File(repository) => return Ok(repository.backup(path).await?),
+            Self::Server(client) => client,
+        };
+        let mut file = OutputFile::create_new(path)?;
+        let mut answer = client.ask(Method::POST, "/api/v1/backup").await?;
+        while let Some(chunk) = answer.chunk().await? {
+            file.write_all(&chunk).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        }
+        let is_sound = answer.headers.get(api::DAMAGES).is_some_and(|damages| damages == "0");
+        let bytes = file.finish()?;
+        // The answer says how many there are; a check names them.
+        let damages: Vec<Damage> = if is_sound { Vec::new() } else { self.check().await?.damages };
+        Ok(Copied { bytes, damages })
+    }
+
+    /// Deletes what a node measured within a range of Unix seconds, and returns how many measurements that were.
+    pub(super) async fn delete(&self, node: &NodeId, seconds: &Range<i64>) -> Result<u64, BoxError> {
+        self.expect_node(node).await?;
+        match self {
+            Self::File(repository) => Ok(repository.delete(node, seconds.start, seconds.end).await?),
+            Self::Server(client) => {
+                let mut target = node_path(node);
+                if *seconds != EVER {
+                    target.push_str("/measurements?");
+                    push_range(&mut target, seconds);
+                }
+                let deleted: api::Deleted = client.ask(Method::DELETE, &target).await?.json().await?;
+                Ok(deleted.deleted)
+            }
+        }
+    }
+}
+
+/// Returns the error of the repository that a stream of text has failed with.
+fn cause(error: io::Error) -> BoxError {
+    error.downcast::<RepositoryError>().map_or_else(Into::into, Into::into)
+}
+
+fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
+}
+
+fn node_path(node: &NodeId) -> String {
+    format!("/api/v1/nodes/{}", encoded(node.as_str()))
+}
+
+/// Path and query of an export.
+fn measurements(export: &Export) -> String {
+    let Export { nodes, seconds, format, time_zone, layout } = export;
+    let mut target = "/api/v1/measurements?order=asc".to_owned();
+    push(&mut target, "format", Some(format.name()));
+    push_range(&mut target, seconds);
+    if *format != TextFormat::Csvlog {
+        let fields: Vec<&str> = layout.fields.iter().map(|field| field.name()).collect();
+        push(&mut target, "fields", Some(&fields.join(",")));
+        push(&mut target, "tz", Some(time_zone));
+    }
+    if *format == TextFormat::Csv {
+        push(&mut target, "separator", Some(Names::name(layout.dialect.separator)));
+        push(&mut target, "decimal", Some(Names::name(layout.dialect.decimal)));
+    }
+    for node in nodes {
+        push(&mut target, "nodes", Some(node.as_str()));
+    }
+    target
+}
+
+/// Adds a parameter, if it has a value.
+fn push(target: &mut String, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        // Writing to a text does not fail.
+        let _ = write!(target, "&{name}={}", encoded(value));
+    }
+}
+
+/// Adds those ends of a range that are not open.
+fn push_range(target: &mut String, seconds: &Range<i64>) {
+    let time = |second| Time { second, zone: &TimeZone::UTC }.to_string();
+    push(target, "from", (seconds.start != EVER.start).then(|| time(seconds.start)).as_deref());
+    push(target, "to", (seconds.end != EVER.end).then(|| time(seconds.end)).as_deref());
+}
