@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, fmt, mem, sync::Arc, time::Instant};
 use serde::Serialize;
 
 use crate::{
-    Batch, ClockState, Decoded, DroppedCounts, DroppedValue, Expectation, Field, InvalidField, Limits, Measurement,
-    NodeId, Outcome, Payload, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine, Repository,
+    Batch, ClockState, Decoded, DroppedCounts, DroppedValue, Expectation, Field, InvalidField, LateRejects, Limits,
+    Measurement, NodeId, Outcome, Payload, Reject, RejectCounts, RejectReason, RejectedLine, Repository,
     RepositoryError, Stored, TimeSource, TransportStatus,
     account::Account,
     clock::Clock,
     dating::Dating,
     decode::decode_by,
+    delivery::{self, Delivery, Origin},
     journal::{self, Journal},
     limits::{Limiter, Taken},
     observers::Observers,
@@ -63,22 +64,36 @@ impl Receipt {
     pub fn refused_for_now(&self) -> u64 {
         self.rejected.of(RejectReason::RateLimited) + self.rejected.of(RejectReason::TooManyNodes)
     }
+
+    /// Counts rejected lines, and tells the first ones.
+    fn reject(&mut self, lines: &[RejectedLine]) {
+        for line in lines {
+            self.rejected.add(line.reason, 1);
+        }
+        self.rejects.extend(lines.iter().take(Self::REJECTS_TOLD).cloned());
+        self.rejects.sort_by_key(|reject| reject.line);
+        self.rejects.truncate(Self::REJECTS_TOLD);
+    }
+
+    /// Counts dropped values, and tells the first ones.
+    fn drop_values(&mut self, values: Vec<(NodeId, DroppedValue)>) {
+        self.dropped = values.iter().map(|(_, value)| (value.field, value.reason)).collect();
+        self.dropped_values = values.into_iter().map(|(_, value)| value).take(Self::REJECTS_TOLD).collect();
+    }
 }
 
-/// A delivery on its way to the repository.
-struct Delivery<'a> {
-    source: &'a str,
-    /// The node that the transport names, where it names one.
-    node: Option<&'a NodeId>,
-    received_at: i64,
-    measurements: Vec<Measurement>,
-    /// The number of each measurement's line.
-    lines: Vec<u32>,
-    rejects: Vec<RejectedLine>,
-    /// Values that are missing in the measurements. Those of lines that turn out not to be new are nothing to tell.
-    dropped: Vec<DroppedValue>,
-    /// When the transport handed it in.
-    started: Instant,
+/// A delivery that is about to be stored, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// The number of bytes at the end that belong to a line that was still being written.
+    pub incomplete_bytes: usize,
+    /// The number of lines that are refused for now, see [`Receipt::refused_for_now`].
+    pub refused_for_now: u64,
+}
+
+/// Remembers nothing.
+fn nothing(_: &Pending) -> Option<(String, Vec<u8>)> {
+    None
 }
 
 impl Inbox {
@@ -131,18 +146,29 @@ impl Inbox {
     /// Decodes a payload and stores it. Returns when everything is on disk.
     ///
     /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are kept
-    /// in the reject log. So are values that cannot be used, whose lines are stored without them, and lines beyond the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of
-    /// the payload is known to be stored; deliver it again later.
+    /// in the reject log. So are values that cannot be used, whose lines are stored without them, and lines beyond the
+    /// [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of the payload is known to be
+    /// stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
+        self.deliver_and_remember(payload, nothing).await
+    }
+
+    /// Like [`deliver`](Self::deliver), and [remembers](Self::remember) a key and a value in the same transaction: how far
+    /// a log was read is on disk if and only if what was read of it is. `remember` is called once, before anything is
+    /// stored, and not at all if the delivery fails before.
+    pub async fn deliver_and_remember(
+        &self,
+        payload: Payload<'_>,
+        remember: impl FnOnce(&Pending) -> Option<(String, Vec<u8>)> + Send,
+    ) -> Result<Receipt, RepositoryError> {
         let started = Instant::now();
         let clock = self.clock.observe(payload.received_at, &*self.repository).await?;
         let mut decoded = decode_by(&payload, clock);
         self.date(&payload, &mut decoded).await?;
         let Decoded { measurements, lines, rejects, dropped, incomplete_bytes, .. } = decoded;
-        let Payload { source, received_at, ref node, .. } = payload;
-        let delivery =
-            Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, dropped, started };
-        self.store(delivery, incomplete_bytes).await
+        let origin = self.origin(payload.source, payload.node, payload.received_at);
+        let delivery = Delivery { origin, measurements, lines, rejects, dropped, incomplete_bytes, started };
+        self.store(delivery, remember).await
     }
 
     /// Gives each reading without a time a second of its own.
@@ -195,19 +221,24 @@ impl Inbox {
             rejects.push(RejectedLine { reason, field: Some(field), line, text });
             false
         });
-        self.store(Delivery { source, node: None, received_at, measurements, lines, rejects, dropped, started }, 0)
-            .await
+        let origin = self.origin(source, None, received_at);
+        let delivery = Delivery { origin, measurements, lines, rejects, dropped, incomplete_bytes: 0, started };
+        self.store(delivery, nothing).await
     }
 
     /// Rejects a payload as a whole, unread: it is counted and kept in the reject log as one line.
     pub async fn reject(&self, payload: &Payload<'_>, reason: RejectReason) -> Result<Receipt, RepositoryError> {
         let Payload { source, received_at, ref node, bytes, .. } = *payload;
-        let rejects = vec![RejectedLine { reason, field: None, line: 1, text: Reject::text_of(bytes) }];
-        let (measurements, lines, dropped) = (Vec::new(), Vec::new(), Vec::new());
-        let started = Instant::now();
-        let delivery =
-            Delivery { source, node: node.as_ref(), received_at, measurements, lines, rejects, dropped, started };
-        self.store(delivery, 0).await
+        let delivery = Delivery {
+            origin: self.origin(source, node.clone(), received_at),
+            measurements: Vec::new(),
+            lines: Vec::new(),
+            rejects: vec![RejectedLine { reason, field: None, line: 1, text: Reject::text_of(bytes) }],
+            dropped: Vec::new(),
+            incomplete_bytes: 0,
+            started: Instant::now(),
+        };
+        self.store(delivery, nothing).await
     }
 
     /// Keeps a value for the transport across restarts, such as how far a log was read.
@@ -257,104 +288,67 @@ impl Inbox {
         &self.account
     }
 
-    async fn store(&self, mut delivery: Delivery<'_>, incomplete_bytes: usize) -> Result<Receipt, RepositoryError> {
+    fn origin(&self, source: &str, node: Option<NodeId>, received_at: i64) -> Arc<Origin> {
+        let (transport, journal) = (self.transport.clone(), self.journal.clone());
+        Arc::new(Origin { transport, source: source.into(), node, received_at, journal })
+    }
+
+    /// Stores a delivery, with all that belongs to it, in one transaction.
+    async fn store(
+        &self,
+        mut delivery: Delivery,
+        remember: impl FnOnce(&Pending) -> Option<(String, Vec<u8>)> + Send,
+    ) -> Result<Receipt, RepositoryError> {
         let by_node = delivery.measurements.iter().filter(|measurement| measurement.time_source == TimeSource::Node);
         if let Some(newest) = by_node.map(|measurement| measurement.timestamp).max() {
-            self.clock.hear(delivery.received_at, newest);
+            self.clock.hear(delivery.origin.received_at, newest);
         }
-        let mut receipt = Receipt { incomplete_bytes, ..Receipt::default() };
+        let mut receipt = Receipt { incomplete_bytes: delivery.incomplete_bytes, ..Receipt::default() };
         receipt.received = (delivery.measurements.len() + delivery.rejects.len()) as u64;
         let taken = self.admit(&mut delivery).await?;
-        let rejects = mem::take(&mut delivery.rejects);
-        let rejects = self.reject_lines(&delivery, rejects, &mut receipt);
-        if !delivery.measurements.is_empty() || !rejects.is_empty() {
-            let batch = Batch { measurements: delivery.measurements.clone(), rejects, metadata: Vec::new() };
-            let outcome = self.repository.store(batch).await?;
-            taken.spend(outcome.stored());
-            receipt.stored = outcome.stored();
-            receipt.duplicates = outcome.duplicates();
-            // They are known when the outcome is, and rare: the journal bounds how many of a node are kept.
-            let mut late_rejects = self.reject_conflicts(&delivery, &outcome, &mut receipt);
-            late_rejects.extend(self.drop_values(&mut delivery, &outcome, &mut receipt));
-            // First: what follows can fail, and what is stored is not new when it is delivered again.
-            self.tell_observers(delivery.measurements, &outcome);
-            if !late_rejects.is_empty() {
-                self.repository.store(Batch { rejects: late_rejects, ..Batch::default() }).await?;
-            }
+        let Delivery { origin, measurements, lines, rejects, dropped, started, .. } = delivery;
+        receipt.reject(&rejects);
+        let pending =
+            Pending { incomplete_bytes: receipt.incomplete_bytes, refused_for_now: receipt.refused_for_now() };
+        let remembered = remember(&pending).map(|(key, value)| (self.metadata_key(&key), value));
+        let rejects = origin.note_lines(rejects);
+        let late_rejects = {
+            let (lines, dropped) = (lines.clone(), dropped.clone());
+            LateRejects::new(move |measurements, stored| {
+                let mut late = origin.note_lines(delivery::conflicts(measurements, &lines, stored));
+                late.extend(origin.note_values(delivery::new_values(&dropped, measurements, &lines, stored)));
+                late
+            })
+        };
+        let batch = Batch {
+            measurements: measurements.clone(),
+            rejects,
+            late_rejects: Some(late_rejects),
+            metadata: remembered.into_iter().collect(),
+        };
+        if !batch.is_empty() {
+            let stored = self.repository.store(batch).await?;
+            taken.spend(stored.stored());
+            receipt.stored = stored.stored();
+            receipt.duplicates = stored.duplicates();
+            receipt.reject(&delivery::conflicts(&measurements, &lines, &stored));
+            receipt.drop_values(delivery::new_values(&dropped, &measurements, &lines, &stored));
+            self.tell_observers(measurements, &stored);
         }
-        self.account.add(&receipt, delivery.started.elapsed());
+        self.account.add(&receipt, started.elapsed());
         Ok(receipt)
     }
 
-    /// Counts and tells conflicts in the receipt, and returns those that are to be kept in the reject log.
-    fn reject_conflicts(&self, delivery: &Delivery<'_>, outcome: &Stored, receipt: &mut Receipt) -> Vec<Reject> {
-        let lines = delivery.measurements.iter().zip(&delivery.lines).zip(&outcome.outcomes);
-        let conflicts = lines.filter(|(_, outcome)| **outcome == Outcome::Conflict);
-        let conflicts = conflicts.map(|((measurement, line), _)| refused(measurement, *line, RejectReason::Conflict));
-        self.reject_lines(delivery, conflicts.collect(), receipt)
-    }
-
-    /// Counts and tells in the receipt the values that were dropped from lines that are new, and returns those that are to be
-    /// kept in the reject log.
-    fn drop_values(&self, delivery: &mut Delivery<'_>, outcome: &Stored, receipt: &mut Receipt) -> Vec<Reject> {
-        if delivery.dropped.is_empty() {
-            return Vec::new();
-        }
-        let lines = delivery.lines.iter().zip(&delivery.measurements).zip(&outcome.outcomes);
-        let new: BTreeMap<u32, &NodeId> = lines
-            .filter(|(_, outcome)| **outcome == Outcome::Stored)
-            .map(|((line, measurement), _)| (*line, &measurement.node_id))
-            .collect();
-        let mut dropped = mem::take(&mut delivery.dropped);
-        dropped.retain(|value| new.contains_key(&value.line));
-        receipt.dropped = dropped.iter().map(|value| (value.field, value.reason)).collect();
-        receipt.dropped_values = dropped.iter().take(Receipt::REJECTS_TOLD).cloned().collect();
-        let counts = receipt.dropped.iter().map(|(field, reason, count)| ((reason, Some(field)), count));
-        let mut room = self.journal.note(delivery.source, delivery.node, counts);
-        let kept = room.last_of(dropped, |value| (value.reason, Some(value.field)));
-        let reject = |DroppedValue { reason, field, line, text }| Reject {
-            kind: RejectKind::Value,
-            received_at: delivery.received_at,
-            transport: self.transport.to_string(),
-            source: delivery.source.into(),
-            node: new.get(&line).map(ToString::to_string),
-            reason,
-            field: Some(field.name().into()),
-            line,
-            text,
-        };
-        kept.into_iter().map(reject).collect()
-    }
-
-    fn tell_observers(&self, mut measurements: Vec<Measurement>, outcome: &Stored) {
+    fn tell_observers(&self, mut measurements: Vec<Measurement>, stored: &Stored) {
         if self.observers.are_there() {
-            let mut outcomes = outcome.outcomes.iter();
+            let mut outcomes = stored.outcomes.iter();
             measurements.retain(|_| outcomes.next() == Some(&Outcome::Stored));
             self.observers.tell(&measurements);
         }
     }
 
-    /// Counts and tells rejected lines in the receipt, and returns those that are to be kept in the reject log.
-    fn reject_lines(&self, delivery: &Delivery<'_>, lines: Vec<RejectedLine>, receipt: &mut Receipt) -> Vec<Reject> {
-        if lines.is_empty() {
-            return Vec::new();
-        }
-        let mut counts = RejectCounts::default();
-        for line in &lines {
-            counts.add(line.reason, 1);
-        }
-        receipt.rejected.merge(&counts);
-        receipt.rejects.extend(lines.iter().take(Receipt::REJECTS_TOLD).cloned());
-        receipt.rejects.sort_by_key(|reject| reject.line);
-        receipt.rejects.truncate(Receipt::REJECTS_TOLD);
-        let counts = counts.iter().map(|(reason, count)| ((reason, None), count));
-        let mut room = self.journal.note(delivery.source, delivery.node, counts);
-        let kept = room.last_of(lines, |line| (line.reason, None));
-        kept.into_iter().map(|line| self.reject_of_line(delivery, line)).collect()
-    }
-
     /// Moves what is beyond the limits to the rejects.
-    async fn admit(&self, delivery: &mut Delivery<'_>) -> Result<Taken<'_>, RepositoryError> {
+    async fn admit(&self, delivery: &mut Delivery) -> Result<Taken<'_>, RepositoryError> {
         let mut lines = BTreeMap::new();
         for measurement in &delivery.measurements {
             match lines.get_mut(&measurement.node_id) {
@@ -380,7 +374,7 @@ impl Inbox {
             let lines = mem::take(&mut delivery.measurements).into_iter().zip(mem::take(&mut delivery.lines));
             for (measurement, line) in lines {
                 if let Some(reason) = verdicts.get(&measurement.node_id) {
-                    delivery.rejects.push(refused(&measurement, line, *reason));
+                    delivery.rejects.push(delivery::refused(&measurement, line, *reason));
                 } else {
                     delivery.measurements.push(measurement);
                     delivery.lines.push(line);
@@ -400,21 +394,6 @@ impl Inbox {
         Ok(self.repository.node_count().await? + (others as u64) < most as u64)
     }
 
-    fn reject_of_line(&self, delivery: &Delivery<'_>, line: RejectedLine) -> Reject {
-        let RejectedLine { reason, field, line, text } = line;
-        Reject {
-            kind: RejectKind::Line,
-            received_at: delivery.received_at,
-            transport: self.transport.to_string(),
-            source: delivery.source.into(),
-            node: node_of(delivery.node, &text),
-            reason,
-            field: field.map(|field| field.name().into()),
-            line,
-            text,
-        }
-    }
-
     fn metadata_key(&self, key: &str) -> String {
         format!("transport/{}/{key}", self.transport)
     }
@@ -429,17 +408,6 @@ fn judge(measurement: &Measurement, clock: ClockState) -> Result<(), InvalidFiel
         _ => return Ok(()),
     };
     Err(InvalidField { reason, field: Field::Timestamp })
-}
-
-/// The line of a measurement that is not stored though it is valid.
-fn refused(measurement: &Measurement, line: u32, reason: RejectReason) -> RejectedLine {
-    RejectedLine { reason, field: None, line, text: Reject::text_of(measurement.to_string().as_bytes()) }
-}
-
-/// The node that a rejected line belongs to: the transport's word goes before the line's.
-fn node_of(named: Option<&NodeId>, text: &str) -> Option<String> {
-    let named = named.map(ToString::to_string);
-    named.or_else(|| text.split_once(';').map(|(node, _)| node.into()))
 }
 
 impl fmt::Debug for Inbox {

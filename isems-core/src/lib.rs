@@ -48,6 +48,7 @@ mod clock;
 mod collector;
 mod dating;
 mod decode;
+mod delivery;
 mod error;
 mod field;
 mod hearing;
@@ -83,7 +84,7 @@ pub use crate::{
     field::{Field, FieldSet, NumberField},
     hearing::Expectation,
     histogram::DurationHistogram,
-    inbox::{Inbox, Receipt},
+    inbox::{Inbox, Pending, Receipt},
     limits::Limits,
     measurement::{InvalidField, Measurement, TimeSource},
     node::{InvalidNodeId, Node, NodeId},
@@ -95,8 +96,8 @@ pub use crate::{
     },
     reject::{DroppedCounts, DroppedValue, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine},
     repository::{
-        Batch, MeasurementQuery, Order, Outcome, RejectPage, RejectQuery, Repository, RepositoryError, Stored,
-        node_pages, pages,
+        Batch, LateRejects, MeasurementQuery, Order, Outcome, RejectPage, RejectQuery, Repository, RepositoryError,
+        Stored, node_pages, pages,
     },
     series::{Bucket, Buckets, Series, SeriesQuery},
     status::{InvalidStatus, Severity, Status, StatusFlag},

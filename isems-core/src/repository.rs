@@ -1,6 +1,6 @@
 //! The trait of what keeps measurements.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, borrow::Cow, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::{Stream, stream};
@@ -29,8 +29,8 @@ pub trait Repository: Any + Send + Sync {
     ///
     /// A measurement whose key is new is stored. One whose key is stored with the
     /// [same values](Measurement::same_values) is a duplicate and changes nothing. One whose key is stored with other
-    /// values is a conflict: the first one stays. The same holds within a batch, in its order. Rejects are appended to the
-    /// reject log, of which at least the newest 10,000 are kept. Cost: one write to the disk, shared by all batches that
+    /// values is a conflict: the first one stays. The same holds within a batch, in its order. [Rejects](Batch::all_rejects)
+    /// are appended to the reject log, of which at least the newest 10,000 are kept. Cost: one write to the disk, shared by all batches that
     /// are stored at the same time. Nothing is written for an empty batch.
     async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError>;
 
@@ -101,14 +101,45 @@ pub struct Batch {
     pub measurements: Vec<Measurement>,
     /// Entries for the reject log.
     pub rejects: Vec<Reject>,
+    /// Further entries for the reject log, which depend on what becomes of the measurements.
+    pub late_rejects: Option<LateRejects>,
     /// Values to keep under a key; a value that was there is replaced.
     pub metadata: Vec<(String, Vec<u8>)>,
 }
 
 impl Batch {
+    /// Returns all entries for the reject log, those that depend on the outcomes last. A repository calls this once, when
+    /// it knows the outcomes, and appends the entries in the transaction that stores the measurements.
+    pub fn all_rejects(&self, stored: &Stored) -> Cow<'_, [Reject]> {
+        let late = self.late_rejects.as_ref().map(|late| (late.0)(&self.measurements, stored)).unwrap_or_default();
+        if late.is_empty() {
+            return Cow::Borrowed(&self.rejects);
+        }
+        self.rejects.iter().cloned().chain(late).collect()
+    }
+
     /// Whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
         self.measurements.is_empty() && self.rejects.is_empty() && self.metadata.is_empty()
+    }
+}
+
+/// A function that makes entries of the reject log from the measurements of a batch and their outcomes.
+#[derive(Clone)]
+pub struct LateRejects(Arc<MakeRejects>);
+
+type MakeRejects = dyn Fn(&[Measurement], &Stored) -> Vec<Reject> + Send + Sync;
+
+impl LateRejects {
+    /// Makes entries with `make`. It may be called on any thread and must not block.
+    pub fn new(make: impl Fn(&[Measurement], &Stored) -> Vec<Reject> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+}
+
+impl fmt::Debug for LateRejects {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LateRejects")
     }
 }
 

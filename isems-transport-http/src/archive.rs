@@ -30,7 +30,7 @@ impl Poll<'_> {
             }
             Ok(Some((archive, received_at))) => {
                 debug!(source, bytes = archive.received, flaw = ?archive.flaw, "fetched the archive of the log before");
-                let delivered = self.deliver(&archive.bytes, received_at).await?;
+                let delivered = self.inbox.deliver(self.payload(&archive.bytes, received_at)).await?;
                 add(receipt, &delivered);
                 Ok(match archive.flaw {
                     _ if delivered.refused_for_now() > 0 => tries,

@@ -52,9 +52,10 @@ impl LogState {
         Ok(state.unwrap_or_default())
     }
 
-    pub(crate) async fn remember(self, inbox: &Inbox, target: &Target) -> Result<(), RepositoryError> {
-        let record = Record { version: Self::VERSION, state: self };
-        inbox.remember(&key(target), serde_json::to_vec(&record).unwrap_or_default()).await
+    /// Returns the key and the value under which a target's log is remembered.
+    pub(crate) fn entry(&self, target: &Target) -> (String, Vec<u8>) {
+        let record = Record { version: Self::VERSION, state: self.clone() };
+        (key(target), serde_json::to_vec(&record).unwrap_or_default())
     }
 
     /// Where a range starts that has only the overlap before the news; `None` when the log is to be fetched as a whole.

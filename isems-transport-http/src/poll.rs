@@ -1,6 +1,6 @@
 //! One poll of one log.
 
-use isems_core::{Inbox, Payload, Receipt, RejectReason, RepositoryError, printable};
+use isems_core::{Inbox, Payload, Pending, Receipt, RejectReason, printable};
 use reqwest::{
     StatusCode,
     header::{CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE},
@@ -48,19 +48,20 @@ struct Content {
 }
 
 impl Poll<'_> {
-    /// Fetches what is new, stores it, and remembers how far the log was read.
+    /// Fetches what is new, and stores it together with how far the log was read.
     pub(crate) async fn run(self) -> Result<Receipt, PollError> {
-        let before = LogState::recall(self.inbox, self.target).await?;
-        let mut state = before.clone();
-        let result = self.update(&mut state).await;
-        if state != before {
-            state.remember(self.inbox, self.target).await?;
+        let mut remembered = LogState::recall(self.inbox, self.target).await?;
+        let mut state = remembered.clone();
+        let result = self.update(&mut state, &mut remembered).await;
+        if state != remembered {
+            let (key, value) = state.entry(self.target);
+            self.inbox.remember(&key, value).await?;
         }
         result
     }
 
-    /// Advances the state over what was stored, and over nothing else.
-    async fn update(&self, state: &mut LogState) -> Result<Receipt, PollError> {
+    /// Advances the state over what was stored, and over nothing else. `remembered` is the state that is on disk.
+    async fn update(&self, state: &mut LogState, remembered: &mut LogState) -> Result<Receipt, PollError> {
         let news = self.news(state).await?;
         if let News::Log(content) = &news {
             self.check(content).await?;
@@ -84,17 +85,23 @@ impl Poll<'_> {
             News::Log(content) => (content, 0, 0),
         };
         let Content { body, received_at, ranges, validators, .. } = content;
-        let delivered = self.deliver(&body.bytes[known..], received_at).await?;
+        let mut next = state.clone();
+        let remember = |pending: &Pending| {
+            let whole_lines = &body.bytes[..body.bytes.len() - pending.incomplete_bytes];
+            let consumed = start + whole_lines.len();
+            // What broke off before the end that is known says nothing against it. What is refused for now is read again.
+            if pending.refused_for_now == 0 && (body.flaw.is_none() || consumed > next.consumed) {
+                next.advance(consumed, whole_lines);
+                next.ranges = ranges;
+                next.validators = if body.flaw.is_none() { validators } else { Validators::default() };
+            }
+            (next != *remembered).then(|| next.entry(self.target))
+        };
+        let payload = self.payload(&body.bytes[known..], received_at);
+        let delivered = self.inbox.deliver_and_remember(payload, remember).await?;
+        remembered.clone_from(&next);
+        *state = next;
         add(&mut receipt, &delivered);
-        let whole_lines = &body.bytes[..body.bytes.len() - receipt.incomplete_bytes];
-        let consumed = start + whole_lines.len();
-        // What broke off before the end that is known says nothing against it. What was refused for now is read again.
-        if delivered.refused_for_now() == 0 && (body.flaw.is_none() || consumed > state.consumed) {
-            let validators = if body.flaw.is_none() { validators } else { Validators::default() };
-            state.advance(consumed, whole_lines);
-            state.ranges = ranges;
-            state.validators = validators;
-        }
         match body.flaw {
             None => Ok(receipt),
             Some(cause) => Err(PollError::Incomplete { cause, bytes: body.received, receipt: receipt.into() }),
@@ -186,10 +193,9 @@ impl Poll<'_> {
         Ok(News::Log(Content { body, received_at, ranges, validators, media_type }))
     }
 
-    /// Stores whole lines. A last line without its end is left for the next poll unless it is whole by itself.
-    pub(crate) async fn deliver(&self, bytes: &[u8], received_at: i64) -> Result<Receipt, RepositoryError> {
-        let payload = Payload { whole: false, received_at, ..Payload::csvlog(bytes, self.target.as_str()) };
-        self.inbox.deliver(payload).await
+    /// Returns the payload of a body. A last line without its end is left for the next poll unless it is whole by itself.
+    pub(crate) fn payload<'b>(&'b self, bytes: &'b [u8], received_at: i64) -> Payload<'b> {
+        Payload { whole: false, received_at, ..Payload::csvlog(bytes, self.target.as_str()) }
     }
 }
 

@@ -37,14 +37,19 @@ impl Transport for LogFile {
             let mut lines = Vec::new();
             file.take(CHUNK).read_to_end(&mut lines).await?;
             // The last line may be half written: it is left for the next time.
-            let receipt = inbox.deliver(Payload { whole: false, ..Payload::csvlog(&lines, &source) }).await?;
-            let read = lines.len() - receipt.incomplete_bytes;
-            if read == 0 {
+            let payload = Payload { whole: false, ..Payload::csvlog(&lines, &source) };
+            let mut next = place;
+            let receipt = inbox
+                .deliver_and_remember(payload, |pending| {
+                    next += (lines.len() - pending.incomplete_bytes) as u64;
+                    (next > place).then(|| (source.clone(), next.to_le_bytes().into()))
+                })
+                .await?;
+            if next == place {
                 time::sleep(Duration::from_millis(500)).await;
                 continue;
             }
-            place += read as u64;
-            inbox.remember(&source, place.to_le_bytes().into()).await?;
+            place = next;
             println!("read to byte {place}: {} stored, {} rejected", receipt.stored, receipt.rejected.total());
         }
     }

@@ -70,7 +70,7 @@ impl Repository for SqliteRepository {
             for measurement in &batch.measurements {
                 stored.outcomes.push(store(&transaction, measurement)?);
             }
-            for reject in &batch.rejects {
+            for reject in batch.all_rejects(&stored).iter() {
                 let json = serde_json::to_string(reject)?;
                 transaction.execute("INSERT INTO reject (json) VALUES (?)", [json])?;
             }

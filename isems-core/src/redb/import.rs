@@ -62,7 +62,7 @@ impl Writer {
             }
             insert(&mut rows, &mut blocks, &weeks)?;
             changed.write(&transaction)?;
-            append(&transaction, &batch)?;
+            append(&transaction, &batch.rejects, &batch.metadata)?;
         }
         let durable = changed.into_changes();
         self.finish(transaction)?;

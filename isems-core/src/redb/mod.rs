@@ -129,7 +129,7 @@ impl RedbRepository {
 
     /// Stores a batch like [`store`](Repository::store), straight into sealed blocks. Meant for much history at once: it is
     /// fast where a batch has whole weeks (from Monday 00:00 UTC on) of few nodes, and holds other writes up meanwhile. Other weeks are
-    /// merged with what is there.
+    /// merged with what is there. [Late rejects](Batch::late_rejects) are not asked for: the answer has the conflicts.
     pub async fn import(&self, batch: Batch) -> Result<Imported, RepositoryError> {
         validate(&batch)?;
         self.on_writer(move |writer| writer.import(batch)).await?

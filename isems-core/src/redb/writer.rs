@@ -23,7 +23,7 @@ use super::{
     sealed::{self, BlockError},
     tables::{BLOCKS, MAX_NODE_NUMBER, METADATA, NODES, NumberedNode, REJECTS, ROWS, metadata_key, row_key, week_of},
 };
-use crate::{Batch, DurationHistogram, FieldSet, Measurement, Node, NodeId, Outcome, RepositoryError, Stored};
+use crate::{Batch, DurationHistogram, FieldSet, Measurement, Node, NodeId, Outcome, Reject, RepositoryError, Stored};
 
 /// Every node by its id, as of the last commit.
 pub(super) type NodeIndex = RwLock<BTreeMap<NodeId, NumberedNode>>;
@@ -212,8 +212,11 @@ impl Writer {
                 })
                 .collect::<Result<Vec<_>, Error>>()?;
             changed.write(&transaction)?;
-            let mut stored = batches.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
-            stored.try_for_each(|(batch, _)| append(&transaction, batch))?;
+            for (batch, outcome) in batches.iter().zip(&outcomes) {
+                if let Ok(stored) = outcome {
+                    append(&transaction, &batch.all_rejects(stored), &batch.metadata)?;
+                }
+            }
             outcomes
         };
         let durable = changed.into_changes();
@@ -395,30 +398,34 @@ impl SealedPages {
 }
 
 /// Appends what a batch has beside its measurements.
-pub(super) fn append(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Error> {
+pub(super) fn append(
+    transaction: &WriteTransaction,
+    rejects: &[Reject],
+    metadata: &[(String, Vec<u8>)],
+) -> Result<(), Error> {
     // Most batches have neither; then the tables need not be opened.
-    if !batch.rejects.is_empty() {
-        append_rejects(&mut transaction.open_table(REJECTS)?, batch)?;
+    if !rejects.is_empty() {
+        append_rejects(&mut transaction.open_table(REJECTS)?, rejects)?;
     }
-    if !batch.metadata.is_empty() {
-        let mut metadata = transaction.open_table(METADATA)?;
-        for (key, value) in &batch.metadata {
-            metadata.insert(metadata_key(key).as_str(), value.as_slice())?;
+    if !metadata.is_empty() {
+        let mut table = transaction.open_table(METADATA)?;
+        for (key, value) in metadata {
+            table.insert(metadata_key(key).as_str(), value.as_slice())?;
         }
     }
     Ok(())
 }
 
-fn append_rejects(rejects: &mut Table<'_, u64, &'static [u8]>, batch: &Batch) -> Result<(), Error> {
-    let mut number = rejects.last()?.map_or(0, |(number, _)| number.value());
-    let too_many = batch.rejects.len().saturating_sub(REJECTS_KEPT as usize);
-    for reject in &batch.rejects[too_many..] {
+fn append_rejects(table: &mut Table<'_, u64, &'static [u8]>, rejects: &[Reject]) -> Result<(), Error> {
+    let mut number = table.last()?.map_or(0, |(number, _)| number.value());
+    let too_many = rejects.len().saturating_sub(REJECTS_KEPT as usize);
+    for reject in &rejects[too_many..] {
         number += 1;
         let entry = serde_json::to_vec(reject).map_err(|error| Error::Io(error.into()))?;
-        rejects.insert(number, entry.as_slice())?;
+        table.insert(number, entry.as_slice())?;
     }
-    while rejects.len()? > REJECTS_KEPT {
-        rejects.pop_first()?;
+    while table.len()? > REJECTS_KEPT {
+        table.pop_first()?;
     }
     Ok(())
 }

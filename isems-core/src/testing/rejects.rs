@@ -1,7 +1,11 @@
 //! The checks of the reject log in the conformance suite of [`Repository`].
 
-use super::repository::{fail, sample_reject};
-use crate::{Batch, Reject, RejectQuery, RejectReason, Repository};
+use super::{
+    SAMPLE_TIME,
+    repository::{fail, sample_reject},
+    sample_measurement,
+};
+use crate::{Batch, LateRejects, Measurement, Outcome, Reject, RejectQuery, RejectReason, Repository};
 
 /// Rejects come back as they were, newest first, and make no nodes.
 pub async fn lists_rejects_newest_first(repository: &dyn Repository) {
@@ -78,6 +82,25 @@ pub async fn keeps_enough_rejects(repository: &dyn Repository) {
     let lines: Vec<_> = found.iter().map(|reject| reject.line).collect();
     let expected: Vec<_> = (1001..=KEPT + 1000).rev().collect();
     assert!(lines == expected, "the newest {KEPT} rejects are kept; {} were found", lines.len());
+}
+
+/// Rejects that depend on what became of the measurements are appended after the others, and know every outcome.
+pub async fn keeps_rejects_that_depend_on_outcomes(repository: &dyn Repository) {
+    let first = sample_measurement("Hut", SAMPLE_TIME);
+    let conflict = Measurement { battery_voltage: Some(3.0), ..first.clone() };
+    let measurements = vec![first.clone(), first, conflict, sample_measurement("Hut", SAMPLE_TIME + 60)];
+    let outcomes = [Outcome::Stored, Outcome::Duplicate, Outcome::Conflict, Outcome::Stored];
+    let expected = measurements.clone();
+    let late_rejects = LateRejects::new(move |measurements, stored| {
+        assert_eq!(measurements, expected, "the measurements are those of the batch");
+        assert_eq!(stored.outcomes, outcomes, "the outcomes are known");
+        vec![sample_reject(2), sample_reject(3)]
+    });
+    let late_rejects = Some(late_rejects);
+    let batch = Batch { measurements, rejects: vec![sample_reject(1)], late_rejects, ..Batch::default() };
+    repository.store(batch).await.unwrap_or_else(fail);
+    let found = repository.rejects(&RejectQuery::newest(10)).await.unwrap_or_else(fail).rejects;
+    assert_eq!(found, [3, 2, 1].map(sample_reject), "rejects that depend on outcomes are kept after the others");
 }
 
 pub(super) async fn store_rejects(repository: &dyn Repository, rejects: impl Iterator<Item = Reject>) {

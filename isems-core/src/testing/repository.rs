@@ -47,6 +47,7 @@ pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     rejects::lists_rejects_newest_first(&make().await).await;
     rejects::answers_queries_for_rejects(&make().await).await;
     rejects::keeps_enough_rejects(&make().await).await;
+    rejects::keeps_rejects_that_depend_on_outcomes(&make().await).await;
     keeps_metadata(&make().await).await;
     stores_an_empty_batch(&make().await).await;
     can_be_probed(&make().await).await;
@@ -284,6 +285,7 @@ pub async fn stores_all_of_a_batch_or_nothing(repository: &dyn Repository) {
             measurements: vec![good("Hut"), bad.clone(), good("Hut")],
             rejects: vec![sample_reject(1)],
             metadata: vec![("key".into(), vec![1])],
+            ..Batch::default()
         };
         let beside = Batch { measurements: vec![good("Barn")], ..Batch::default() };
         let (outcome, beside) = join(repository.store(batch), repository.store(beside)).await;

@@ -177,7 +177,8 @@ async fn makes_the_file_of_the_current_format() {
         text: format!("line {line} with „quotes“ and \u{fffd}"),
     });
     let metadata = vec![("http/offset".into(), vec![0, 255, 7]), (String::new(), b"empty".to_vec())];
-    let batch = Batch { measurements: of(|number| number % 5 > 0), rejects: rejects.collect(), metadata };
+    let batch =
+        Batch { measurements: of(|number| number % 5 > 0), rejects: rejects.collect(), metadata, ..Batch::default() };
     repository.store(batch).await.expect("it is stored");
     repository.seal(MONDAY + 2 * WEEK).await.expect("it is sealed");
     repository.import(Batch { measurements: of(|number| *number == 130), ..Batch::default() }).await.expect("imported");

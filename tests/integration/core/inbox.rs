@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use isems_core::{
-    DroppedCounts, Expectation, Field, Inbox, Measurement, NumberField, Payload, Receipt, RedbRepository, RejectCounts,
-    RejectKind, RejectQuery, RejectReason, Repository, RepositoryError,
+    DroppedCounts, Expectation, Field, Inbox, Measurement, NumberField, Payload, Pending, Receipt, RedbRepository,
+    RejectCounts, RejectKind, RejectQuery, RejectReason, Repository, RepositoryError,
     testing::{FailingRepository, SAMPLE_JSON, SAMPLE_LINE_19, SAMPLE_TIME, sample_measurement},
 };
 
@@ -271,6 +271,26 @@ async fn nothing_needs_no_store() {
     let receipt = inbox.deliver(payload(b"\n")).await.expect("there is nothing to store");
     assert_eq!(receipt, Receipt::default());
     assert_eq!(failing.failures_left(), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_and_what_is_remembered_of_it_are_stored_together() {
+    let (_, repository) = inbox();
+    let inbox = Inbox::new("test", Arc::new(FailingRepository::new(repository.clone(), 1)));
+    let half = [SAMPLE_LINE_19, "\nHut;1;15"].concat();
+    let payload = || Payload { whole: false, ..payload(half.as_bytes()) };
+    let remember = |pending: &Pending| {
+        assert_eq!(*pending, Pending { incomplete_bytes: 8, refused_for_now: 0 });
+        Some(("offset".into(), vec![7]))
+    };
+    inbox.deliver_and_remember(payload(), remember).await.expect_err("the store fails");
+    assert_eq!(inbox.recall("offset").await.expect("it can be read"), None);
+    assert_eq!(repository.node_count().await.expect("it can be read"), 0);
+    let receipt = inbox.deliver_and_remember(payload(), remember).await.expect("it is stored");
+    assert_eq!((receipt.stored, receipt.incomplete_bytes), (1, 8));
+    assert_eq!(inbox.recall("offset").await.expect("it can be read"), Some(vec![7]));
+    inbox.deliver_and_remember(self::payload(b""), |_| Some(("offset".into(), vec![8]))).await.expect("it is stored");
+    assert_eq!(inbox.recall("offset").await.expect("it can be read"), Some(vec![8]), "without a line, too");
 }
 
 #[tokio::test]

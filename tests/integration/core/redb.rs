@@ -61,6 +61,7 @@ async fn reopening_keeps_everything() {
             measurements: fleet.by_ref().take(100).collect(),
             rejects: (1..=round).map(reject).collect(),
             metadata: vec![(FORMAT_KEY.into(), vec![round as u8])],
+            ..Batch::default()
         };
         repository.store(batch).await.expect("it is stored");
         let now = everything(&repository).await;

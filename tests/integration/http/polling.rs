@@ -1,6 +1,6 @@
 //! Requests and what travels, poll after poll.
 
-use isems_core::RedbRepository;
+use isems_core::{RedbRepository, RejectQuery, Repository};
 
 use super::{
     Station, line, lines,
@@ -221,4 +221,27 @@ async fn what_cannot_be_remembered_is_fetched_anew() {
         let statuses: Vec<_> = router.take().iter().filter_map(|exchange| exchange.status).collect();
         assert_eq!(statuses, [200, 304], "{kept}");
     }
+}
+
+#[tokio::test]
+async fn a_poll_is_one_commit() {
+    let router = Router::start(RANGES, &lines("Dach", 0..5)).await;
+    let station = Station::of(RedbRepository::in_memory().expect("a repository in memory"));
+    let commits = || station.repository.commits().count();
+    station.poll(&router.address()).await.expect("a log");
+    assert_eq!(commits(), 1, "measurements and how far the log was read");
+    router.append(&line("Dach", 5));
+    station.poll(&router.address()).await.expect("a log");
+    assert_eq!(commits(), 2);
+    // A conflict, a value that cannot be used, and a line that is none.
+    let conflict = line("Dach", 5).replace("14.073", "13.073");
+    let dropped = line("Dach", 6).replace("14.073", "1e9");
+    router.append(&format!("{conflict}{dropped}nonsense\n"));
+    let receipt = station.poll(&router.address()).await.expect("a log");
+    assert_eq!((receipt.stored, receipt.rejected.total(), receipt.dropped.total()), (1, 2, 1));
+    assert_eq!(commits(), 3, "the reject log as well");
+    let rejects = station.repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
+    assert_eq!(rejects.len(), 3);
+    station.poll(&router.address()).await.expect("nothing new");
+    assert_eq!(commits(), 3, "nothing is written when nothing is new");
 }
