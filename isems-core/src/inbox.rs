@@ -50,8 +50,8 @@ pub struct Receipt {
     pub dropped: DroppedCounts,
     /// The first [`Self::REJECTS_TOLD`] of the dropped values, in the order of their lines.
     pub dropped_values: Vec<DroppedValue>,
-    /// The number of bytes at the end that belong to a line that was still being written. They are not counted; fetch them
-    /// again.
+    /// The number of bytes at the end that belong to a line that was still being written. They are not counted; fetch
+    /// them again.
     pub incomplete_bytes: usize,
 }
 
@@ -59,8 +59,8 @@ impl Receipt {
     /// The most rejected lines, and the most dropped values, that a receipt tells one by one.
     pub const REJECTS_TOLD: usize = 100;
 
-    /// The number of lines that were refused for now, because of the [limits](Limits). They are taken when the source offers them again
-    /// later, so a transport whose source keeps them should not count them as read.
+    /// The number of lines that were refused for now, because of the [limits](Limits). They are taken when the source
+    /// offers them again later, so a transport whose source keeps them should not count them as read.
     pub fn refused_for_now(&self) -> u64 {
         self.rejected.of(RejectReason::RateLimited) + self.rejected.of(RejectReason::TooManyNodes)
     }
@@ -97,13 +97,13 @@ fn nothing(_: &Pending) -> Option<(String, Vec<u8>)> {
 }
 
 impl Inbox {
-    /// The most rejects of one node and reason (and field, for dropped values) that the reject log keeps in an hour; the
-    /// others are only counted, so that a source that sends nothing but nonsense does not push everything else aside. Of
-    /// all nodes together 2,000 are kept.
+    /// The most rejects of one node and reason (and field, for dropped values) that the reject log keeps in an hour;
+    /// the others are only counted, so that a source that sends nothing but nonsense does not push everything else
+    /// aside. Of all nodes together 2,000 are kept.
     pub const REJECTS_LOGGED: usize = journal::KEPT_OF_ONE as usize;
 
-    /// The inbox of a transport of this name, with the default limits. A [`Collector`](crate::Collector) makes one for each of
-    /// its transports; make one yourself to deliver without a collector.
+    /// The inbox of a transport of this name, with the default limits. A [`Collector`](crate::Collector) makes one for
+    /// each of its transports; make one yourself to deliver without a collector.
     pub fn new(transport: &str, repository: Arc<dyn Repository>) -> Self {
         let transport: Arc<str> = transport.into();
         Self {
@@ -145,17 +145,17 @@ impl Inbox {
 
     /// Decodes a payload and stores it. Returns when everything is on disk.
     ///
-    /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are kept
-    /// in the reject log. So are values that cannot be used, whose lines are stored without them, and lines beyond the
-    /// [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of the payload is known to be
-    /// stored; deliver it again later.
+    /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are
+    /// kept in the reject log. So are values that cannot be used, whose lines are stored without them, and lines beyond
+    /// the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of the payload is known to
+    /// be stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
         self.deliver_and_remember(payload, nothing).await
     }
 
-    /// Like [`deliver`](Self::deliver), and [remembers](Self::remember) a key and a value in the same transaction: how far
-    /// a log was read is on disk if and only if what was read of it is. `remember` is called once, before anything is
-    /// stored, and not at all if the delivery fails before.
+    /// Like [`deliver`](Self::deliver), and [remembers](Self::remember) a key and a value in the same transaction: how
+    /// far a log was read is on disk if and only if what was read of it is. `remember` is called once, before anything
+    /// is stored, and not at all if the delivery fails before.
     pub async fn deliver_and_remember(
         &self,
         payload: Payload<'_>,
@@ -193,9 +193,9 @@ impl Inbox {
         Ok(())
     }
 
-    /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those with a time
-    /// that cannot be stored, or that is more than ten minutes later than their arrival, are rejected. Other values that are
-    /// not [valid](Measurement::validate) are dropped.
+    /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those with
+    /// a time that cannot be stored, or that is more than ten minutes later than their arrival, are rejected. Other
+    /// values that are not [valid](Measurement::validate) are dropped.
     pub async fn deliver_measurements(
         &self,
         source: &str,
@@ -262,8 +262,8 @@ impl Inbox {
         self.account.set_source(source, Some(error));
     }
 
-    /// Expects a source to bring something now and then while it is up; [`heard`](Self::heard) says that it does. Where nothing
-    /// comes for long, the source's status has a note.
+    /// Expects a source to bring something now and then while it is up; [`heard`](Self::heard) says that it does. Where
+    /// nothing comes for long, the source's status has a note.
     pub fn expect(&self, source: &str, expectation: Expectation) {
         self.account.expect(source, expectation);
     }
@@ -273,8 +273,8 @@ impl Inbox {
         self.account.hear(source);
     }
 
-    /// Logs it, once, when nothing has come for long from a source that is expected to bring something, and returns when it is
-    /// time to look again; `None` when nothing is expected of it.
+    /// Logs it, once, when nothing has come for long from a source that is expected to bring something, and returns
+    /// when it is time to look again; `None` when nothing is expected of it.
     pub fn look_for_silence(&self, source: &str) -> Option<tokio::time::Instant> {
         self.account.look_at(source)
     }

@@ -9,8 +9,8 @@ use crate::Measurement;
 /// The name of a node, as its owner typed it: spaces, dots and umlauts happen.
 ///
 /// One to [`NodeId::MAX_BYTES`] bytes of UTF-8, not only white space, without control characters, without U+FEFF (which
-/// nobody can see) and without `;` (which separates the fields of a csvlog line). Case matters, nothing is trimmed. Ordered by the bytes of its UTF-8.
-/// Cloning shares the text.
+/// nobody can see) and without `;` (which separates the fields of a csvlog line). Case matters, nothing is trimmed.
+/// Ordered by the bytes of its UTF-8. Cloning shares the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NodeId(Arc<str>);
@@ -103,8 +103,8 @@ pub struct Node {
     pub measurements: u64,
     /// Measured time of the oldest measurement that is kept, Unix seconds, UTC.
     pub first_timestamp: i64,
-    /// When the first of what was ever stored of the node arrived, Unix seconds, UTC. It stays when that is deleted. Of nodes in files
-    /// that did not keep it yet it is the first timestamp.
+    /// When the first of what was ever stored of the node arrived, Unix seconds, UTC. It stays when that is deleted. Of
+    /// nodes in files that did not keep it yet it is the first timestamp.
     pub first_received_at: i64,
     /// When something of the node was last stored, Unix seconds, UTC.
     pub last_received_at: i64,

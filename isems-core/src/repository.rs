@@ -18,8 +18,8 @@ const NODE_PAGE: usize = 1_000;
 
 /// Keeps measurements, and answers questions about them.
 ///
-/// The key of a measurement is its node and its second. Order of arrival never matters. All methods may be called at any
-/// time from many tasks. The feature `testing` has a conformance suite for implementations.
+/// The key of a measurement is its node and its second. Order of arrival never matters. All methods may be called at
+/// any time from many tasks. The feature `testing` has a conformance suite for implementations.
 ///
 /// It is [`Any`], so that a program can find out that it works on one that has more to offer, such as a
 /// [file](crate::RedbRepository).
@@ -27,23 +27,23 @@ const NODE_PAGE: usize = 1_000;
 pub trait Repository: Any + Send + Sync {
     /// Stores a batch, all of it or nothing, and returns when it is durable.
     ///
-    /// A measurement whose key is new is stored. One whose key is stored with the
-    /// [same values](Measurement::same_values) is a duplicate and changes nothing. One whose key is stored with other
-    /// values is a conflict: the first one stays. The same holds within a batch, in its order. [Rejects](Batch::all_rejects)
-    /// are appended to the reject log, of which at least the newest 10,000 are kept. Cost: one write to the disk, shared by all batches that
-    /// are stored at the same time. Nothing is written for an empty batch.
+    /// A measurement whose key is new is stored. One whose key is stored with the [same
+    /// values](Measurement::same_values) is a duplicate and changes nothing. One whose key is stored with other values
+    /// is a conflict: the first one stays. The same holds within a batch, in its order. [Rejects](Batch::all_rejects)
+    /// are appended to the reject log, of which at least the newest 10,000 are kept. Cost: one write to the disk,
+    /// shared by all batches that are stored at the same time. Nothing is written for an empty batch.
     async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError>;
 
-    /// Proves that the repository can store measurements now, and returns an error if it cannot. Cost: at most one small
-    /// write to the disk, shared with the batches that are stored at the same time.
+    /// Proves that the repository can store measurements now, and returns an error if it cannot. Cost: at most one
+    /// small write to the disk, shared with the batches that are stored at the same time.
     async fn probe(&self) -> Result<(), RepositoryError>;
 
     /// Returns the nodes whose ids come after `after` (from the first one on for `None`), each with its newest
     /// measurement, ordered by the bytes of the id, at most `limit` of them. Cost: the number of nodes in the answer.
     async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError>;
 
-    /// Returns every node with its newest measurement, ordered by the bytes of its id. Cost: the number of nodes, all of
-    /// them in memory; [`node_pages`] needs less.
+    /// Returns every node with its newest measurement, ordered by the bytes of its id. Cost: the number of nodes, all
+    /// of them in memory; [`node_pages`] needs less.
     async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
         self.nodes_after(None, usize::MAX).await
     }
@@ -56,15 +56,15 @@ pub trait Repository: Any + Send + Sync {
 
     /// Measurements of a node. An unknown node has none.
     ///
-    /// Node and measured time are always given. Any other field that the [query](MeasurementQuery::fields) does not select
-    /// is either as it was stored or missing (`None`; [`TimeSource::Node`](crate::TimeSource::Node), and the measured time as
-    /// the time of arrival), so that a caller reads what it selected and nothing else. Cost: the number of measurements in the
-    /// answer; implementations that keep columns apart read only the selected ones.
+    /// Node and measured time are always given. Any other field that the [query](MeasurementQuery::fields) does not
+    /// select is either as it was stored or missing (`None`; [`TimeSource::Node`](crate::TimeSource::Node), and the
+    /// measured time as the time of arrival), so that a caller reads what it selected and nothing else. Cost: the
+    /// number of measurements in the answer; implementations that keep columns apart read only the selected ones.
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError>;
 
-    /// Fields of a node in buckets, over what the range and the time from the node's oldest to its newest measurement have in
-    /// common. An unknown node has no buckets. Cost: the number of measurements in the range; implementations that keep
-    /// columns apart read only those of the fields.
+    /// Fields of a node in buckets, over what the range and the time from the node's oldest to its newest measurement
+    /// have in common. An unknown node has no buckets. Cost: the number of measurements in the range; implementations
+    /// that keep columns apart read only those of the fields.
     async fn series(&self, query: &SeriesQuery) -> Result<Series, RepositoryError> {
         let Some(node) = self.node(&query.node).await? else { return Ok(Series::empty(query, 0, -1)) };
         let mut series = Series::empty(query, node.first_timestamp, node.latest.timestamp);
@@ -82,12 +82,13 @@ pub trait Repository: Any + Send + Sync {
         Ok(series)
     }
 
-    /// Removes what a node measured from one time on and before another one, and returns how many measurements that were,
-    /// when it is durable. A node of which nothing is left is forgotten. Cost: the number of measurements removed.
+    /// Removes what a node measured from one time on and before another one, and returns how many measurements that
+    /// were, when it is durable. A node of which nothing is left is forgotten. Cost: the number of measurements
+    /// removed.
     async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError>;
 
-    /// Rejects of the reject log, newest first. Cost: the number of rejects from the newest one (or the query's cursor) to the
-    /// last one of the answer, of which the log has a bounded number.
+    /// Rejects of the reject log, newest first. Cost: the number of rejects from the newest one (or the query's cursor)
+    /// to the last one of the answer, of which the log has a bounded number.
     async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError>;
 
     /// A value that was stored under a key of [`Batch::metadata`]. Cost: one look-up.
@@ -108,8 +109,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns all entries for the reject log, those that depend on the outcomes last. A repository calls this once, when
-    /// it knows the outcomes, and appends the entries in the transaction that stores the measurements.
+    /// Returns all entries for the reject log, those that depend on the outcomes last. A repository calls this once,
+    /// when it knows the outcomes, and appends the entries in the transaction that stores the measurements.
     pub fn all_rejects(&self, stored: &Stored) -> Cow<'_, [Reject]> {
         let late = self.late_rejects.as_ref().map(|late| (late.0)(&self.measurements, stored)).unwrap_or_default();
         if late.is_empty() {
@@ -286,8 +287,8 @@ pub struct RejectPage {
 }
 
 impl RejectPage {
-    /// The answer to a query over a log: its rejects with numbers that rise with time, newest first, from the query's cursor
-    /// on (numbers below [`RejectQuery::before`]). For implementations of [`Repository::rejects`].
+    /// The answer to a query over a log: its rejects with numbers that rise with time, newest first, from the query's
+    /// cursor on (numbers below [`RejectQuery::before`]). For implementations of [`Repository::rejects`].
     pub fn of<E>(query: &RejectQuery, log: impl IntoIterator<Item = Result<(u64, Reject), E>>) -> Result<Self, E> {
         let mut page = Self::default();
         let mut last = None;

@@ -1,7 +1,14 @@
 //! Reading around what is damaged.
 //!
-//! Where a page of a table is lost, redb fails or panics over every range of keys that touches it. So a range that fails is halved
-//! until the parts that fail are small: what lies before and after the page is read all the same.
+//! Where a page of a table is lost, redb fails or panics over every range of keys that touches it. A range that fails
+//! is therefore halved, breadth first, until the parts that fail are small: an hour of rows, or one week of blocks.
+//! What lies before and after the page is read all the same. Parts that adjoin are told as one damage.
+//!
+//! Only what the node's record says can be there is tried again, because the pages at both ends of a node's keys also
+//! hold its neighbours'. After [`MOST_ATTEMPTS`] attempts the parts that are left are told, and left out, as they are.
+//!
+//! A reader must move the start of its range past what it has read, so that nothing is read twice. Nothing is written
+//! while a range is read: a panic of redb would leave a transaction half done.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -17,8 +24,8 @@ use crate::Node;
 /// Rows that cannot be read are narrowed down to so many seconds. Blocks are to single weeks.
 const SMALLEST_SECONDS: u64 = 3_600;
 
-/// How often it is tried to read something of a tier of a node. Where so much is damaged, what is lost is told, and left out, in
-/// larger parts.
+/// How often it is tried to read something of a tier of a node. Where so much is damaged, what is lost is told, and
+/// left out, in larger parts.
 const MOST_ATTEMPTS: usize = 4_096;
 
 /// A tier of a node's measurements. Its parts are seconds of rows, and weeks of blocks.
@@ -88,9 +95,9 @@ impl Tier {
         }
     }
 
-    /// Reads some parts of a node, and returns what cannot be read of them. `read` moves the start of its range past what it has
-    /// read, and does not go there again. A range that fails is tried again only as far as the node's record says that there
-    /// is something: the page before or after it may be another node's.
+    /// Reads some parts of a node, and returns what cannot be read of them. `read` moves the start of its range past
+    /// what it has read, and does not go there again. A range that fails is tried again only as far as the node's
+    /// record says that there is something: the page before or after it may be another node's.
     pub(super) fn read_around(
         self,
         node: &Node,

@@ -1,4 +1,15 @@
-//! A copy of everything, as it is at one moment.
+//! Backup: a compact copy of everything, as it is at one moment.
+//!
+//! The copy is read from one snapshot while storing goes on. It is written to `NAME.unfinished`, read back by
+//! [`check`](super::check), compacted, and renamed to its name. A crash leaves the unfinished file, which the next
+//! attempt overwrites if nobody else holds its lock; what has the name is complete.
+//!
+//! Tables are copied in transactions of [`ENTRIES_A_TRANSACTION`] entries that are not flushed one by one; the last
+//! commit is, so a copy that is cut short by a loss of power has not been renamed yet.
+//!
+//! Where a tier is damaged, the rest of it is copied node by node [around](super::around) the damage, and the records
+//! of nodes are corrected to what could be copied. Records of nodes, rows and blocks that can be read but fail their
+//! checksum are copied as they are: they are evidence, and the copy's readers leave them out like the original's.
 
 use std::{
     collections::BTreeSet,
@@ -68,7 +79,8 @@ pub(super) fn make_empty(path: &Path) -> Result<(), TryLockError> {
     let file = File::options().write(true).create(true).truncate(false).open(path).map_err(TryLockError::Error)?;
     file.try_lock()?;
     let emptied = file.set_len(0);
-    // Closing would not do: a program that is being started meanwhile holds the file until it runs, and the lock with it.
+    // Closing would not do: a program that is being started meanwhile holds the file until it runs, and the lock with
+    // it.
     let unlocked = file.unlock();
     emptied.and(unlocked).map_err(TryLockError::Error)
 }
@@ -171,8 +183,8 @@ fn begin(target: &Database) -> Result<WriteTransaction, Failure> {
     Ok(transaction)
 }
 
-/// Copies a table of rows or blocks. Where it is damaged, the rest is copied node by node, as far as it can be read. What cannot is
-/// added to what is lost of nodes, by their numbers. Returns the damage of the table.
+/// Copies a table of rows or blocks. Where it is damaged, the rest is copied node by node, as far as it can be read.
+/// What cannot is added to what is lost of nodes, by their numbers. Returns the damage of the table.
 fn copy_tier(
     source: &ReadTransaction,
     target: &Database,
@@ -290,8 +302,8 @@ fn nodes(target: &Database) -> Result<Vec<NumberedNode>, Failure> {
     Ok(nodes)
 }
 
-/// Makes the nodes' records agree with what could be copied. Returns the numbers of those of which nothing is lost: there was
-/// nothing where nothing could be read.
+/// Makes the nodes' records agree with what could be copied. Returns the numbers of those of which nothing is lost:
+/// there was nothing where nothing could be read.
 fn correct(target: &Database, nodes: Vec<NumberedNode>) -> Result<BTreeSet<u32>, Failure> {
     let mut whole = BTreeSet::new();
     let transaction = begin(target)?;

@@ -2,14 +2,25 @@
 //!
 //! A block is a header and the [columns](super::column), little-endian:
 //!
-//! | part | bytes |
+//! | part of the header | bytes |
 //! |---|---|
-//! | header | checksum of node number `u32`, week `u16` and what follows in the header `u32`, format `u8`, length of the header `u16`, of the block `u32`, rows `u32`, last time `u32`, first time of each page `u32`, count of columns `u8` |
-//! | of each column in the header | kind `u8`, offset from the start of the block `u32`, length `u32`, checksum `u32` |
-//! | columns | small ones first, so that what does not change lies beside the header |
+//! | checksum | `u32`, of the node number `u32`, the week `u16` and all that follows in the header |
+//! | format | `u8`, 1 |
+//! | length of the header, length of the block | `u16`, `u32` |
+//! | count of rows | `u32` |
+//! | time of the last row | `u32` |
+//! | time of the first row of each page | `u32` each |
+//! | count of columns | `u8` |
+//! | each column | kind `u8`, offset from the start of the block `u32`, length `u32`, checksum `u32` |
 //!
-//! Checksums are CRC-32 (ISO-HDLC). Times are Unix seconds; arrivals stand as they are, or as their distance from the time,
-//! whichever is smaller. A column without any value is left out.
+//! The columns follow, small ones first, so that what does not change lies beside the header. A column without any
+//! value is left out. Checksums are CRC-32 (ISO-HDLC). Times are Unix seconds; arrivals stand as they are, or as their
+//! distance from the measured time, whichever is smaller.
+//!
+//! Invariants: at least one row; times ascend and lie in the week; the times in the header are those in the column of
+//! times. The node and the week are part of the header's checksum, so a block that is met elsewhere does not pass for
+//! another one. A reader needs the header and the columns that it wants, and verifies each of them. A block never
+//! changes; it is replaced, see [`sealed`](super::sealed).
 
 use std::ops::Range;
 
@@ -78,8 +89,8 @@ impl Kind {
     }
 }
 
-/// The field that predicts another one: the nodes derive the charge end voltage from the temperature, and track the panel at a
-/// fixed share of its open circuit voltage.
+/// The field that predicts another one: the nodes derive the charge end voltage from the temperature, and track the
+/// panel at a fixed share of its open circuit voltage.
 pub(super) fn reference(field: NumberField) -> Option<NumberField> {
     match field {
         NumberField::TemperatureCorrectedVoltage => Some(NumberField::BatteryTemperature),

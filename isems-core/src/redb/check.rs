@@ -1,4 +1,15 @@
-//! Reading everything back.
+//! Check: reading everything back.
+//!
+//! Within one snapshot it verifies that
+//!
+//! * every record, row and block can be read and has the right checksum, and every reject can be read;
+//! * every measurement is valid, lies in the week of its block, and is stored once;
+//! * times ascend within rows and blocks, and a block agrees with its header;
+//! * every node's record agrees with what was found;
+//! * no row or block has a number without a record.
+//!
+//! Damage becomes a [`Damage`] and ends nothing: what lies around it is read all the same, see
+//! [`around`](super::around). A check writes nothing.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -19,8 +30,9 @@ use super::{
 };
 use crate::{Measurement, Reject};
 
-/// Checks that every value can be read, that every measurement is valid, where it belongs and there once, that times ascend,
-/// and that the nodes' records agree with all that. What cannot be read is told, and the rest is checked all the same.
+/// Checks that every value can be read, that every measurement is valid, where it belongs and there once, that times
+/// ascend, and that the nodes' records agree with all that. What cannot be read is told, and the rest is checked all
+/// the same.
 pub(super) fn check(transaction: &ReadTransaction, patience: &Patience) -> Result<Checked, Failure> {
     let rows = transaction.open_table(ROWS)?;
     let blocks = transaction.open_table(BLOCKS)?;
@@ -83,7 +95,8 @@ impl Checked {
     }
 }
 
-/// Tells keys of numbers that no node has. Fails with the first failure between two nodes, after looking between all others.
+/// Tells keys of numbers that no node has. Fails with the first failure between two nodes, after looking between all
+/// others.
 fn strangers(
     table: &impl ReadableTable<u64, &'static [u8]>,
     known: &BTreeSet<u32>,

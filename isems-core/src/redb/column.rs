@@ -1,16 +1,25 @@
 //! Columns of a block: numbers, integers and texts of many measurements, compressed without loss.
 //!
-//! Numbers are compressed with [pco](https://github.com/pcodec/pcodec), in pages of [`PAGE_ROWS`] that are decompressed one by one. Its
-//! wrapped format carries the numbers; around them stands, little-endian:
+//! Numbers are compressed with [pco](https://github.com/pcodec/pcodec), in pages of [`PAGE_ROWS`] that are decompressed
+//! one by one. Its wrapped format carries the numbers; around them stands, little-endian:
 //!
-//! | column | bytes |
+//! | part | bytes |
 //! |---|---|
-//! | integers | tag `u8`; constant: `i64`. Compressed as `i32` or `i64`: length of the metadata `u32`, then of each page `u32`, metadata, pages |
-//! | presence | 0 `u8`: every value is there. 1: integers without pages, lengths `u32` before them: runs of present and missing values in turn |
-//! | numbers | presence; tag `u8`; constant: `f64`. Decimal: digits `u8`, integers. Predicted: digits `u8`, slope and intercept `f64`, integers. Float: as compressed integers |
-//! | texts | count of distinct texts `u32`, each with its length `u8`; integers: 0 for a missing text, else its place from 1 on |
+//! | integers | tag `u8`, then by the tag |
+//! | - constant | `i64` |
+//! | - compressed, `i32` or `i64` | length of the metadata `u32`, of each page `u32`, metadata, pages |
+//! | presence | `u8`. 0: every value is there. 1: count of runs `u32`, integers: present and missing in turn |
+//! | numbers | presence, tag `u8`, then by the tag |
+//! | - constant | `f64` |
+//! | - decimal | digits `u8`, integers |
+//! | - predicted | digits `u8`, slope and intercept `f64`, integers |
+//! | - float | as compressed integers |
+//! | texts | count `u32`, each distinct text with its length `u8`; integers: its place from 1 on, 0 if missing |
 //!
-//! A missing value takes the place of the value before it among the compressed numbers, which costs next to nothing.
+//! A decimal is an integer divided by a power of ten, used only where that gives every number back to the bit. A
+//! predicted column holds what is left of the integers when a straight line over another column is taken away. A
+//! missing value takes the place of the value before it among the compressed numbers, which costs next to nothing. A
+//! decoder trusts no length: it reads within the column's bytes, and yields as many rows as the header says, or damage.
 
 use std::{collections::HashMap, iter, sync::Arc};
 
@@ -23,8 +32,8 @@ use pco::{
 
 use super::bytes::{DamagedRecord, Reader};
 
-/// How many rows a page has. The last one of a block has what is left. About a day of a node that reports once a minute: small
-/// enough to read a day at once, large enough to cost little.
+/// How many rows a page has. The last one of a block has what is left. About a day of a node that reports once a
+/// minute: small enough to read a day at once, large enough to cost little.
 pub(super) const PAGE_ROWS: usize = 2048;
 
 const CONSTANT: u8 = 0;
@@ -47,8 +56,8 @@ pub(super) fn pages(rows: usize) -> usize {
     rows.div_ceil(PAGE_ROWS)
 }
 
-/// Compresses numbers in pages. Differences of neighbours and plain values are both tried: pco's own choice looks at a sample,
-/// which misleads it where half the values are night.
+/// Compresses numbers in pages. Differences of neighbours and plain values are both tried: pco's own choice looks at a
+/// sample, which misleads it where half the values are night.
 fn compress<T: Number>(numbers: &[T], out: &mut Vec<u8>) -> Result<(), PcoError> {
     let sizes: Vec<usize> = (0..pages(numbers.len())).map(|page| page_rows(numbers.len(), page)).collect();
     let mut best: Option<Vec<u8>> = None;

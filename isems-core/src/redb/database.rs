@@ -1,8 +1,21 @@
-//! The file while it is open.
+//! The open file, and opening it again after the disk has failed.
 //!
-//! When the disk fails, redb gives up on a file for good. It is closed then, and opened again for the next transaction: to read,
-//! without anything being written, and to write as soon as something is to be stored. So what is stored is there for readers as
-//! long as it can be read, and work goes on by itself as soon as the disk does.
+//! redb gives up on a file for good at the first error of the disk. [`OpenDatabase`] then closes it and opens it again
+//! for the next transaction: to read, through an [overlay](super::overlay) that writes nothing, and to write as soon as
+//! something is to be stored. So what is stored can be read as long as the disk can be read, and storing goes on when
+//! the disk works.
+//!
+//! Invariants:
+//!
+//! * At most one write transaction exists. While it does, nobody opens the file again, because the transaction would
+//!   outlive the database.
+//! * Every opening has a number, its generation. It reloads the index of nodes and the next node number, because only
+//!   then is it known whether a commit that failed is on disk all the same.
+//! * An outage lasts until as many entries have been written as could not be: a full disk takes a little now and then.
+//!   During it, writing is tried once a second, callers get the same error each time, and the log tells its start and
+//!   its end.
+//!
+//! A crash during an outage is a crash as always: the file is as the last commit that reached the disk made it.
 
 use std::{
     mem,
@@ -70,8 +83,8 @@ struct Outage {
     reason: String,
     is_full: bool,
     next_attempt: Instant,
-    /// How many entries must be written before it is over: as many as could not be. A little can be written to a full disk now
-    /// and then.
+    /// How many entries must be written before it is over: as many as could not be. A little can be written to a full
+    /// disk now and then.
     owed: usize,
 }
 

@@ -1,4 +1,12 @@
-//! Deleting: of rows one by one, of blocks whole, and of the blocks at both ends the rest is kept.
+//! Deleting: rows go one by one, blocks whole, and of the blocks at both ends of the range the rest is kept.
+//!
+//! One transaction removes the rows in the range and the blocks of weeks within it, encodes the two blocks at its ends
+//! anew without what is removed, and corrects the node's record: the count, the oldest time and the newest measurement
+//! of what is left. A node of which nothing is left loses its record. The index in memory follows when that is durable.
+//! A crash leaves everything or nothing of a deletion.
+//!
+//! A damaged block is removed if its week lies within the range, and otherwise left as it is. Where a damaged block was
+//! removed, its count is unknown, and what is left is counted instead.
 
 use std::{
     ops::Range,
@@ -31,8 +39,8 @@ struct Removed {
 }
 
 impl Writer {
-    /// Removes a node's measurements from one second on and before another one, and returns how many that were. A block that is
-    /// damaged is removed if it lies in the range as a whole, and else left as it is.
+    /// Removes a node's measurements from one second on and before another one, and returns how many that were. A block
+    /// that is damaged is removed if it lies in the range as a whole, and else left as it is.
     pub(super) fn delete(&mut self, id: &NodeId, range: Range<u64>) -> Result<u64, Failure> {
         let transaction = self.transaction()?;
         let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
@@ -138,8 +146,8 @@ fn delete_from_block(
     Ok(())
 }
 
-/// The node without what was removed; if it is not known how many measurements that were, what is left is counted. `None`:
-/// nothing is left that can be read.
+/// The node without what was removed; if it is not known how many measurements that were, what is left is counted.
+/// `None`: nothing is left that can be read.
 pub(super) fn remaining<R, B>(
     tiers: &Tiers<'_, R, B>,
     node: &NumberedNode,

@@ -93,7 +93,8 @@ impl Failure {
         matches!(self, Self::Redb(error) if matches!(**error, Error::LockPoisoned(_)))
     }
 
-    /// Whether the same can be tried again: it is the disk, which may work again, or the file has been opened anew meanwhile.
+    /// Whether the same can be tried again: it is the disk, which may work again, or the file has been opened anew
+    /// meanwhile.
     pub(super) fn is_worth_another_try(&self) -> bool {
         match self {
             Self::Redb(error) => match &**error {

@@ -1,4 +1,15 @@
-//! Storing much history at once, straight into blocks.
+//! Import: storing much history at once, straight into blocks.
+//!
+//! A batch is sorted by node and time and cut into weeks. Each week is merged with the rows and the block that are
+//! there, and the result becomes the block of that week; its rows are removed. Blocks are encoded on all processors and
+//! inserted once [`MEASUREMENTS_AT_ONCE`] measurements wait, so memory stays bounded. A week that cannot be read whole
+//! takes rows instead, as [`store`](crate::Repository::store) would write them, so that nothing is merged over damage.
+//!
+//! The whole batch is one transaction of the [writer](super::writer), with the nodes' records and the reject log. A
+//! crash leaves all of it or nothing. Duplicates and conflicts are settled as in a store: what is there stays.
+//!
+//! Weeks that are not over can be imported, too. Measurements that come for them later are rows beside a block, like
+//! late ones.
 
 use std::{
     borrow::Cow,
@@ -20,8 +31,8 @@ use super::{
 };
 use crate::{Batch, Measurement, Outcome, RepositoryError};
 
-/// Merged weeks are put into the file once they have this many measurements: a batch with a little of many weeks that are there
-/// already would have all of them in memory otherwise.
+/// Merged weeks are put into the file once they have this many measurements: a batch with a little of many weeks that
+/// are there already would have all of them in memory otherwise.
 const MEASUREMENTS_AT_ONCE: usize = 50_000;
 
 /// A week of a node as it will be.

@@ -1,8 +1,14 @@
 //! The repository in one redb file.
 //!
-//! `tables` is the layout of the file. What is new is a `row` (written by `writer`, the group commit); once its week is over it
-//! moves into a `block` of `column`s (`seal`, started by `upkeep`), which lies in the file in pieces (`sealed`). `tiers` reads both
-//! as one, and `around` what is damaged of either. Reading happens in short read transactions on tokio's blocking pool, all through `RedbRepository::read`.
+//! [`tables`] lists the tables and their keys. A new measurement becomes a [`row`], written by the [`writer`] in a group
+//! commit. Once its week is over, it moves into a [`block`] of [`column`]s ([`seal`], started by [`upkeep`]), which lies in
+//! the file in pieces ([`sealed`]). [`tiers`] reads both as one, with what [`summaries`] keeps, and [`around`] reads past
+//! damage. [`import`] and [`delete`] change both tiers, [`check`] verifies them, and [`backup`] copies them.
+//!
+//! One thread writes. Queries run on tokio's blocking pool, in short read transactions that all begin in
+//! `RedbRepository::read`. [`database`] opens the file again after the disk has failed, if need be through an [`overlay`]
+//! that writes nothing. redb trusts a file that was closed cleanly and can panic over a damaged one, so everything that
+//! reads or writes a file runs where a panic is caught ([`failure`]).
 
 mod around;
 mod asker;
@@ -73,11 +79,11 @@ const READ_ATTEMPTS: usize = 4;
 
 /// A [`Repository`] in a redb file, or in memory.
 ///
-/// A measurement takes about 150 bytes until three days after its week (from Monday 00:00 UTC on) is over; then it is sealed in
-/// the background, and takes about three. Nothing is lost or changed by that. What comes late for a sealed week joins it within an
-/// hour, or when there are some thousand of it. Opening takes the same time however much is stored.
-/// Only one process can have a file open. Dropping it finishes the writes under way and closes the file. A block that is
-/// damaged is left out of what is read, and said so in the log once.
+/// A measurement takes about 150 bytes until three days after its week (from Monday 00:00 UTC on) is over; then it is
+/// sealed in the background, and takes about three. Nothing is lost or changed by that. What comes late for a sealed
+/// week joins it within an hour, or when there are some thousand of it. Opening takes the same time however much is
+/// stored. Only one process can have a file open. Dropping it finishes the writes under way and closes the file. A
+/// block that is damaged is left out of what is read, and said so in the log once.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -127,23 +133,24 @@ impl RedbRepository {
         RedbOptions::default().in_memory()
     }
 
-    /// Stores a batch like [`store`](Repository::store), straight into sealed blocks. Meant for much history at once: it is
-    /// fast where a batch has whole weeks (from Monday 00:00 UTC on) of few nodes, and holds other writes up meanwhile. Other weeks are
-    /// merged with what is there. [Late rejects](Batch::late_rejects) are not asked for: the answer has the conflicts.
+    /// Stores a batch like [`store`](Repository::store), straight into sealed blocks. Meant for much history at once:
+    /// it is fast where a batch has whole weeks (from Monday 00:00 UTC on) of few nodes, and holds other writes up
+    /// meanwhile. Other weeks are merged with what is there. [Late rejects](Batch::late_rejects) are not asked for: the
+    /// answer has the conflicts.
     pub async fn import(&self, batch: Batch) -> Result<Imported, RepositoryError> {
         validate(&batch)?;
         self.on_writer(move |writer| writer.import(batch)).await?
     }
 
-    /// Seals every week that ended at an instant (Unix seconds, UTC) or before it. It happens by itself as time goes on; this
-    /// is for those who cannot wait.
+    /// Seals every week that ended at an instant (Unix seconds, UTC) or before it. It happens by itself as time goes
+    /// on; this is for those who cannot wait.
     pub async fn seal(&self, before: i64) -> Result<Sealed, RepositoryError> {
         let upkeep = self.upkeep()?.clone();
         self.blocking("write", move |_| upkeep.seal(before.max(0) as u64, 1, |_| true)).await
     }
 
-    /// Removes what the [retention](RedbOptions::retention) does not allow, and returns how many measurements that were. It
-    /// happens by itself as time goes on; this is for those who cannot wait.
+    /// Removes what the [retention](RedbOptions::retention) does not allow, and returns how many measurements that
+    /// were. It happens by itself as time goes on; this is for those who cannot wait.
     pub async fn retain(&self) -> Result<u64, RepositoryError> {
         let upkeep = self.upkeep()?.clone();
         self.blocking("write", move |_| upkeep.retain()).await
@@ -155,29 +162,30 @@ impl RedbRepository {
         self.patiently("read", move |database, patience| statistics::statistics(database, &path, patience)).await
     }
 
-    /// Reads everything back and verifies counts, order and checksums. Damage is reported, and is no error; what lies around it is read
-    /// all the same. Cost: reading and decoding the whole file; dropping the future ends that.
+    /// Reads everything back and verifies counts, order and checksums. Damage is reported, and is no error; what lies
+    /// around it is read all the same. Cost: reading and decoding the whole file; dropping the future ends that.
     pub async fn check(&self) -> Result<Checked, RepositoryError> {
         self.patiently("read", |database, patience| check::check(&database.begin_read()?, patience)).await
     }
 
     /// Writes a copy of what is stored at this moment to a new file, as small as it can be, and reads it back like
-    /// [`check`](Self::check). Storing goes on meanwhile. Damage is reported, and is no error: the copy has what can be read around it,
-    /// and records that are damaged as they are. It is an error if `path` exists. Dropping the future ends the work, and removes
-    /// what it has written.
+    /// [`check`](Self::check). Storing goes on meanwhile. Damage is reported, and is no error: the copy has what can be
+    /// read around it, and records that are damaged as they are. It is an error if `path` exists. Dropping the future
+    /// ends the work, and removes what it has written.
     pub async fn backup(&self, path: impl AsRef<Path>) -> Result<Copied, RepositoryError> {
         let path = path.as_ref().to_owned();
         self.patiently("copy", move |database, patience| backup::backup(database, &path, patience)).await
     }
 
-    /// How long the commits of all that was written took, each with its flush to the disk, since this was opened. Those that
-    /// failed are not among them.
+    /// How long the commits of all that was written took, each with its flush to the disk, since this was opened. Those
+    /// that failed are not among them.
     pub fn commits(&self) -> DurationHistogram {
         *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the number under which the file keeps each node: from 1 on in order of first arrival, at most 2^21 - 1. It
-    /// stays while the node is kept. Of use to those who have handed it out as an identifier. Cost: the number of nodes.
+    /// Returns the number under which the file keeps each node: from 1 on in order of first arrival, at most 2^21 - 1.
+    /// It stays while the node is kept. Of use to those who have handed it out as an identifier. Cost: the number of
+    /// nodes.
     pub fn node_numbers(&self) -> BTreeMap<NodeId, u32> {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         nodes.iter().map(|(id, node)| (id.clone(), node.number)).collect()

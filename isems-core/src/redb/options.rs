@@ -37,9 +37,9 @@ use crate::NodeId;
 /// How a [`RedbRepository`] is opened.
 #[derive(Debug, Clone)]
 pub struct RedbOptions {
-    /// How long a commit is held back so that more batches share it. Storing takes that much longer, and the disk is written
-    /// that much more rarely. Zero: as soon as the commit before is done. A [probe](crate::Repository::probe) does not
-    /// wait; a commit within the interval is answer enough.
+    /// How long a commit is held back so that more batches share it. Storing takes that much longer, and the disk is
+    /// written that much more rarely. Zero: as soon as the commit before is done. A [probe](crate::Repository::probe)
+    /// does not wait; a commit within the interval is answer enough.
     pub commit_interval: Duration,
     /// How much of the file is kept in memory, in bytes.
     pub cache_bytes: usize,
@@ -72,8 +72,8 @@ impl RedbOptions {
         self.start(database, is_writable, path, Some(opener))
     }
 
-    /// Opens a database in whatever `make` gives, instead of a file; `name` is what errors call it. It is asked for the same
-    /// bytes again after they could not be read or written.
+    /// Opens a database in whatever `make` gives, instead of a file; `name` is what errors call it. It is asked for the
+    /// same bytes again after they could not be read or written.
     #[cfg(feature = "testing")]
     pub fn open_backend<B: redb::StorageBackend>(
         &self,
@@ -147,7 +147,8 @@ impl RedbOptions {
         checked(path, redb(path, open)?)
     }
 
-    /// Makes a file. It gets its name when it has its tables: what has the name is a whole database, whenever the power fails.
+    /// Makes a file. It gets its name when it has its tables: what has the name is a whole database, whenever the power
+    /// fails.
     fn new_database(&self, path: &Path) -> Result<Database, OpenError> {
         let unfinished = backup::unfinished(path);
         let locked = || OpenError::Locked { path: path.into() };
@@ -349,15 +350,16 @@ pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<No
                 nodes.insert(node.id.clone(), node);
             }
             Err(damage) => {
-                error!(path = %path.display(), number = number.value(), %damage, "a node is left out, for its record is damaged");
+                let number = number.value();
+                error!(path = %path.display(), number, %damage, "a node is left out, for its record is damaged");
             }
         }
     }
     Ok(nodes)
 }
 
-/// The number of the next new node: above those of all nodes, rows and blocks, be they damaged, so that nothing new is mixed
-/// with what is there.
+/// The number of the next new node: above those of all nodes, rows and blocks, be they damaged, so that nothing new is
+/// mixed with what is there.
 pub(super) fn next_number(database: &Database) -> Result<u32, Failure> {
     let transaction = database.begin_read()?;
     let end = MAX_NODE_NUMBER + 1;

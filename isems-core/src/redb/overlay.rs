@@ -1,4 +1,13 @@
-//! Reading where nothing can be written.
+//! A storage backend for reading where nothing can be written.
+//!
+//! Opening a redb file writes to it, even if it is only read afterwards: the header says that it is open. On a full or
+//! failed disk that alone would hide everything that is stored. The overlay passes reads through to the file and keeps
+//! whatever redb writes in memory, in pieces of 4,096 bytes by their offset.
+//!
+//! A byte is that of the piece that covers its offset, or that of the file as far as the file still counts (`set_len`
+//! can cut it), or zero. Nothing ever reaches the file, so a crash leaves it untouched; what is in memory is forgotten
+//! when the file is opened to write. The lock is shared, so that several readers can coexist, and no writer beside
+//! them.
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +21,8 @@ use redb::{BackendError, StorageBackend};
 /// What is written is kept in pieces of so many bytes.
 const PIECE: usize = 4096;
 
-/// What lies beneath, which is never written, and over it in memory what has been written. Opening a database writes a little
-/// even if it is only read afterwards.
+/// What lies beneath, which is never written, and over it in memory what has been written. Opening a database writes a
+/// little even if it is only read afterwards.
 #[derive(Debug)]
 pub(super) struct Overlay<B> {
     beneath: B,

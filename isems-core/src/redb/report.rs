@@ -7,11 +7,12 @@ use crate::{Measurement, NodeId};
 /// What is removed by itself, oldest first. Nothing unless it is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Weeks that ended longer ago than this are removed. The newest measurement of any node counts as now, or the computer's
-    /// clock where that is earlier: neither a computer without a clock nor a node in the future removes anything.
+    /// Weeks that ended longer ago than this are removed. The newest measurement of any node counts as now, or the
+    /// computer's clock where that is earlier: neither a computer without a clock nor a node in the future removes
+    /// anything.
     pub age: Option<Duration>,
-    /// While more bytes than this are [live](Statistics::live_bytes), the oldest sealed week of all nodes is removed, with all
-    /// that is older. The newest week stays, however much it is.
+    /// While more bytes than this are [live](Statistics::live_bytes), the oldest sealed week of all nodes is removed,
+    /// with all that is older. The newest week stays, however much it is.
     pub bytes: Option<u64>,
 }
 
@@ -85,8 +86,8 @@ pub struct Checked {
 pub struct Copied {
     /// The size of the copy, in bytes.
     pub bytes: u64,
-    /// What the copy lacks because it cannot be read, and what is damaged in the copy because it is in the original. Empty: the
-    /// copy has everything, and all is sound.
+    /// What the copy lacks because it cannot be read, and what is damaged in the copy because it is in the original.
+    /// Empty: the copy has everything, and all is sound.
     pub damages: Vec<Damage>,
 }
 

@@ -1,9 +1,32 @@
-//! The binary form of a measurement in the recent tier, and of a node.
+//! Rows: the binary form of a measurement in the recent tier, and of a node's record.
 //!
-//! A row is little-endian: format `u8`, checksum `u32`, flags `u8`, presence of the numbers `u16` (bit n: [`NumberField::ALL`]`[n]`), arrival
-//! `i64`, power save level `u8`, status `u16`, each present number `f64`, then each present text as length `u8` and UTF-8.
-//! Node and time are in the key. The checksum is the CRC-32 (ISO-HDLC) of the key, `u64`, and of what follows it. Format 1 has
-//! none. The record of a node has a format of its own.
+//! A row, little-endian. The node and the measured time are in its key.
+//!
+//! | part | bytes |
+//! |---|---|
+//! | format | `u8`, 2 |
+//! | checksum | `u32`, CRC-32 (ISO-HDLC) of the key as `u64` and of all that follows |
+//! | flags | `u8`, from bit 0: time is that of arrival, has revision, firmware version, power save level, status |
+//! | presence | `u16`, bit n: the number [`NumberField::ALL`]`[n]` is there |
+//! | arrival | `i64`, Unix seconds |
+//! | power save level | `u8` |
+//! | status | `u16` |
+//! | numbers | `f64` for each that is there |
+//! | texts | for each that is there its length `u8` and UTF-8: revision, then firmware version |
+//!
+//! Format 1 has no checksum. A record of a node:
+//!
+//! | part | bytes |
+//! |---|---|
+//! | format | `u8`, 3. Format 2 has no first arrival, format 1 has no checksum either |
+//! | checksum | `u32`, CRC-32 of the node number as `u64` and of all that follows |
+//! | id | length `u8` and UTF-8 |
+//! | count of measurements | `u64` |
+//! | oldest measured time, first arrival, last arrival, newest measured time | `i64` each |
+//! | newest measurement | a row |
+//!
+//! The key is part of each checksum, so a row that is met under another key does not pass for a measurement of that
+//! node and second. A row or record that fails its checksum costs only itself.
 
 use std::sync::Arc;
 
@@ -165,7 +188,8 @@ pub(super) fn decode(
     Ok(measurement)
 }
 
-/// A node's record: format `u8`, checksum `u32` of the node's number, `u64`, and of what follows, id, counters and times, then its newest measurement as a row.
+/// A node's record: format `u8`, checksum `u32` of the node's number, `u64`, and of what follows, id, counters and
+/// times, then its newest measurement as a row.
 pub(super) fn encode_node(node: &NumberedNode) -> Vec<u8> {
     let id = node.id.as_str();
     let mut record = Vec::new();

@@ -1,7 +1,19 @@
 //! Sealing: rows of weeks that are over move into blocks.
 //!
-//! The work is done beside the writer, on a snapshot; the writer only puts the block in and takes the rows out, in one
-//! transaction. What was stored or deleted of the week meanwhile is noticed, and the week is done again.
+//! A step takes the rows of one week of one node, at most [`ROWS_A_STEP`] of them:
+//!
+//! 1. [`prepare`] reads the rows and the block that may already be there in one read transaction, and encodes the block
+//!    that replaces both. It runs beside the writer and holds nobody up.
+//! 2. [`Writer::seal`] removes the rows and inserts the block in one transaction.
+//!
+//! Between the two anything can be stored in the week or deleted from it. So the second part compares what it finds
+//! with what the first has read: the checksum of the old block, and the count and a checksum of the rows. If either
+//! differs, nothing is done, and the step begins anew. Rows that came meanwhile stay rows.
+//!
+//! The node's record does not change: the measurements are the same. A crash before the commit leaves the rows and the
+//! old block, a crash after it the new block without the rows; the step is simply due again or done. A row that cannot
+//! be read stays a row, and a block that cannot be read keeps its week's rows where they are, so sealing never loses
+//! what could still be repaired.
 
 use std::{collections::BTreeMap, sync::PoisonError};
 
@@ -17,8 +29,8 @@ use super::{
 };
 use crate::Measurement;
 
-/// How many rows move at most at a time, so that a transaction stays short. A week of a node that reports once a minute has
-/// 10,080.
+/// How many rows move at most at a time, so that a transaction stays short. A week of a node that reports once a minute
+/// has 10,080.
 const ROWS_A_STEP: usize = 20_000;
 
 /// A node's week that has rows.
@@ -49,8 +61,8 @@ impl Step {
     }
 }
 
-/// The weeks of a node that ended at a second or before it and still have rows: those that have a block already only if they
-/// have at least a number of rows.
+/// The weeks of a node that ended at a second or before it and still have rows: those that have a block already only if
+/// they have at least a number of rows.
 pub(super) fn due(
     database: &OpenDatabase,
     node: &NumberedNode,

@@ -1,4 +1,16 @@
-//! The sealed tier: blocks in pieces that fill a page of the file each.
+//! The sealed tier: blocks, cut into pieces that fill a page of the file each.
+//!
+//! A [block](super::block) of a node and a week is one string of bytes. It lies in the table `blocks` in pieces of
+//! 4,080 bytes, numbered from 0; the last piece has what is left. redb gives a value that exceeds a page the next power
+//! of two of bytes, so pieces waste less than whole blocks would, and a reader fetches only the pieces of the columns
+//! that it needs.
+//!
+//! The header stands at the start of the first piece and fits into it. It says how long the block is and where its
+//! columns are, each with its checksum, so every column can be read and verified by itself. A missing or short piece is
+//! damage of the block; other blocks do not notice.
+//!
+//! A block is replaced as a whole: [`insert`] removes all pieces that are there and writes the new ones, in the
+//! caller's transaction. A crash leaves the old block or the new one, never a mixture.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -14,8 +26,8 @@ use super::{
 };
 use crate::{FieldSet, Measurement, NodeId};
 
-/// How long a piece is; the last one has what is left. With its key it fills a page of redb, which gives larger values pages of
-/// a power of two.
+/// How long a piece is; the last one has what is left. With its key it fills a page of redb, which gives larger values
+/// pages of a power of two.
 const PIECE_BYTES: usize = 4080;
 
 /// Why a block cannot be read.

@@ -1,4 +1,12 @@
-//! What blocks add to series, kept in memory: charts of a long time are asked for again and again, and blocks seldom change.
+//! Summaries: what whole blocks add to series, kept in memory.
+//!
+//! Charts of a long time are asked for again and again, and blocks seldom change. The contribution of a block to a
+//! field at an interval is kept under a [`Key`] that holds the checksum of the block's header. The header has the
+//! checksums of all columns in it, so a block that changes has another key, and what was kept of it is simply not met
+//! any more: nothing needs to be invalidated, also not for readers of an older snapshot.
+//!
+//! At most [`BUCKETS_KEPT`] buckets are kept (about 8 MB); the oldest summaries make room. Nothing of this is in the
+//! file.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,12 +22,12 @@ const BUCKETS_KEPT: usize = 200_000;
 /// A summary is kept if it has at most one bucket for so many rows of the block: others would save little.
 const ROWS_A_BUCKET: usize = 8;
 
-/// What a whole block adds to a series of a field: buckets by their number since the epoch, each once or several times. It is
-/// what reading the block gives, bit by bit.
+/// What a whole block adds to a series of a field: buckets by their number since the epoch, each once or several times.
+/// It is what reading the block gives, bit by bit.
 pub(super) type Summary = Arc<[(i64, Bucket)]>;
 
-/// Which series a block adds something to. The checksum changes with the block, so that a summary of another state of it is
-/// never met, be it of a transaction that began before.
+/// Which series a block adds something to. The checksum changes with the block, so that a summary of another state of
+/// it is never met, be it of a transaction that began before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     number: u32,

@@ -1,4 +1,26 @@
-//! The tables of the file.
+//! The tables of the file, and the layout of their keys.
+//!
+//! The file is a redb database with five tables. Values are little-endian; keys are redb's own integers.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `metadata` | text | `format`: `u32`; `caller/KEY`: a caller's value; `room`: see [`writer`](super::writer) |
+//! | `nodes` | node number `u32` | the node's record, see [`row`](super::row) |
+//! | `rows` | node number and second, 32 bits each | a measurement, see [`row`](super::row) |
+//! | `blocks` | node number 32, week 16, number of the piece 16 bits | a piece, see [`sealed`](super::sealed) |
+//! | `rejects` | running number `u64` | an entry of the reject log as JSON; the newest 10,000 |
+//!
+//! Keys begin with the node number, so what a node measured lies together in order of time, and a range of keys is a
+//! range of time. Node numbers count from 1 to [`MAX_NODE_NUMBER`].
+//!
+//! Invariants, which hold after every commit:
+//!
+//! * A measurement is in a row or in a block, never in both.
+//! * A row or a block belongs to a node that has a record, and the record agrees with them: the count, the oldest time
+//!   and the newest measurement. Damage can break this; `check` tells.
+//! * A number that a row or a block still has is not given to a new node.
+//!
+//! Every change is one transaction of redb, so a crash leaves the file as the last commit made it.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -9,8 +31,8 @@ use redb::{StorageError, TableDefinition};
 
 use crate::Node;
 
-/// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened. 1 has no table of blocks, and
-/// until 2 nodes have no first arrival.
+/// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened. 1 has no table of blocks,
+/// and until 2 nodes have no first arrival.
 pub(super) const FORMAT: u32 = 3;
 
 /// The key of the format in [`METADATA`]. Keys given by callers carry a prefix, so that they never meet it.
@@ -40,8 +62,8 @@ const MONDAY_SECONDS: u64 = 259_200;
 /// The highest node number. Keys have room for more; 2^21 nodes are beyond any mesh, and their records fit in memory.
 pub(super) const MAX_NODE_NUMBER: u32 = (1 << 21) - 1;
 
-/// A node with the number that its keys begin with, from 1 on in order of first arrival. The number stays while the node
-/// is kept, and is not given out again while a record, row or block has it.
+/// A node with the number that its keys begin with, from 1 on in order of first arrival. The number stays while the
+/// node is kept, and is not given out again while a record, row or block has it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NumberedNode {
     pub(super) number: u32,

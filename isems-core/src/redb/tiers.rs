@@ -1,4 +1,15 @@
 //! Reading both tiers as one: each measurement is met once, in order of time.
+//!
+//! A query reads one snapshot. It goes from week to week, in the order that is asked for, by looking for the next row
+//! and the next block and taking the nearer one. Within a week it merges the rows with the pages of the block, both of
+//! which are sorted by time. A page that the range does not touch is not decompressed.
+//!
+//! A series needs no order among the tiers: it adds up what each block contributes to its buckets (kept in
+//! [`summaries`](super::summaries) where the range covers the whole block), and then the rows.
+//!
+//! A damaged row, a row out of order, or a damaged block is a [`Hole`]: it is left out and reported to the caller. A
+//! key that was not asked for, where the next week is looked for, ends the query with an error: going on from it would
+//! send the reader in circles.
 
 use std::{iter::Peekable, ops::Range};
 

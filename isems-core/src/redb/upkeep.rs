@@ -1,4 +1,15 @@
-//! What a repository does to its file in the background: it seals weeks that are over, and removes what is kept no longer.
+//! Upkeep: the background thread that seals weeks that are over and applies the retention.
+//!
+//! Once a minute it looks for weeks that ended at least three days ago by the newest time that any node has measured,
+//! and seals them one step at a time. It leaves nine tenths of the time to others. Late rows of weeks that have a block
+//! wait for an hour, or until there are [`LATE_ROWS`] of them, because each time the whole block is written anew.
+//!
+//! The retention removes whole weeks, oldest first, through the writer. For its limit of bytes the size is estimated
+//! from the number of rows and pieces; before anything is removed, the file is measured, which scales the estimate.
+//!
+//! This thread only decides. Every change is a task of the [writer](super::writer) with a transaction of its own, so it
+//! can be stopped at any moment: what was not done is due again after the next start. Damage costs the node or the week
+//! that it is in, and is logged once.
 
 use std::{
     collections::BTreeSet,
@@ -24,14 +35,15 @@ use super::{
 };
 use crate::unix_now;
 
-/// How long after its end a week is sealed. Polled logs reach back two and a half days, so what comes in time meets rows.
+/// How long after its end a week is sealed. Polled logs reach back two and a half days, so what comes in time meets
+/// rows.
 const MARGIN: u64 = 3 * 86_400;
 
 /// How often it is looked whether there is something to do.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// How often the late rows of weeks that are sealed already move into their blocks. Each block is written anew then, so a node
-/// whose clock is weeks behind must not have it done with every line.
+/// How often the late rows of weeks that are sealed already move into their blocks. Each block is written anew then, so
+/// a node whose clock is weeks behind must not have it done with every line.
 const LATE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// With so many late rows a block is written anew at once.
@@ -56,7 +68,8 @@ pub(super) struct Upkeep {
     pub(super) sealing: Arc<Mutex<()>>,
     /// The damage that was told.
     pub(super) told: Arc<Mutex<BTreeSet<Place>>>,
-    /// How much was live when it was last measured, as a share of what was estimated. Held while retention removes something.
+    /// How much was live when it was last measured, as a share of what was estimated. Held while retention removes
+    /// something.
     pub(super) scale: Arc<Mutex<f64>>,
 }
 
@@ -107,8 +120,8 @@ impl Upkeep {
         self.nodes().iter().map(|node| node.latest.timestamp as u64).max()
     }
 
-    /// Seals the weeks that ended at a second or before it, and of those that are sealed already the ones with at least a
-    /// number of rows. After each step `goes_on` is told how long it took.
+    /// Seals the weeks that ended at a second or before it, and of those that are sealed already the ones with at least
+    /// a number of rows. After each step `goes_on` is told how long it took.
     pub(super) fn seal(
         &self,
         before: u64,

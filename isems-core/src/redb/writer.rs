@@ -1,5 +1,27 @@
-//! Group commit: one thread writes, and what is stored at the same time shares a transaction. What else changes the file is a
-//! task between two groups.
+//! Group commit: one thread writes, and what is stored at the same time shares a transaction.
+//!
+//! All changes go through a queue of jobs to the thread that owns the [`Writer`]. A job is a batch to store, an empty
+//! batch (a probe, which asks for proof that the disk can be written), or a task: anything else that changes the file,
+//! such as sealing, deleting and importing, which runs alone between two groups.
+//!
+//! The writer takes a batch and all that wait behind it, up to [`MEASUREMENTS_A_TRANSACTION`] measurements; with a
+//! commit interval it also waits for more. One transaction stores them all, each batch as if it came alone and in the
+//! order of the queue. A batch that cannot be stored leaves no trace in it. Callers are told after the commit.
+//!
+//! Invariants:
+//!
+//! * The index of nodes in memory is that of the last commit. A transaction changes copies ([`ChangedNodes`]), which
+//!   the index takes over when they are durable.
+//! * The number of the next new node is above every number in the file. It is taken from the file whenever that is
+//!   opened.
+//! * Every commit saves redb's allocator state (quick repair), so the file opens at once after a crash.
+//!
+//! A crash before the commit leaves nothing of the group; no caller was told. A crash after it, before the callers are
+//! told, leaves all of the group: what they deliver again are duplicates. When the commit itself fails, it is unknown
+//! whether it is on disk; the file is opened anew before anything else is read or written.
+//!
+//! After a failure, a probe writes as much as could not be written, under the key `room` of `metadata`, and the next
+//! transaction removes it. A crash in between leaves it there; the first transaction after opening removes it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +59,8 @@ const MEASUREMENTS_A_TRANSACTION: usize = 50_000;
 /// The reject log is cut to this many entries.
 const REJECTS_KEPT: u64 = 10_000;
 
-/// Where it is proven that there is room, and with how many bytes an entry: what a row takes with its share of everything else.
+/// Where it is proven that there is room, and with how many bytes an entry: what a row takes with its share of
+/// everything else.
 const PROOF_KEY: &str = "room";
 const PROOF_BYTES: usize = 190;
 
@@ -90,8 +113,8 @@ impl Writer {
         }
     }
 
-    /// Does what writes: redb can panic over a damaged file, and the disk can fail. The file is as it was then, or the commit
-    /// is on the disk all the same.
+    /// Does what writes: redb can panic over a damaged file, and the disk can fail. The file is as it was then, or the
+    /// commit is on the disk all the same.
     pub(super) fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
         self.write_entries(0, work)
     }
@@ -126,8 +149,8 @@ impl Writer {
         job.batch.is_empty() && self.last_commit.is_some_and(|at| at.elapsed() < self.commit_interval)
     }
 
-    /// All that waits, up to the size of a transaction; with an interval also what comes until it is over. And the job that
-    /// ends the group because it is none of storing.
+    /// All that waits, up to the size of a transaction; with an interval also what comes until it is over. And the job
+    /// that ends the group because it is none of storing.
     fn collect(&self, first: StoreJob) -> (Vec<StoreJob>, Option<Job>) {
         // A probe asks whether it can be written now.
         let interval = if first.batch.is_empty() { Duration::ZERO } else { self.commit_interval };
@@ -153,7 +176,8 @@ impl Writer {
         (group, None)
     }
 
-    /// A transaction after which the file opens at once, also after a crash and however large it is, for a second flush.
+    /// A transaction after which the file opens at once, also after a crash and however large it is, for a second
+    /// flush.
     pub(super) fn transaction(&mut self) -> Result<Writing, Failure> {
         let mut transaction = self.database.begin_write()?;
         if transaction.generation != self.generation {
@@ -178,8 +202,8 @@ impl Writer {
         Ok(())
     }
 
-    /// When nothing is to be stored that proves little after the disk has failed: something as large as what could not be stored
-    /// is written, and removed by the next transaction. Returns how many entries have that size.
+    /// When nothing is to be stored that proves little after the disk has failed: something as large as what could not
+    /// be stored is written, and removed by the next transaction. Returns how many entries have that size.
     fn prove_room(&self, transaction: &Writing) -> Result<usize, Error> {
         let owed = self.database.owed();
         if owed > 0 {

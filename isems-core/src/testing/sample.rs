@@ -34,8 +34,8 @@ pub fn sample_measurement(node: &str, timestamp: i64) -> Measurement {
     measurement
 }
 
-/// A measurement with node, time and some fields of another one. Its other fields are missing; a missing time of arrival is the
-/// measured time.
+/// A measurement with node, time and some fields of another one. Its other fields are missing; a missing time of
+/// arrival is the measured time.
 pub fn with_only(measurement: &Measurement, fields: FieldSet) -> Measurement {
     let Measurement { node_id, timestamp, .. } = measurement;
     let mut kept = Measurement::new(node_id.clone(), *timestamp, *timestamp);

@@ -1,7 +1,7 @@
 //! The conformance suite of [`Transport`].
 //!
-//! A [`Source`] is the far end that a transport speaks to in a test: a web server with logs, a broker with messages. What
-//! must hold whatever goes wrong is that everything which the source holds is stored in the end, once.
+//! A [`Source`] is the far end that a transport speaks to in a test: a web server with logs, a broker with messages.
+//! What must hold whatever goes wrong is that everything which the source holds is stored in the end, once.
 //!
 //! ```
 //! use isems_core::{BoxError, Inbox, Measurement, Payload, Transport, async_trait};
@@ -48,8 +48,8 @@ pub use super::stalling::Moment;
 
 /// The far end that a transport speaks to in a test. It is gone when it is dropped.
 pub trait Source {
-    /// Makes a transport that reads this source. Called again after the transport before was dropped, as when the program
-    /// is started again.
+    /// Makes a transport that reads this source. Called again after the transport before was dropped, as when the
+    /// program is started again.
     fn transport(&self) -> Box<dyn Transport>;
 
     /// What the source holds: measurements with times of their own, at least one, each key once. Their arrival is not
