@@ -102,8 +102,8 @@ pub(crate) struct CheckApi {
 impl CheckApi {
     /// Check the database
     ///
-    /// Reads and decodes the whole file, verifies checksums, order and counts, and names every damaged part. Storing goes on
-    /// meanwhile, and a client that disconnects ends the check. Needs a token.
+    /// Reads and decodes the whole file, verifies checksums, order and counts, and names every damaged part.
+    /// Measurements are still stored meanwhile, and a client that disconnects ends the check. Requires a token.
     #[oai(path = "/api/v1/check", method = "post", operation_id = "check")]
     async fn check(&self, _authorized: Authorized, request: &Request) -> Result<CheckResponse, Refused<OfFile>> {
         query::only(request, &[])?;

@@ -145,7 +145,7 @@ pub(crate) struct StatisticsApi {
 impl StatisticsApi {
     /// Get statistics of the database
     ///
-    /// The number of measurements of every node, and the space that they take. Reads the whole file. Needs a token.
+    /// The number of measurements of every node, and the space that they take. Reads the whole file. Requires a token.
     #[oai(path = "/api/v1/statistics", method = "get", operation_id = "statistics")]
     async fn statistics(
         &self,
