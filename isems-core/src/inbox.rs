@@ -247,7 +247,7 @@ impl Inbox {
         self.repository.store(Batch { metadata, ..Batch::default() }).await.map(drop)
     }
 
-    /// What the transport last [remembered](Self::remember) under a key.
+    /// Returns what the transport last [remembered](Self::remember) under a key.
     pub async fn recall(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
         self.repository.metadata(&self.metadata_key(key)).await
     }
@@ -279,7 +279,7 @@ impl Inbox {
         self.account.look_at(source)
     }
 
-    /// How the transport fares.
+    /// Returns the status of the transport.
     pub fn status(&self) -> TransportStatus {
         self.account.snapshot()
     }
@@ -385,7 +385,7 @@ impl Inbox {
         Ok(taken)
     }
 
-    /// Whether a new node can be taken beside others that are about to be stored.
+    /// Returns whether a new node can be taken beside others that are about to be stored.
     async fn has_room_for_node(&self, others: usize) -> Result<bool, RepositoryError> {
         if !self.limiter.take_new_node() {
             return Ok(false);

@@ -10,13 +10,13 @@ use crate::{
     BoxError, Field, FieldSet, InvalidField, Measurement, Node, NodeId, Reject, RejectReason, Series, SeriesQuery,
 };
 
-/// How many measurements a page holds where the caller does not say.
+/// The number of measurements in a page where the caller does not say.
 const PAGE: usize = 10_000;
 
-/// How many nodes a page of [`node_pages`] holds.
+/// The number of nodes in a page of [`node_pages`].
 const NODE_PAGE: usize = 1_000;
 
-/// Keeps measurements, and answers questions about them.
+/// A store of measurements that answers questions about them.
 ///
 /// The key of a measurement is its node and its second. Order of arrival never matters. All methods may be called at
 /// any time from many tasks. The feature `testing` has a conformance suite for implementations.
@@ -51,10 +51,10 @@ pub trait Repository: Any + Send + Sync {
     /// Returns the number of nodes. Cost: one look-up.
     async fn node_count(&self) -> Result<u64, RepositoryError>;
 
-    /// One node with its newest measurement. Cost: one look-up.
+    /// Returns a node with its newest measurement. Cost: one look-up.
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError>;
 
-    /// Measurements of a node. An unknown node has none.
+    /// Returns measurements of a node. An unknown node has none.
     ///
     /// Node and measured time are always given. Any other field that the [query](MeasurementQuery::fields) does not
     /// select is either as it was stored or missing (`None`; [`TimeSource::Node`](crate::TimeSource::Node), and the
@@ -62,9 +62,9 @@ pub trait Repository: Any + Send + Sync {
     /// number of measurements in the answer; implementations that keep columns apart read only the selected ones.
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError>;
 
-    /// Fields of a node in buckets, over what the range and the time from the node's oldest to its newest measurement
-    /// have in common. An unknown node has no buckets. Cost: the number of measurements in the range; implementations
-    /// that keep columns apart read only those of the fields.
+    /// Returns fields of a node in buckets, over what the range and the time from the node's oldest to its newest
+    /// measurement have in common. An unknown node has no buckets. Cost: the number of measurements in the range;
+    /// implementations that keep columns apart read only those of the fields.
     async fn series(&self, query: &SeriesQuery) -> Result<Series, RepositoryError> {
         let Some(node) = self.node(&query.node).await? else { return Ok(Series::empty(query, 0, -1)) };
         let mut series = Series::empty(query, node.first_timestamp, node.latest.timestamp);
@@ -82,20 +82,20 @@ pub trait Repository: Any + Send + Sync {
         Ok(series)
     }
 
-    /// Removes what a node measured from one time on and before another one, and returns how many measurements that
+    /// Removes the measurements of a node from one time on and before another, and returns how many measurements that
     /// were, when it is durable. A node of which nothing is left is forgotten. Cost: the number of measurements
     /// removed.
     async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError>;
 
-    /// Rejects of the reject log, newest first. Cost: the number of rejects from the newest one (or the query's cursor)
-    /// to the last one of the answer, of which the log has a bounded number.
+    /// Returns entries of the reject log, newest first. Cost: the number of rejects from the newest one (or the query's
+    /// cursor) to the last one of the answer, of which the log has a bounded number.
     async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError>;
 
-    /// A value that was stored under a key of [`Batch::metadata`]. Cost: one look-up.
+    /// Returns the value that was stored under a key of [`Batch::metadata`]. Cost: one look-up.
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError>;
 }
 
-/// What is stored together.
+/// Measurements and everything else that is stored together with them.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// Measurements, of any nodes, in any order. They are [valid](Measurement::validate).
@@ -119,7 +119,7 @@ impl Batch {
         self.rejects.iter().cloned().chain(late).collect()
     }
 
-    /// Whether there is nothing to store.
+    /// Returns whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
         self.measurements.is_empty() && self.rejects.is_empty() && self.metadata.is_empty()
     }
@@ -144,14 +144,14 @@ impl fmt::Debug for LateRejects {
     }
 }
 
-/// What became of a batch's measurements.
+/// The outcomes of a batch's measurements.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stored {
-    /// What became of each, in the order of the batch.
+    /// The outcome of each, in the order of the batch.
     pub outcomes: Vec<Outcome>,
 }
 
-/// What became of a measurement.
+/// The outcome of storing a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It is new, and stored.
@@ -163,17 +163,17 @@ pub enum Outcome {
 }
 
 impl Stored {
-    /// How many are new.
+    /// Returns the number of new measurements.
     pub fn stored(&self) -> u64 {
         self.count(Outcome::Stored)
     }
 
-    /// How many were already stored with the same values.
+    /// Returns the number of measurements that were already stored with the same values.
     pub fn duplicates(&self) -> u64 {
         self.count(Outcome::Duplicate)
     }
 
-    /// How many were already stored with other values.
+    /// Returns the number of measurements that were already stored with other values.
     pub fn conflicts(&self) -> u64 {
         self.count(Outcome::Conflict)
     }
@@ -189,7 +189,7 @@ impl FromIterator<Outcome> for Stored {
     }
 }
 
-/// Which measurements of a node are wanted.
+/// A query for measurements of a node.
 ///
 /// ```
 /// use isems_core::{MeasurementQuery, NodeId};
@@ -242,7 +242,7 @@ impl MeasurementQuery {
     }
 }
 
-/// Which rejects are wanted. `None` is all of them.
+/// A query for rejects. A field that is `None` selects all of them.
 ///
 /// ```
 /// use isems_core::{RejectQuery, RejectReason};
@@ -269,7 +269,7 @@ impl RejectQuery {
         Self { node: None, transport: None, reason: None, before: None, limit }
     }
 
-    /// Whether a reject is of the node, the transport and for the reason that are asked for.
+    /// Returns whether a reject is of the node, the transport and for the reason that are asked for.
     pub fn matches(&self, reject: &Reject) -> bool {
         self.node.as_ref().is_none_or(|node| reject.node.as_ref() == Some(node))
             && self.transport.as_ref().is_none_or(|transport| reject.transport == *transport)
@@ -373,7 +373,7 @@ pub enum RepositoryError {
     Unavailable {
         /// The operation that failed: `open`, `read`, `write` or `copy`.
         action: &'static str,
-        /// Whether the same call can succeed later, without anybody doing something about it.
+        /// Set if the same call can succeed later without anybody intervening.
         retry: bool,
         /// The cause.
         source: BoxError,
@@ -384,13 +384,13 @@ pub enum RepositoryError {
         /// The cause.
         source: BoxError,
     },
-    /// What is stored is damaged, or a part of it that was needed is.
+    /// The stored data is damaged, or a part of it that was needed is.
     #[error("the database is damaged")]
     Damaged {
-        /// What is wrong, and where.
+        /// The problem, and where it is.
         source: BoxError,
     },
-    /// What is stored has a format that this version does not know.
+    /// The stored data has a format that this version does not know.
     #[error("the database has format {found}, which is newer than {supported}; use a newer version of this program")]
     Newer {
         /// The format that was found.
@@ -413,7 +413,7 @@ pub enum RepositoryError {
         node: NodeId,
         /// The measured time.
         timestamp: i64,
-        /// What is wrong.
+        /// The problem.
         fault: InvalidField,
     },
     /// Another failure.

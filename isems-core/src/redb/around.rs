@@ -24,7 +24,7 @@ use crate::Node;
 /// Rows that cannot be read are narrowed down to so many seconds. Blocks are to single weeks.
 const SMALLEST_SECONDS: u64 = 3_600;
 
-/// How often it is tried to read something of a tier of a node. Where so much is damaged, what is lost is told, and
+/// The most attempts to read a tier of a node. Where so much is damaged, what is lost is reported, and
 /// left out, in larger parts.
 const MOST_ATTEMPTS: usize = 4_096;
 
@@ -141,13 +141,13 @@ impl Tier {
         Ok(lost.iter().map(|(parts, failure)| self.lost(node, parts, failure)).collect())
     }
 
-    /// That parts of a node cannot be read.
+    /// Returns the damage that parts of a node cannot be read.
     fn lost(self, node: &Node, parts: &Range<u64>, failure: &Failure) -> Damage {
         let problem = format!("its {} cannot be read: {failure}", self.name());
         Damage { place: format!("node {}", node.id), seconds: Some(self.seconds(parts)), problem }
     }
 
-    /// That nothing more can be read of a node, because of the disk and not of damage.
+    /// Returns the damage that a node cannot be read any further because the disk fails.
     pub(super) fn given_up(self, node: &Node, failure: &Failure) -> Damage {
         self.lost(node, &self.of(node), failure)
     }

@@ -39,10 +39,10 @@ use super::{
     tiers::Tiers,
 };
 
-/// How many entries are copied in a transaction, so that memory stays flat.
+/// The number of entries that a transaction copies, so that memory stays flat.
 const ENTRIES_A_TRANSACTION: usize = 5_000;
 
-/// How much of the copy is kept in memory while it is written.
+/// The cache of the copy while it is written, in bytes.
 const CACHE_BYTES: usize = 8 << 20;
 
 /// Copies everything that can be read into a new file, which has its name only when it is complete.
@@ -67,7 +67,7 @@ pub(super) fn backup(database: &OpenDatabase, path: &Path, patience: &Patience) 
     result
 }
 
-/// Where a file is written before it is complete.
+/// Returns the path at which a file is written before it is complete.
 pub(super) fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".unfinished");
@@ -123,7 +123,7 @@ fn copy(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Vec
 }
 
 impl Damage {
-    /// Whether another one lies within this one.
+    /// Returns whether another one lies within this one.
     fn covers(&self, other: &Self) -> bool {
         let (Some(seconds), Some(others)) = (&self.seconds, &other.seconds) else { return false };
         self.place == other.place && seconds.start <= others.start && others.end <= seconds.end

@@ -35,7 +35,7 @@ use crate::{Field, FieldSet, Measurement, NodeId, NumberField, Status, TimeSourc
 
 const FORMAT: u8 = 1;
 
-/// What a column holds. The numbers are part of the format.
+/// The content of a column. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kind(u8);
 
@@ -71,7 +71,7 @@ impl Kind {
         }
     }
 
-    /// What the format calls the column.
+    /// Returns the format's name of the column.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::TIME => "timestamp",
@@ -241,14 +241,14 @@ impl Header {
         Ok(Self { checksum, length, rows, last_time, first_times, columns })
     }
 
-    /// When a page has its first row, and before when it has its last one, as the header says.
+    /// Returns the seconds from the first row of a page to just after its last one, as the header says.
     fn span(&self, page: usize) -> Option<Range<u64>> {
         let start = self.first_times.get(page).copied()?;
         let end = self.first_times.get(page + 1).map_or(u64::from(self.last_time) + 1, |next| u64::from(*next));
         Some(u64::from(start)..end)
     }
 
-    /// Whether all its rows are from one second on and before another one.
+    /// Returns whether all its rows are in a range of seconds.
     pub(super) fn is_within(&self, range: &Range<u64>) -> bool {
         let first = self.first_times.first().copied();
         first.is_some_and(|first| range.start <= u64::from(first)) && u64::from(self.last_time) < range.end
@@ -269,7 +269,7 @@ impl Header {
         self.columns.iter().map(|column| (column.kind, column.bytes.clone()))
     }
 
-    /// Whether these are a column's bytes as they were written.
+    /// Verifies that these are a column's bytes as they were written.
     pub(super) fn verify(&self, kind: Kind, bytes: &[u8]) -> Result<(), DamagedRecord> {
         let column = self.columns.iter().find(|column| column.kind == kind);
         if column.is_some_and(|column| column.checksum == crc32fast::hash(bytes)) {

@@ -32,7 +32,7 @@ use pco::{
 
 use super::bytes::{DamagedRecord, Reader};
 
-/// How many rows a page has. The last one of a block has what is left. About a day of a node that reports once a
+/// The number of rows in a page; the last page of a block has what is left. About a day of a node that reports once a
 /// minute: small enough to read a day at once, large enough to cost little.
 pub(super) const PAGE_ROWS: usize = 2048;
 
@@ -163,7 +163,7 @@ impl<'a> Integers<'a> {
     }
 }
 
-/// How many values are present, then how many are missing, and so on.
+/// Returns the lengths of the runs of present and missing values in turn, beginning with present ones.
 fn runs(values: &[Option<f64>]) -> Vec<i64> {
     let mut runs = Vec::new();
     let (mut present, mut length) = (true, 0);
@@ -347,7 +347,7 @@ impl<'a> Numbers<'a> {
         Ok(Self { presence, values, rows })
     }
 
-    /// Whether a page can only be decoded with the same page of its reference.
+    /// Returns whether a page can only be decoded with the same page of its reference.
     pub(super) fn needs_reference(&self) -> bool {
         matches!(self.values, Values::Predicted { .. })
     }

@@ -37,13 +37,13 @@ use super::{
 };
 use crate::RepositoryError;
 
-/// How long nothing is written after it has failed twice. Each attempt disturbs those who read.
+/// The pause between attempts to write after two have failed. Each attempt disturbs readers.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Opens the file anew.
 pub(super) type Open = Box<dyn Fn() -> Result<Database, OpenError> + Send + Sync>;
 
-/// How a file is opened again.
+/// The ways to open a file again.
 pub(super) struct Opener {
     pub(super) to_write: Open,
     /// Writes nothing to the disk.
@@ -64,15 +64,15 @@ pub(super) struct OpenDatabase {
 struct State {
     /// `None`: it could not be opened again yet.
     database: Option<Database>,
-    /// How often it has been opened.
+    /// The number of times it has been opened.
     generation: u64,
     /// The number of the next new node when it was opened.
     next_number: u32,
-    /// Whether what is written reaches the disk.
+    /// Set if writes reach the disk.
     is_writable: bool,
-    /// Whether redb does nothing more with it.
+    /// Set if redb has given up on it.
     is_broken: bool,
-    /// Whether a write transaction is under way. It would outlive the closing.
+    /// Set while a write transaction is under way, which would outlive the closing.
     is_writing: bool,
     outage: Option<Outage>,
 }
@@ -83,8 +83,8 @@ struct Outage {
     reason: String,
     is_full: bool,
     next_attempt: Instant,
-    /// How many entries must be written before it is over: as many as could not be. A little can be written to a full
-    /// disk now and then.
+    /// The number of entries that must be written before it is over: as many as could not be. A little can be written
+    /// to a full disk now and then.
     owed: usize,
 }
 
@@ -103,7 +103,7 @@ impl State {
 /// A write transaction. While it exists nobody opens the file again.
 pub(super) struct Writing {
     transaction: WriteTransaction,
-    /// How often the file had been opened before.
+    /// The number of times that the file had been opened before.
     pub(super) generation: u64,
     /// The number of the next new node when it was opened.
     pub(super) next_number: u32,
@@ -162,7 +162,7 @@ impl OpenDatabase {
         Ok(this)
     }
 
-    /// Whether it is gone when it is closed.
+    /// Returns whether it is gone when it is closed.
     pub(super) fn is_in_memory(&self) -> bool {
         self.opener.is_none()
     }
@@ -222,7 +222,7 @@ impl OpenDatabase {
         }
     }
 
-    /// How many entries must be written before it is proven that the disk works.
+    /// Returns the number of entries that must be written to prove that the disk works.
     pub(super) fn owed(&self) -> usize {
         self.state().outage.as_ref().map_or(0, |outage| outage.owed)
     }
@@ -243,7 +243,8 @@ impl OpenDatabase {
         }
     }
 
-    /// What callers are told while nothing can be written: always the same, so that those who log it log it once.
+    /// Notes that nothing can be written, and returns the error for callers: always the same one, so that whoever logs
+    /// it logs it once.
     fn notice_outage(&self, failure: Failure, entries: usize) -> Failure {
         let mut state = self.state();
         let now = Instant::now();

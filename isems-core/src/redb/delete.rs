@@ -30,11 +30,11 @@ use crate::{FieldSet, Node, NodeId, Order};
 /// Seconds that a measurement can have.
 const EVER: Range<u64> = 0..1 << 32;
 
-/// What was removed.
+/// The measurements that were removed.
 #[derive(Default)]
 struct Removed {
     measurements: u64,
-    /// Whether a block was removed that does not say how many measurements it had.
+    /// Set if a block was removed that does not say how many measurements it had.
     is_more: bool,
 }
 

@@ -64,7 +64,7 @@ impl From<BlockError> for Failure {
 }
 
 impl Failure {
-    /// Whether the file is at fault, and not the disk, the moment or the caller.
+    /// Returns whether the file is at fault, and not the disk, the moment or the caller.
     pub(super) fn is_damage(&self) -> bool {
         match self {
             Self::Redb(error) => match &**error {
@@ -83,17 +83,17 @@ impl Failure {
         }
     }
 
-    /// Whether redb may do nothing more with the file until it is opened again.
+    /// Returns whether redb may have given up on the file until it is opened again.
     pub(super) fn can_end_use(&self) -> bool {
         matches!(self, Self::Redb(_) | Self::Panic)
     }
 
-    /// Whether a panic has left something of redb behind that cannot be used again.
+    /// Returns whether a panic has left a lock of redb poisoned.
     pub(super) fn is_lock_poisoned(&self) -> bool {
         matches!(self, Self::Redb(error) if matches!(**error, Error::LockPoisoned(_)))
     }
 
-    /// Whether the same can be tried again: it is the disk, which may work again, or the file has been opened anew
+    /// Returns whether the same can be tried again: the disk may work again, or the file has been opened anew
     /// meanwhile.
     pub(super) fn is_worth_another_try(&self) -> bool {
         match self {
@@ -108,7 +108,7 @@ impl Failure {
         }
     }
 
-    /// Whether there is no room left on the disk.
+    /// Returns whether there is no room left on the disk.
     pub(super) fn is_full(&self) -> bool {
         match self {
             Self::Redb(error) => matches!(&**error, Error::Io(error) if is_full(error)),
@@ -136,7 +136,7 @@ pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Failure::Panic))
 }
 
-/// Whether the operating system says that there is no room.
+/// Returns whether the operating system reports that there is no room.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }

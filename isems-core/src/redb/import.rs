@@ -153,7 +153,7 @@ struct KnownWeek {
     had_rows: bool,
 }
 
-/// What is there of a node's week. `None`: not all of it can be read.
+/// Returns what is there of a node's week, or `None` if not all of it can be read.
 fn known(
     rows: &Table<'_, u64, &'static [u8]>,
     blocks: &Table<'_, u64, &'static [u8]>,

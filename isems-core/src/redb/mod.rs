@@ -1,14 +1,15 @@
 //! The repository in one redb file.
 //!
-//! [`tables`] lists the tables and their keys. A new measurement becomes a [`row`], written by the [`writer`] in a group
-//! commit. Once its week is over, it moves into a [`block`] of [`column`]s ([`seal`], started by [`upkeep`]), which lies in
-//! the file in pieces ([`sealed`]). [`tiers`] reads both as one, with what [`summaries`] keeps, and [`around`] reads past
-//! damage. [`import`] and [`delete`] change both tiers, [`check`] verifies them, and [`backup`] copies them.
+//! [`tables`] lists the tables and their keys. A new measurement becomes a [`row`], written by the [`writer`] in a
+//! group commit. Once its week is over, it moves into a [`block`] of [`column`]s ([`seal`], started by [`upkeep`]),
+//! which lies in the file in pieces ([`sealed`]). [`tiers`] reads both as one, with what [`summaries`] keeps, and
+//! [`around`] reads past damage. [`import`] and [`delete`] change both tiers, [`check`] verifies them, and [`backup`]
+//! copies them.
 //!
 //! One thread writes. Queries run on tokio's blocking pool, in short read transactions that all begin in
-//! `RedbRepository::read`. [`database`] opens the file again after the disk has failed, if need be through an [`overlay`]
-//! that writes nothing. redb trusts a file that was closed cleanly and can panic over a damaged one, so everything that
-//! reads or writes a file runs where a panic is caught ([`failure`]).
+//! `RedbRepository::read`. [`database`] opens the file again after the disk has failed, if need be through an
+//! [`overlay`] that writes nothing. redb trusts a file that was closed cleanly and can panic over a damaged one, so
+//! everything that reads or writes a file runs where a panic is caught ([`failure`]).
 
 mod around;
 mod asker;
@@ -70,11 +71,11 @@ use crate::{
     RepositoryError, Series, SeriesQuery, Stored,
 };
 
-/// How many queries read at a time. More would wait for the disk and the processor all the same, each with its rows in
-/// memory.
+/// The number of queries that read at a time. More would wait for the disk and the processor all the same, each with
+/// its rows in memory.
 const READERS: usize = 4;
 
-/// How often a query begins anew because the disk has failed or the file was opened again meanwhile.
+/// The number of times that a query is tried while the disk fails or the file is opened again.
 const READ_ATTEMPTS: usize = 4;
 
 /// A [`Repository`] in a redb file, or in memory.
@@ -112,7 +113,7 @@ pub struct RedbRepository {
     queue: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     summaries: Arc<Summaries>,
-    /// What could not be read and has been told.
+    /// The holes that have been logged.
     holes: Arc<Mutex<BTreeSet<Hole>>>,
 }
 
@@ -177,7 +178,7 @@ impl RedbRepository {
         self.patiently("copy", move |database, patience| backup::backup(database, &path, patience)).await
     }
 
-    /// How long the commits of all that was written took, each with its flush to the disk, since this was opened. Those
+    /// Returns how long the commits took since this was opened, each with its flush to the disk. Those
     /// that failed are not among them.
     pub fn commits(&self) -> DurationHistogram {
         *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
@@ -201,7 +202,8 @@ impl RedbRepository {
         self.database.is_in_memory()
     }
 
-    /// How large the file is. `None` in memory, or where it cannot be told. Cost: asking the file system, which blocks.
+    /// Returns the size of the file in bytes, or `None` in memory or where it cannot be found out. Cost: asking the
+    /// file system, which blocks.
     pub fn file_bytes(&self) -> Option<u64> {
         if self.is_in_memory() {
             return None;

@@ -46,7 +46,7 @@ pub enum OpenError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         source: BoxError,
     },
     /// The file cannot be opened for another reason.

@@ -34,16 +34,16 @@ use super::{
 };
 use crate::NodeId;
 
-/// How a [`RedbRepository`] is opened.
+/// Options for opening a [`RedbRepository`].
 #[derive(Debug, Clone)]
 pub struct RedbOptions {
-    /// How long a commit is held back so that more batches share it. Storing takes that much longer, and the disk is
-    /// written that much more rarely. Zero: as soon as the commit before is done. A [probe](crate::Repository::probe)
-    /// does not wait; a commit within the interval is answer enough.
+    /// The time for which a commit is held back so that more batches share it. Storing takes that much longer, and the
+    /// disk is written that much more rarely. Zero: as soon as the commit before is done. A
+    /// [probe](crate::Repository::probe) does not wait; a commit within the interval is answer enough.
     pub commit_interval: Duration,
-    /// How much of the file is kept in memory, in bytes.
+    /// The size of the cache in memory, in bytes.
     pub cache_bytes: usize,
-    /// What is removed by itself.
+    /// The limits beyond which old measurements are removed automatically.
     pub retention: Retention,
 }
 
@@ -226,7 +226,7 @@ impl RedbOptions {
     }
 }
 
-/// What is open, if it is of this format or can be brought to it.
+/// Returns the open database if it has this format or can be brought to it.
 fn checked(path: &Path, database: Database) -> Result<Database, OpenError> {
     let found = guarded(path, || Ok(format(&database)?))?;
     match found {
@@ -239,7 +239,7 @@ fn checked(path: &Path, database: Database) -> Result<Database, OpenError> {
     Ok(database)
 }
 
-/// Whether a file cannot be opened because nothing can be written to its disk.
+/// Returns whether a file cannot be opened because nothing can be written to its disk.
 fn is_of_the_disk(error: &OpenError) -> bool {
     let OpenError::Io { source, .. } = error else { return false };
     source
@@ -257,7 +257,7 @@ fn open_error(path: &Path, source: impl Into<crate::BoxError>) -> OpenError {
     OpenError::Io { path: path.into(), source: source.into() }
 }
 
-/// What redb says of a file that it cannot open. A file that ends too early is damaged.
+/// Translates redb's error of opening a file. A file that ends too early is damaged.
 fn redb_open_error(path: &Path, error: DatabaseError) -> OpenError {
     match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
@@ -289,7 +289,7 @@ fn failed(path: &Path, failure: Failure) -> OpenError {
     }
 }
 
-/// Whether there is no file yet; and what redb itself would answer with an error that helps nobody.
+/// Returns whether there is no file yet, and finds what redb itself would only report with an unhelpful error.
 fn is_new(path: &Path) -> Result<bool, OpenError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder

@@ -18,10 +18,10 @@ use std::{
 
 use redb::{BackendError, StorageBackend};
 
-/// What is written is kept in pieces of so many bytes.
+/// The size of the pieces in which writes are kept, in bytes.
 const PIECE: usize = 4096;
 
-/// What lies beneath, which is never written, and over it in memory what has been written. Opening a database writes a
+/// A backend that is never written, and over it in memory what has been written. Opening a database writes a
 /// little even if it is only read afterwards.
 #[derive(Debug)]
 pub(super) struct Overlay<B> {
@@ -31,9 +31,9 @@ pub(super) struct Overlay<B> {
 
 #[derive(Debug)]
 struct Written {
-    /// How much there is as a whole.
+    /// The length of the whole.
     len: u64,
-    /// How much of what is beneath still counts.
+    /// The length of what is beneath that still counts.
     beneath: u64,
     /// By the place of their first byte.
     pieces: BTreeMap<u64, Box<[u8; PIECE]>>,
@@ -68,7 +68,7 @@ fn pieces(offset: u64, len: usize) -> impl Iterator<Item = u64> {
     (first..offset + len as u64).step_by(PIECE)
 }
 
-/// What a piece has of a range: where in the piece, where in the range, and how much.
+/// Returns the part of a range that a piece has: its place in the piece, its place in the range, and its length.
 fn common(piece: u64, offset: u64, len: usize) -> (usize, usize, usize) {
     let start = piece.max(offset);
     let end = (piece + PIECE as u64).min(offset + len as u64);
@@ -131,7 +131,7 @@ impl<B: StorageBackend> StorageBackend for Overlay<B> {
         self.beneath.close()
     }
 
-    /// Who only reads shares what is beneath with others who do.
+    /// Readers share what is beneath with other readers.
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.beneath.try_lock_shared_range(start, end)
     }

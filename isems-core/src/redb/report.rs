@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
 use crate::{Measurement, NodeId};
 
-/// What is removed by itself, oldest first. Nothing unless it is said.
+/// The limits beyond which measurements are removed automatically, oldest first. By default nothing is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
     /// Weeks that ended longer ago than this are removed. The newest measurement of any node counts as now, or the
@@ -16,49 +16,49 @@ pub struct Retention {
     pub bytes: Option<u64>,
 }
 
-/// What became of the measurements of an import: their number is stored + duplicates + conflicts.
+/// The outcome of an import. The number of its measurements is stored + duplicates + conflicts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Imported {
-    /// How many are new.
+    /// The number of new measurements.
     pub stored: u64,
-    /// How many were already stored with the same values.
+    /// The number of measurements that were already stored with the same values.
     pub duplicates: u64,
     /// Those that were already stored with other values, ordered by node and week.
     pub conflicts: Vec<Measurement>,
 }
 
-/// What sealing has done.
+/// The result of sealing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sealed {
-    /// How many blocks were written.
+    /// The number of blocks written.
     pub blocks: u64,
-    /// How many measurements moved into them.
+    /// The number of measurements that moved into them.
     pub measurements: u64,
 }
 
-/// How much a repository holds.
+/// The size of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Each node, ordered by the bytes of its id.
     pub nodes: Vec<NodeStatistics>,
     /// The size of the file.
     pub file_bytes: u64,
-    /// How much of it is in use.
+    /// The number of bytes of it that are in use.
     pub live_bytes: u64,
-    /// How much of it is free for what comes next. Compacting gives it back.
+    /// The number of bytes of it that are free for later use. Compacting gives them back.
     pub free_bytes: u64,
     /// The bytes that each column takes in all blocks, by its name on the wire.
     pub columns: BTreeMap<&'static str, u64>,
 }
 
-/// How much a repository holds of a node.
+/// The size of a node in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeStatistics {
     /// The node.
     pub id: NodeId,
-    /// How many measurements are kept.
+    /// The number of measurements.
     pub measurements: u64,
-    /// How many of them are still rows of the recent tier.
+    /// The number of them that are still rows of the recent tier.
     pub recent: u64,
     /// The bytes that they take, without the overhead of the file.
     pub bytes: u64,
@@ -68,26 +68,26 @@ pub struct NodeStatistics {
     pub last_timestamp: i64,
 }
 
-/// What reading everything back has found.
+/// The result of reading everything back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// How many nodes were looked at.
+    /// The number of nodes that were read.
     pub nodes: u64,
-    /// How many measurements were read and found sound.
+    /// The number of measurements that were read and found sound.
     pub measurements: u64,
-    /// How many blocks were read and found sound.
+    /// The number of blocks that were read and found sound.
     pub blocks: u64,
-    /// What is damaged. Empty: all is sound.
+    /// The damage that was found; empty if all is sound.
     pub damages: Vec<Damage>,
 }
 
-/// What copying everything has done.
+/// The result of copying everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
     /// The size of the copy, in bytes.
     pub bytes: u64,
-    /// What the copy lacks because it cannot be read, and what is damaged in the copy because it is in the original.
-    /// Empty: the copy has everything, and all is sound.
+    /// Everything that the copy lacks because it cannot be read, or that is damaged in the copy because it is in the
+    /// original. Empty: the copy has everything, and all is sound.
     pub damages: Vec<Damage>,
 }
 
@@ -98,9 +98,9 @@ pub struct Copied {
 pub struct Damage {
     /// Where, for people: a node, or a part of the file.
     pub place: String,
-    /// Which measured times it concerns, Unix seconds, UTC, the end excluded. `None`: none in particular.
+    /// The measured times that it concerns, Unix seconds, UTC, the end excluded; `None` if none in particular.
     pub seconds: Option<Range<i64>>,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
 }
 
@@ -116,7 +116,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What compacting has done.
+/// The result of compacting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compacted {
     /// The size of the file before, in bytes.

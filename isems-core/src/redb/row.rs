@@ -108,7 +108,7 @@ fn verified(newest: u8, key: u64, record: &[u8]) -> Result<(u8, Reader<'_>), Dam
     Ok((format, record))
 }
 
-/// What a row has in front of its numbers.
+/// The part of a row in front of its numbers.
 struct Head {
     flags: u8,
     presence: u16,
@@ -133,7 +133,7 @@ fn head(number: u32, key: u64, row: &[u8]) -> Result<(Head, Reader<'_>), Damaged
 /// The second and the numbers of a row, by the places of their fields in [`NumberField::ALL`].
 pub(super) type TimedNumbers = (i64, [Option<f64>; NumberField::ALL.len()]);
 
-/// What of a row is needed for series. Nothing is allocated.
+/// Decodes what series need of a row. Nothing is allocated.
 pub(super) fn decode_numbers(number: u32, key: u64, row: &[u8]) -> Result<TimedNumbers, DamagedRecord> {
     let (Head { presence, .. }, mut row) = head(number, key, row)?;
     let mut numbers = [None; NumberField::ALL.len()];

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::Measurement;
 
-/// How many rows move at most at a time, so that a transaction stays short. A week of a node that reports once a minute
+/// The most rows that move at a time, so that a transaction stays short. A week of a node that reports once a minute
 /// has 10,080.
 const ROWS_A_STEP: usize = 20_000;
 
@@ -40,7 +40,7 @@ pub(super) struct Week {
     pub(super) week: u16,
 }
 
-/// What is to be done to a week.
+/// A prepared change of a week.
 pub(super) struct Step {
     number: u32,
     week: u16,
@@ -51,7 +51,7 @@ pub(super) struct Step {
     seconds: Vec<u32>,
     /// Of these rows, one after the other.
     checksum: u32,
-    /// Whether rows are left for a further step.
+    /// Set if rows are left for a further step.
     pub(super) has_more: bool,
 }
 

@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{FieldSet, Measurement, NodeId};
 
-/// How long a piece is; the last one has what is left. With its key it fills a page of redb, which gives larger values
-/// pages of a power of two.
+/// The length of a piece in bytes; the last one has what is left. With its key it fills a page of redb, which gives
+/// larger values pages of a power of two.
 const PIECE_BYTES: usize = 4080;
 
 /// Why a block cannot be read.

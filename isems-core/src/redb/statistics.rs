@@ -57,7 +57,7 @@ pub(super) fn statistics(database: &OpenDatabase, path: &Path, patience: &Patien
     Ok(statistics)
 }
 
-/// How many bytes of a file are in use. Cost: reading the whole file.
+/// Returns the number of bytes of a file that are in use. Cost: reading the whole file.
 pub(super) fn live_bytes(transaction: &ReadTransaction) -> Result<u64, Failure> {
     let tables = [
         transaction.open_table(ROWS)?.stats()?,

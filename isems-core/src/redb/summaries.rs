@@ -16,18 +16,19 @@ use std::{
 use super::block::Header;
 use crate::{Bucket, NumberField};
 
-/// How many buckets are kept of all blocks, 40 bytes each. A year of a field at an interval of a day takes about 620.
+/// The number of buckets that are kept of all blocks, 40 bytes each. A year of a field at an interval of a day takes
+/// about 620.
 const BUCKETS_KEPT: usize = 200_000;
 
 /// A summary is kept if it has at most one bucket for so many rows of the block: others would save little.
 const ROWS_A_BUCKET: usize = 8;
 
-/// What a whole block adds to a series of a field: buckets by their number since the epoch, each once or several times.
-/// It is what reading the block gives, bit by bit.
+/// The contribution of a whole block to a series of a field: buckets by their number since the epoch, each once or
+/// several times. It is what reading the block gives, bit by bit.
 pub(super) type Summary = Arc<[(i64, Bucket)]>;
 
-/// Which series a block adds something to. The checksum changes with the block, so that a summary of another state of
-/// it is never met, be it of a transaction that began before.
+/// A block, and the series that it contributes to. The checksum changes with the block, so that a summary of another
+/// state of it is never met, be it of a transaction that began before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     number: u32,
@@ -56,7 +57,7 @@ struct Kept {
     summaries: HashMap<Key, Summary>,
     /// The keys of all of them, oldest first.
     order: VecDeque<Key>,
-    /// How many buckets they have together.
+    /// The number of buckets that they have together.
     buckets: usize,
 }
 

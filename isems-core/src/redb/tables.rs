@@ -38,7 +38,7 @@ pub(super) const FORMAT: u32 = 3;
 /// The key of the format in [`METADATA`]. Keys given by callers carry a prefix, so that they never meet it.
 pub(super) const FORMAT_KEY: &str = "format";
 
-/// What callers keep under a key, and the format.
+/// Values that callers keep under a key, and the format.
 pub(super) const METADATA: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("metadata");
 
 /// Nodes by number, each with its newest measurement.
@@ -53,7 +53,7 @@ pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new(
 /// The reject log, by running number.
 pub(super) const REJECTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rejects");
 
-/// How long a week is, seconds.
+/// The length of a week in seconds.
 pub(super) const WEEK_SECONDS: u64 = 604_800;
 
 /// The Monday before the epoch lies this many seconds before it.
@@ -104,12 +104,12 @@ pub(super) fn week_of(second: u64) -> u16 {
     ((second + MONDAY_SECONDS) / WEEK_SECONDS) as u16
 }
 
-/// When a week begins, Unix seconds. The week of the epoch begins with it.
+/// Returns the beginning of a week, Unix seconds. The week of the epoch begins with it.
 pub(super) fn week_start(week: u16) -> u64 {
     (u64::from(week) * WEEK_SECONDS).saturating_sub(MONDAY_SECONDS)
 }
 
-/// When a week ends, Unix seconds. The last one ends where the seconds of a key do.
+/// Returns the end of a week, Unix seconds. The last one ends where the seconds of a key do.
 pub(super) fn week_end(week: u16) -> u64 {
     ((u64::from(week) + 1) * WEEK_SECONDS - MONDAY_SECONDS).min(1 << 32)
 }
@@ -124,7 +124,7 @@ pub(super) fn second_of(key: u64) -> u64 {
     key & u64::from(u32::MAX)
 }
 
-/// What a table answers that gives keys which it was not asked for. Who goes from one key to the next would never end.
+/// Returns the error of a table that yields keys it was not asked for. Going on from one to the next would never end.
 pub(super) fn out_of_order() -> StorageError {
     StorageError::Corrupted("the keys of a table are not in order".into())
 }

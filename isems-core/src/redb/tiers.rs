@@ -32,7 +32,7 @@ pub(super) struct Tiers<'a, R, B> {
     pub(super) blocks: &'a B,
 }
 
-/// What could not be read, and was left out.
+/// A gap where something could not be read and was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Hole {
     /// The node's number.
@@ -40,7 +40,7 @@ pub(super) struct Hole {
     /// The seconds among which it is.
     pub(super) from: u64,
     pub(super) to: u64,
-    /// What is wrong.
+    /// The problem.
     pub(super) problem: &'static str,
 }
 
@@ -98,7 +98,7 @@ where
         Ok(found)
     }
 
-    /// How many measurements of a node there are. Blocks that do not say how many they have count none.
+    /// Counts the measurements of a node. Blocks that do not say how many they have count none.
     pub(super) fn count(&self, node: &NumberedNode) -> Result<u64, StorageError> {
         let base = row_key(node.number, 0);
         let mut count = 0;
@@ -271,7 +271,7 @@ where
         Ok(series)
     }
 
-    /// What a block adds to series of fields, each of them.
+    /// Returns the contribution of a block to the series of each field.
     fn summaries_of(
         &self,
         number: u32,
@@ -351,7 +351,7 @@ where
     }
 }
 
-/// What was decoded of rows, in order.
+/// Decoded rows, in order.
 type Rows<'a, T> = Peekable<Box<dyn Iterator<Item = Result<T, StorageError>> + 'a>>;
 
 /// Takes the rows that go before a measurement.
@@ -375,7 +375,7 @@ fn take_before<I: Iterator<Item = Result<Measurement, StorageError>>>(
     Ok(())
 }
 
-/// Which of the wanted rows of a page fall into which bucket, by its number since the epoch.
+/// Returns which of the wanted rows of a page fall into which bucket, by its number since the epoch.
 fn spans(times: &[i64], wanted: Range<usize>, interval: i64) -> Vec<(i64, Range<usize>)> {
     let mut spans = Vec::new();
     let mut row = wanted.start;

@@ -35,28 +35,28 @@ use super::{
 };
 use crate::unix_now;
 
-/// How long after its end a week is sealed. Polled logs reach back two and a half days, so what comes in time meets
-/// rows.
+/// The time after its end when a week is sealed. Polled logs reach back two and a half days, so what comes in time
+/// meets rows.
 const MARGIN: u64 = 3 * 86_400;
 
-/// How often it is looked whether there is something to do.
+/// The interval at which the thread looks for something to do.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// How often the late rows of weeks that are sealed already move into their blocks. Each block is written anew then, so
-/// a node whose clock is weeks behind must not have it done with every line.
+/// The interval at which the late rows of weeks that are sealed already move into their blocks. Each block is written
+/// anew then, so a node whose clock is weeks behind must not have it done with every line.
 const LATE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// With so many late rows a block is written anew at once.
 const LATE_ROWS: usize = 4096;
 
-/// What a piece of a block takes in the file, and what a row does, with their share of everything else.
+/// The bytes that a piece of a block takes in the file, and a row, with their share of everything else.
 const PIECE_BYTES: u64 = 4_200;
 const ROW_BYTES: u64 = 190;
 
 /// A node's number, and a week if it is only that.
 pub(super) type Place = (u32, Option<u16>);
 
-/// What upkeep works on.
+/// The background work on a file.
 #[derive(Clone)]
 pub(super) struct Upkeep {
     pub(super) database: Arc<OpenDatabase>,
@@ -68,7 +68,7 @@ pub(super) struct Upkeep {
     pub(super) sealing: Arc<Mutex<()>>,
     /// The damage that was told.
     pub(super) told: Arc<Mutex<BTreeSet<Place>>>,
-    /// How much was live when it was last measured, as a share of what was estimated. Held while retention removes
+    /// The live bytes when they were last measured, as a share of the estimate. Held while retention removes
     /// something.
     pub(super) scale: Arc<Mutex<f64>>,
 }
@@ -229,7 +229,7 @@ impl Upkeep {
         Ok(removed)
     }
 
-    /// How many bytes the rows and blocks take, about, without reading them.
+    /// Estimates the bytes that rows and blocks take, without reading them.
     fn estimate(&self) -> Result<u64, Failure> {
         let transaction = self.database.begin_read()?;
         let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);

@@ -50,7 +50,7 @@ use crate::{Batch, DurationHistogram, FieldSet, Measurement, Node, NodeId, Outco
 /// Every node by its id, as of the last commit.
 pub(super) type NodeIndex = RwLock<BTreeMap<NodeId, NumberedNode>>;
 
-/// How many batches may wait for the writer or be in its hands.
+/// The number of batches that may wait for the writer or be in its hands.
 pub(super) const QUEUE: usize = 1024;
 
 /// A transaction takes no further batch once it has this many measurements.
@@ -59,15 +59,15 @@ const MEASUREMENTS_A_TRANSACTION: usize = 50_000;
 /// The reject log is cut to this many entries.
 const REJECTS_KEPT: u64 = 10_000;
 
-/// Where it is proven that there is room, and with how many bytes an entry: what a row takes with its share of
-/// everything else.
+/// The key under which it is proven that there is room, and the bytes for each entry: what a row takes with its share
+/// of everything else.
 const PROOF_KEY: &str = "room";
 const PROOF_BYTES: usize = 190;
 
-/// What a caller is told.
+/// The answer to a caller.
 type Reply = Result<Stored, RepositoryError>;
 
-/// What the writer is to do.
+/// A job for the writer.
 pub(super) enum Job {
     Store(StoreJob),
     /// Something else, all by itself, by means of [`Writer::write`]. It answers to whom it concerns.
@@ -88,15 +88,15 @@ pub(super) struct Writer {
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Receiver<Job>,
     pub(super) commit_interval: Duration,
-    /// How long commits took.
+    /// The durations of commits.
     pub(super) commits: Arc<Mutex<DurationHistogram>>,
-    /// When something was last written.
+    /// The time of the last commit.
     pub(super) last_commit: Option<Instant>,
     /// The number of the next new node.
     pub(super) next_number: u32,
-    /// How often the file had been opened when that number was found.
+    /// The number of times that the file had been opened when that number was found.
     pub(super) generation: u64,
-    /// Whether there may be something in the file that only proves that there is room.
+    /// Set if there may be something in the file that only proves that there is room.
     pub(super) has_proof: bool,
 }
 
@@ -144,7 +144,7 @@ impl Writer {
         next
     }
 
-    /// Whether nothing is to be stored, and what was written last shows well enough that it could be.
+    /// Returns whether this is a probe that the last commit answers well enough.
     fn is_proven(&self, job: &StoreJob) -> bool {
         job.batch.is_empty() && self.last_commit.is_some_and(|at| at.elapsed() < self.commit_interval)
     }
@@ -202,8 +202,8 @@ impl Writer {
         Ok(())
     }
 
-    /// When nothing is to be stored that proves little after the disk has failed: something as large as what could not
-    /// be stored is written, and removed by the next transaction. Returns how many entries have that size.
+    /// Proves that the disk works after it has failed. A small write proves little, so something as large as what could
+    /// not be stored is written, and removed by the next transaction. Returns how many entries have that size.
     fn prove_room(&self, transaction: &Writing) -> Result<usize, Error> {
         let owed = self.database.owed();
         if owed > 0 {
@@ -388,7 +388,7 @@ pub(super) fn store_measurements(
 pub(super) struct SealedPages(BTreeMap<(u32, u16, usize), Vec<Measurement>>);
 
 impl SealedPages {
-    /// What is sealed of a node at a second. A block that is damaged has nothing.
+    /// Finds what is sealed of a node at a second. A damaged block has nothing.
     fn find(
         &mut self,
         blocks: &Table<'_, u64, &'static [u8]>,

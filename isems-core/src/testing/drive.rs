@@ -6,15 +6,15 @@ use tokio::time;
 
 use crate::{Backoff, Collector, RedbRepository, Repository, Transport, TransportStatus};
 
-/// How long a transport may take until the condition holds. Generous, for machines under load.
+/// The time until the condition must hold. Generous, for machines under load.
 const DEADLINE: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What a driven transport has done so far, or in the end.
+/// The state of a driven transport, under way or at its end.
 pub struct Driven {
-    /// Where it stores.
+    /// The repository that it stores into.
     pub repository: Arc<dyn Repository>,
-    /// How it fares. A store is counted in it a little after it can be read.
+    /// The status of the transport. A store is counted in it a little after it can be read.
     pub status: TransportStatus,
 }
 

@@ -23,7 +23,7 @@ impl FailingRepository {
         Self::over(repository, FirstStoresFail(failures.into()))
     }
 
-    /// How many stores will still fail.
+    /// Returns the number of stores that will still fail.
     pub fn failures_left(&self) -> u32 {
         self.hook.0.load(Ordering::SeqCst)
     }

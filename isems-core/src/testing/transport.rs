@@ -52,8 +52,8 @@ pub trait Source {
     /// program is started again.
     fn transport(&self) -> Box<dyn Transport>;
 
-    /// What the source holds: measurements with times of their own, at least one, each key once. Their arrival is not
-    /// compared.
+    /// Returns the content of the source: measurements with times of their own, at least one, each key once. Their
+    /// arrival is not compared.
     fn expected(&self) -> Vec<Measurement>;
 }
 
@@ -145,7 +145,7 @@ async fn finish(source: &impl Source, repository: Arc<dyn Repository>) {
     }
 }
 
-/// Whether as many measurements are stored as expected.
+/// Returns whether as many measurements are stored as expected.
 async fn holds(repository: &dyn Repository, expected: &[Measurement]) -> bool {
     let nodes = repository.nodes().await.unwrap_or_else(|error| panic!("{error}"));
     nodes.iter().map(|node| node.measurements).sum::<u64>() >= expected.len() as u64

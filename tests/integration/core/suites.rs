@@ -200,6 +200,12 @@ async fn a_repository_without_rejects_does_not_conform() {
 }
 
 #[tokio::test]
+#[should_panic(expected = "rejects that depend on outcomes are kept after the others")]
+async fn a_repository_that_forgets_rejects_by_outcome_does_not_conform() {
+    judge(|batch| batch.late_rejects = None).await;
+}
+
+#[tokio::test]
 #[should_panic(expected = "is kept")]
 async fn a_repository_without_metadata_does_not_conform() {
     judge(|batch| batch.metadata.clear()).await;
