@@ -26,11 +26,11 @@ const PAGE: usize = 1000;
 /// A text format of measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TextFormat {
-    /// Comma separated values, with a header
+    /// Comma-separated values with a header
     Csv,
-    /// A JSON object a line
+    /// One JSON object per line
     Ndjson,
-    /// The nodes' own lines
+    /// The format in which nodes log
     Csvlog,
 }
 

@@ -22,7 +22,7 @@ use crate::tokens::Tokens;
 const OPEN_PATHS: [&str; 5] = ["/", "/docs", "/openapi.json", "/healthz", "/readyz"];
 
 /// The name that stands for a token where none is needed.
-const UNRESTRICTED: &str = "unrestricted";
+const UNRESTRICTED: &str = "none needed";
 
 /// The rights of clients.
 #[derive(Debug, Clone, Default)]
@@ -149,7 +149,7 @@ impl<'a> ApiExtractor<'a> for Authorized {
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
         let name = Access::of(request).authorize(request)?;
-        info!(token = %name, method = %request.method(), path = request.original_uri().path(), "used a token");
+        info!(token = %name, method = %request.method(), path = request.original_uri().path(), "authorized");
         Ok(Self)
     }
 }

@@ -48,38 +48,38 @@ use self::{
 };
 use crate::settings::DatabaseArguments;
 
-/// Under which name rejects of an import are kept.
+/// The transport that rejects of an import name.
 const TRANSPORT: &str = "import";
 
-/// How long an import that was interrupted waits for the file that is being read.
+/// How long an interrupted import waits for the file that is being read.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The arguments of import.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A file may be a csvlog; CSV, JSON lines or pages of JSON that export or the HTTP service
-have written, also with another separator; each plain or compressed with gzip; or the SQLite
-database of the Python collector. Its content tells. - is standard input, so that
+A file is a csvlog, an export of this program or its HTTP service (CSV with any separator, JSON
+lines or pages of JSON), or the SQLite database of the Python collector; text may be compressed
+with gzip. The format is detected. - is standard input, so that
 
     isems-server export --format ndjson | isems-server import - --database-url other.redb
 
-copies from one database into another. Of a folder, and of the folders in it, the files are
-taken that are called *.log, *.csv, *.ndjson, *.json or *csvlog*, also with .gz, and *.sqlite;
-a file that is named is always taken. Nothing is written to any of them.
+copies one database to another. Folders are searched recursively for *.log, *.csv, *.ndjson,
+*.json and *csvlog*, also with .gz, and *.sqlite; files that you name are always read. No file
+is modified.
 
-What is stored already counts as duplicate. So an import can be repeated, and goes on where it
-was interrupted.")]
+Measurements that are already stored count as duplicates, so you can repeat an import, or resume
+one that was interrupted.")]
 pub struct ImportArguments {
-    /// Logs, exports, folders with such files, the database of the Python collector, or - for standard input
+    /// Logs, exports, folders of such files, the database of the Python collector, or - for standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 }
 
-/// Imports every file, and writes what became of it. Whether all could be read, and `stop` did not come before the end.
+/// Imports every file, and writes a report. Returns whether all could be read before `stop` was ready.
 pub async fn import(
     arguments: &ImportArguments,
     mut output: impl Write,

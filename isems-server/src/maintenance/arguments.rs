@@ -1,4 +1,4 @@
-//! What the command line says.
+//! The arguments of the commands.
 
 use std::{ops::Range, path::PathBuf};
 
@@ -18,24 +18,24 @@ use crate::{
 /// The commands that look after a database.
 #[derive(Debug, Subcommand)]
 pub enum Maintenance {
-    /// Write measurements as CSV, as JSON lines or as csvlog
+    /// Write measurements as CSV, JSON lines or csvlog
     Export(ExportArguments),
-    /// Show how much is stored of each node, and what it takes
+    /// Show how many measurements each node has, and the space they take
     Stats(StatsArguments),
-    /// List what arrived and was not stored, newest first, with the reason
+    /// List rejected lines and dropped values, newest first, with reasons
     Rejects(RejectsArguments),
-    /// Read everything back and name what is damaged; exit code 1 if anything is
+    /// Read the whole database and report damage; exits with 1 if there is any
     Check(CheckArguments),
     /// Write a consistent copy of the database to a new file
     Backup(BackupArguments),
-    /// Make the file as small as it can be, while no server runs
+    /// Shrink the database file as far as possible; stop the server first
     Compact(CompactArguments),
     /// Delete the measurements of a node
     Delete(DeleteArguments),
 }
 
 impl Maintenance {
-    /// What every command says of the database.
+    /// Returns the arguments that every command has for the database.
     pub fn database(&self) -> &DatabaseArguments {
         match self {
             Self::Export(arguments) => &arguments.database,
@@ -52,52 +52,52 @@ impl Maintenance {
 /// The arguments of export.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-csv     a header and a line a measurement (RFC 4180), values under their names on the wire. A
-        text that begins with = + - @ or ' has a ' in front, so that no spreadsheet takes it for
-        a formula: whoever reads the text back removes one leading '.
-ndjson  a JSON object a line, with the same names.
-csvlog  the lines that the nodes write themselves. They have no receivedAt and no timeSource.
+csv     RFC 4180: a header and one line per measurement. Text that begins with = + - @ or ' is
+        prefixed with ', so that no spreadsheet takes it for a formula; remove one leading '
+        when you read it back.
+ndjson  one JSON object per line, with the same names.
+csvlog  the format in which nodes log. It has no receivedAt and no timeSource.
 
-Nodes come one after the other, each from old to new. It also works while a server runs.")]
+Measurements are sorted by node, then by time. Works while the server is running, too.")]
 pub struct ExportArguments {
-    /// Nodes to write; all if none is named
+    /// Nodes to export [default: all]
     #[arg(value_name = "NODE")]
     pub nodes: Vec<NodeId>,
 
-    /// Which measurements.
+    /// The time range.
     #[command(flatten)]
     pub range: RangeArguments,
 
-    /// How they are written
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     pub format: TextFormat,
 
-    /// Fields to write, in this order; all if none is named. Not with csvlog
+    /// Fields to write, in this order; not for csvlog [default: all]
     #[arg(long, value_name = "FIELD,...", value_delimiter = ',', value_parser = field(), hide_possible_values = true)]
     pub fields: Vec<Field>,
 
-    /// Character between two values of CSV [default: ,]
+    /// Field separator of CSV [default: ,]
     #[arg(long, value_name = "CHARACTER")]
     pub separator: Option<Separator>,
 
-    /// Decimal mark of numbers in CSV; a comma needs another separator [default: .]
+    /// Decimal mark of CSV; a comma requires another separator [default: .]
     #[arg(long, value_name = "CHARACTER")]
     pub decimal: Option<Decimal>,
 
-    /// File to write, which has its name once it is complete [default: standard output]
+    /// Output file, which appears once it is complete [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 }
 
 impl ExportArguments {
-    /// The fields, each once.
+    /// Returns the fields, without repetitions.
     pub(super) fn fields(&self) -> Result<Vec<Field>, InvalidSetting> {
         if self.format == TextFormat::Csvlog && !self.fields.is_empty() {
-            return Err(InvalidSetting("a csvlog line always has all its fields; leave --fields out".into()));
+            return Err(InvalidSetting("a csvlog line always has all fields; leave --fields out".into()));
         }
         let mut fields: Vec<Field> = Vec::new();
         for field in &self.fields {
@@ -108,7 +108,7 @@ impl ExportArguments {
         Ok(if fields.is_empty() { Field::ALL.into() } else { fields })
     }
 
-    /// The dialect of CSV.
+    /// Returns the dialect of CSV.
     pub(super) fn dialect(&self) -> Result<Dialect, InvalidSetting> {
         if self.format != TextFormat::Csv && (self.separator.is_some() || self.decimal.is_some()) {
             return Err(InvalidSetting("--separator and --decimal are for CSV only; add --format csv".into()));
@@ -117,18 +117,18 @@ impl ExportArguments {
     }
 }
 
-/// Which measured times are meant.
+/// A range of measured times.
 #[derive(Debug, Args)]
 pub struct RangeArguments {
-    /// Not before this time: 2026-05-01T12:00:00Z, 2026-05-01 12:00, 2026-05-01 (midnight), Unix seconds, now, or -24h
+    /// Start of the range: 2026-05-01T12:00:00Z, 2026-05-01 12:00, 2026-05-01 (midnight), Unix seconds, now, or -24h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub from: Option<Moment>,
 
-    /// Before this time, in the same forms
+    /// End of the range (exclusive), in the same forms
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<Moment>,
 
-    /// Time zone of days and of times without an offset, and of the times that are written, such as Europe/Berlin
+    /// Time zone for times and days without an offset, and for output, such as Europe/Berlin
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone_name)]
     pub time_zone: String,
 }
@@ -138,14 +138,14 @@ fn zone_name(name: &str) -> Result<String, String> {
 }
 
 impl RangeArguments {
-    /// The measured times, Unix seconds. Without bounds it is all of them.
+    /// Returns the measured times in Unix seconds; all of them without bounds.
     pub fn seconds(&self) -> Result<Range<i64>, InvalidSetting> {
         let zone = time_zone(&self.time_zone).map_err(InvalidSetting)?;
         let second = |moment: Option<&Moment>| moment.map(|moment| moment.second(&zone)).transpose();
         let from = second(self.from.as_ref()).map_err(InvalidSetting)?.unwrap_or(EVER.start);
         let to = second(self.to.as_ref()).map_err(InvalidSetting)?.unwrap_or(EVER.end);
         if from >= to {
-            return Err(InvalidSetting("nothing lies between --from and --to: --from must be the earlier time".into()));
+            return Err(InvalidSetting("--from must be earlier than --to".into()));
         }
         Ok(from..to)
     }
@@ -154,18 +154,18 @@ impl RangeArguments {
 /// The arguments of stats.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-recent measurements are not sealed into compressed blocks yet: that happens three days after
-their week is over.")]
+Recent measurements are not yet sealed into compressed blocks, which happens three days after
+the end of their week.")]
 pub struct StatsArguments {
-    /// Show also what each column of the sealed blocks takes
+    /// Also show the space that each column of the sealed blocks takes
     #[arg(long)]
     pub columns: bool,
 
-    /// Write JSON, for scripts
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 }
@@ -173,7 +173,7 @@ pub struct StatsArguments {
 /// The arguments of check.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 }
@@ -181,15 +181,15 @@ pub struct CheckArguments {
 /// The arguments of backup.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It also works while a server runs. The copy is read back. Of a
-damaged database it has what can be read, damaged records as they are; what is damaged or lost
-is named, and the exit code is 1.")]
+Works while the server is running, too. The copy is verified by reading it back. A copy of a
+damaged database contains everything that can still be read; damaged and lost parts are reported,
+and the exit code is 1.")]
 pub struct BackupArguments {
-    /// File to make; it must not exist
+    /// File to create; it must not exist
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
 
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 }
@@ -197,9 +197,9 @@ pub struct BackupArguments {
 /// The arguments of compact.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every week that is over is sealed into compressed blocks first. It can be interrupted at any time.")]
+Seals all past weeks into compressed blocks first. It is safe to interrupt.")]
 pub struct CompactArguments {
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 }
@@ -207,14 +207,14 @@ pub struct CompactArguments {
 /// The arguments of delete.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --from and --to all of the node is deleted, and the node forgotten. Room in the file is
-used again; `isems-server compact` gives it back.")]
+Without --from and --to, the node is deleted with all its measurements. The freed space is reused;
+`isems-server compact` returns it to the disk.")]
 pub struct DeleteArguments {
-    /// The node
+    /// Node
     #[arg(value_name = "NODE")]
     pub node: NodeId,
 
-    /// Which measurements.
+    /// The time range.
     #[command(flatten)]
     pub range: RangeArguments,
 
@@ -222,7 +222,7 @@ pub struct DeleteArguments {
     #[arg(long)]
     pub yes: bool,
 
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 }
@@ -230,33 +230,33 @@ pub struct DeleteArguments {
 /// The arguments of rejects.
 #[derive(Debug, Args)]
 pub struct RejectsArguments {
-    /// Only of this node
+    /// Only rejects of this node
     #[arg(long, value_name = "NODE")]
     pub node: Option<String>,
 
-    /// Only what this transport brought: http or mqtt
+    /// Only rejects from this transport, such as http, mqtt or push
     #[arg(long, value_name = "NAME")]
     pub transport: Option<String>,
 
-    /// Only for this reason
+    /// Only rejects with this reason
     #[arg(long, value_name = "REASON", value_parser = reject_reason())]
     pub reason: Option<RejectReason>,
 
-    /// At most this many
+    /// Maximum number of rejects
     #[arg(long, value_name = "COUNT", default_value = "100")]
     pub limit: usize,
 
-    /// A JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 }
 
 impl RejectsArguments {
-    /// What is asked for.
+    /// Returns the query.
     pub fn query(&self) -> RejectQuery {
         RejectQuery {
             node: self.node.clone(),

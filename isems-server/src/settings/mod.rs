@@ -31,19 +31,19 @@ use crate::{api::Access, import::ImportArguments, maintenance::Maintenance, toke
     name = "isems-server",
     version,
     args_conflicts_with_subcommands = true,
-    about = "Collects, keeps and serves the measurements of off-grid solar mesh nodes (ISEMS)",
+    about = "Collects, stores and serves the measurements of off-grid solar mesh nodes (ISEMS)",
     after_help = "\
 Try it with simulated nodes:  isems-server --demo
 Poll two nodes:               isems-server --router-ips 10.36.0.7,10.36.0.9
-Follow a broker:              isems-server --mqtt-server broker.mesh
+Subscribe to a broker:        isems-server --mqtt-server broker.mesh
 Then open http://127.0.0.1:5000/ in a browser.
 
-Every setting can also stand in the environment (under the name in brackets) or in a
-TOML file (under the flag's name with underscores, see isems.example.toml). A flag goes
-before the environment, and that before the file."
+Every setting can also be an environment variable (the name in brackets) or a key in a
+TOML file (the flag's name with underscores, see isems.example.toml). Flags override the
+environment, which overrides the file."
 )]
 pub struct Arguments {
-    /// What to do; serve if nothing else is said.
+    /// The command; serve if none is named.
     #[command(subcommand)]
     pub action: Option<Action>,
     /// The arguments of serve, where no command is named.
@@ -51,16 +51,16 @@ pub struct Arguments {
     pub serve: ServeArguments,
 }
 
-/// What to do.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Collect measurements and serve them over HTTP, until SIGINT or SIGTERM (the default)
     Serve(Box<ServeArguments>),
-    /// Poll every configured node once, and print what came; exit code 1 if any node failed
+    /// Poll every configured node once and print the results; exits with 1 if any node failed
     Poll(PollArguments),
-    /// Bring in logs (csvlog files) or the database of the Python collector, and print what became of them
+    /// Import logs, exports or the database of the Python collector
     Import(ImportArguments),
-    /// Look after a database.
+    /// Maintain a database.
     #[command(flatten)]
     Maintenance(Maintenance),
     /// Print the OpenAPI document of the HTTP service
@@ -70,20 +70,20 @@ pub enum Action {
 /// The arguments of serve.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// Poll simulated nodes with two days of history instead of real ones (20 if no number is given). The database is
-    /// temporary unless one is named
+    /// Poll simulated nodes with two days of history instead of real ones; 20 nodes by default, and a temporary database
+    /// unless one is named
     #[arg(long, value_name = "NODES", num_args = 0..=1, default_missing_value = "20",
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub demo: Option<u32>,
-    /// What concerns storing and polling.
+    /// The settings of storing and polling.
     #[command(flatten)]
     pub collect: PollArguments,
-    /// What concerns serving.
+    /// The settings of serving.
     #[command(flatten)]
     pub service: ServiceArguments,
 }
 
-/// What every command needs that touches the database.
+/// The settings of every command that uses the database.
 #[derive(Debug, Args)]
 pub struct DatabaseArguments {
     /// TOML file with settings
@@ -94,17 +94,17 @@ pub struct DatabaseArguments {
     #[arg(long, env = "DATABASE_URL", value_name = "PATH", hide_env_values = true, value_parser = database_path)]
     pub database_url: Option<PathBuf>,
 
-    /// How much is logged
+    /// Log level
     #[arg(long, env = "ISEMS_LOG", value_name = "LEVEL", default_value = "info", hide_env_values = true)]
     pub log: LogLevel,
 
-    /// How it is logged: for people, or as JSON lines
+    /// Log format
     #[arg(long, env = "ISEMS_LOG_FORMAT", value_name = "FORMAT", default_value = "human", hide_env_values = true)]
     pub log_format: LogFormat,
 
-    /// Where errors and panics are reported to.
+    /// The Sentry server that errors and panics are reported to.
     #[arg(
-        help = "Sentry server, or GlitchTip, to report errors and panics to: https://KEY@HOST/PROJECT [default: none]",
+        help = "Sentry or GlitchTip server that errors and panics are reported to: https://KEY@HOST/PROJECT [default: none]",
         long,
         env = "SENTRY_DSN",
         value_name = "DSN",
@@ -119,7 +119,7 @@ pub struct PollArguments {
     /// Nodes to poll.
     #[arg(
         help = "Nodes to poll, separated by commas: an address, host:port, or a URL such as http://user:password@node/csv.log; \
-                after a # settings of that node alone: 10.36.0.7#timeout=5m&interval=1h&header=X-Key:secret",
+                then, after #, settings for that node only: 10.36.0.7#timeout=5m&interval=1h&header=X-Key:secret",
         long,
         env = "ISEMS_ROUTER_IPS",
         value_name = "NODES",
@@ -128,12 +128,12 @@ pub struct PollArguments {
     )]
     pub router_ips: Vec<Secret>,
 
-    /// How long one request to a node may take
+    /// Timeout of one request to a node
     #[arg(long, env = "ISEMS_POLL_TIMEOUT", value_name = "DURATION", hide_env_values = true, hide_default_value = false,
           default_value = default_of(|config| config.total_timeout), value_parser = positive_duration)]
     pub poll_timeout: Duration,
 
-    /// How long it may take to find a node's address and to connect
+    /// Timeout of resolving a node's name and connecting
     #[arg(long, env = "ISEMS_POLL_CONNECT_TIMEOUT", value_name = "DURATION", hide_env_values = true,
           default_value = default_of(|config| config.connect_timeout), value_parser = positive_duration)]
     pub poll_connect_timeout: Duration,
@@ -142,32 +142,32 @@ pub struct PollArguments {
     #[arg(long, env = "ISEMS_POLL_CA_FILE", value_name = "FILE", hide_env_values = true)]
     pub poll_ca_file: Option<PathBuf>,
 
-    /// How many nodes are polled at a time; slow ones give up their place
+    /// Number of nodes polled at the same time; slow ones give up their place
     #[arg(long, env = "ISEMS_POLL_CONCURRENCY", value_name = "NUMBER", hide_env_values = true,
           default_value = HttpConfig::default().concurrency.to_string(), value_parser = clap::value_parser!(u16).range(1..))]
     pub poll_concurrency: u16,
 
-    /// What concerns the database.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseArguments,
 
-    /// How much is taken.
+    /// The limits.
     #[command(flatten)]
     pub limits: LimitArguments,
 }
 
-/// How much is taken, by each transport; 0 is no limit.
+/// The limits of each transport; 0 means no limit.
 #[derive(Debug, Args)]
 pub struct LimitArguments {
-    /// Take no further node when there are this many; 0 is no limit
+    /// Maximum number of nodes; 0 means no limit
     #[arg(long, env = "ISEMS_MAX_NODES", value_name = "COUNT", default_value = Limits::default().nodes.to_string(), hide_env_values = true)]
     pub max_nodes: u32,
 
-    /// Take this many new nodes an hour (and 1000 at once); 0 is no limit
+    /// Maximum number of new nodes per hour (1000 at once); 0 means no limit
     #[arg(long, env = "ISEMS_NEW_NODES_PER_HOUR", value_name = "COUNT", default_value = Limits::default().new_nodes_per_hour.to_string(), hide_env_values = true)]
     pub new_nodes_per_hour: u32,
 
-    /// Take this many new lines a minute of one node (and 50000 at once); 0 is no limit
+    /// Maximum number of new lines per minute and node (50000 at once); 0 means no limit
     #[arg(
         long,
         env = "ISEMS_LINES_PER_MINUTE_AND_NODE",
@@ -181,15 +181,15 @@ pub struct LimitArguments {
 /// The settings of serving.
 #[derive(Debug, Args)]
 pub struct ServiceArguments {
-    /// How often every node is polled
+    /// Interval between two polls of a node
     #[arg(long, env = "ISEMS_POLL_INTERVAL", value_name = "DURATION", default_value = default_of(|config| config.interval), hide_env_values = true,
           value_parser = positive_duration)]
     pub poll_interval: Duration,
 
-    /// MQTT brokers to subscribe at.
+    /// The MQTT brokers to subscribe to.
     #[arg(
-        help = "MQTT brokers to subscribe at, separated by commas: host, host:port, or mqtt(s)://user:password@host:port; after a # \
-                settings of that broker alone: mqtts://host#name=uplink&client_id=roof&topics=/isems/+/csvlog",
+        help = "MQTT brokers to subscribe to, separated by commas: host, host:port, or mqtt(s)://user:password@host:port; then, after \
+                #, settings for that broker only: mqtts://host#name=uplink&client_id=roof&topics=/isems/+/csvlog",
         long,
         env = "MQTT_SERVER",
         value_name = "BROKERS",
@@ -198,7 +198,7 @@ pub struct ServiceArguments {
     )]
     pub mqtt_server: Vec<Secret>,
 
-    /// MQTT topic filters, separated by commas; the last level is csvlog or data.json, the node the one before it
+    /// MQTT topic filters, separated by commas; their last level is csvlog or data.json, preceded by the node
     #[arg(
         long,
         env = "ISEMS_MQTT_TOPICS",
@@ -209,7 +209,7 @@ pub struct ServiceArguments {
     )]
     pub mqtt_topics: Vec<String>,
 
-    /// MQTT client id [default: made once and kept in the database]
+    /// MQTT client id [default: generated once and kept in the database]
     #[arg(long, env = "ISEMS_MQTT_CLIENT_ID", value_name = "ID", hide_env_values = true)]
     pub mqtt_client_id: Option<String>,
 
@@ -217,7 +217,7 @@ pub struct ServiceArguments {
     #[arg(long, env = "ISEMS_MQTT_CA_FILE", value_name = "FILE", hide_env_values = true)]
     pub mqtt_ca_file: Option<PathBuf>,
 
-    /// PEM file with the certificate to show to an mqtts:// broker that asks for one
+    /// PEM file with the client certificate for mqtts:// brokers that require one
     #[arg(long, env = "ISEMS_MQTT_CERTIFICATE_FILE", value_name = "FILE", hide_env_values = true)]
     pub mqtt_certificate_file: Option<PathBuf>,
 
@@ -225,36 +225,36 @@ pub struct ServiceArguments {
     #[arg(long, env = "ISEMS_MQTT_KEY_FILE", value_name = "FILE", hide_env_values = true)]
     pub mqtt_key_file: Option<PathBuf>,
 
-    /// Address to serve HTTP at
+    /// Address and port of the HTTP service
     #[arg(long, env = "ISEMS_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:5000", hide_env_values = true,
           value_parser = socket_address)]
     pub listen: SocketAddr,
 
-    /// Nodes whose newest measurement is older than this many days are left out of /measurements/latest
+    /// Leave nodes out of /measurements/latest whose newest measurement is older than this many days
     #[arg(long, env = "HIDE_INACTIVE_AFTER_DAYS", value_name = "DAYS", default_value = "30", hide_env_values = true)]
     pub hide_inactive_after_days: u32,
 
-    /// Hold writes to the disk back for this long, so that an SD card sees fewer of them
+    /// Delay writes to the disk by up to this long, to spare an SD card
     #[arg(long, env = "ISEMS_COMMIT_INTERVAL", value_name = "DURATION", default_value = "0s", hide_env_values = true,
           value_parser = short_duration)]
     pub commit_interval: Duration,
 
-    /// Remove measurements by themselves, a week at a time, once they are older: 90d, 18 months, 5y [default: never]
+    /// Remove measurements older than this, a week at a time: 90d, 18 months, 5y [default: never]
     #[arg(long, env = "ISEMS_RETENTION", value_name = "DURATION", hide_env_values = true, value_parser = retention)]
     pub retention: Option<Duration>,
 
-    /// Remove the oldest weeks while the database holds more than this: 4GB, 500MiB [default: never]
+    /// Remove the oldest weeks while the database is larger than this: 4GB, 500MiB [default: never]
     #[arg(long, env = "ISEMS_RETENTION_SIZE", value_name = "SIZE", hide_env_values = true, value_parser = retention_size)]
     pub retention_size: Option<u64>,
 
-    /// Origins whose web pages may read the service from a browser, separated by commas; * is any
+    /// Origins whose web pages may read from the service, separated by commas; * allows any
     #[arg(long, env = "ISEMS_CORS_ORIGINS", value_name = "ORIGINS", default_value = "*", value_delimiter = ',',
           hide_env_values = true, value_parser = origin)]
     pub cors_origins: Vec<String>,
 
-    /// Tokens of those who may do more than read.
+    /// The tokens that allow everything.
     #[arg(
-        help = "Tokens of those who may do more than read: NAME:TOKEN, separated by commas; a token has at least 16 characters",
+        help = "Tokens that allow everything: NAME:TOKEN, separated by commas; a token has at least 16 characters",
         long,
         env = "ISEMS_API_TOKENS",
         value_name = "TOKENS",
@@ -263,9 +263,9 @@ pub struct ServiceArguments {
     )]
     pub api_tokens: Vec<Secret>,
 
-    /// Tokens of nodes, and of scripts, that may send measurements and do nothing else.
+    /// The tokens that allow sending measurements and nothing else.
     #[arg(
-        help = "Tokens of nodes and scripts that may only send measurements: NODE:TOKEN for one node, *:TOKEN for all, separated by commas",
+        help = "Tokens that only allow sending measurements: NODE:TOKEN for one node, *:TOKEN for all, separated by commas",
         long,
         env = "ISEMS_PUSH_TOKENS",
         value_name = "TOKENS",
@@ -274,33 +274,33 @@ pub struct ServiceArguments {
     )]
     pub push_tokens: Vec<Secret>,
 
-    /// Reading over HTTP needs a token as well; health and documentation stay open
+    /// Require a token for reading, too; health and documentation stay open
     #[arg(long, env = "ISEMS_PROTECT_READING", value_name = "true|false", num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_env_values = true, hide_default_value = true,
           action = clap::ArgAction::Set)]
     pub protect_reading: bool,
 
-    /// Connections of HTTP clients at the same time; further ones wait
+    /// Maximum number of HTTP connections; further clients wait
     #[arg(long, env = "ISEMS_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "512", hide_env_values = true,
           value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
 
-    /// PEM file with the certificate, and those up to the authority, to serve HTTPS instead of HTTP
+    /// PEM file with the certificate chain; serves HTTPS instead of HTTP
     #[arg(long, env = "ISEMS_TLS_CERTIFICATE", value_name = "FILE", hide_env_values = true)]
     pub tls_certificate: Option<PathBuf>,
 
-    /// PEM file with the private key of the certificate; both files are read again when they change
+    /// PEM file with the private key of the certificate; both files are reloaded when they change
     #[arg(long, env = "ISEMS_TLS_KEY", value_name = "FILE", hide_env_values = true)]
     pub tls_key: Option<PathBuf>,
 }
 
-/// The text of a duration that polling has by default.
+/// Returns a default duration of polling as text.
 fn default_of(duration: impl Fn(&HttpConfig) -> Duration) -> String {
     let seconds = duration(&HttpConfig::default()).as_secs();
     if seconds.is_multiple_of(60) { format!("{}m", seconds / 60) } else { format!("{seconds}s") }
 }
 
-/// A text that may carry a password. It is shown to nobody.
+/// A text that may contain a password, and is never displayed.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -322,32 +322,32 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What secrets say, without those that say nothing.
+/// Returns the texts of secrets, without the empty ones.
 fn texts<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> impl Iterator<Item = &'a str> {
     secrets.into_iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty())
 }
 
-/// How much is logged.
+/// A log level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
-    /// What failed.
+    /// Failures.
     Error,
-    /// And what got worse.
+    /// Failures and warnings.
     Warn,
-    /// And every change of state.
+    /// Also changes of state.
     Info,
-    /// And every poll and connection.
+    /// Also polls and connections.
     Debug,
-    /// And everything else.
+    /// Everything.
     Trace,
 }
 
-/// How it is logged.
+/// A log format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// A line for people.
+    /// Text for people.
     Human,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -357,12 +357,12 @@ pub enum LogFormat {
 pub struct InvalidSetting(pub(crate) String);
 
 impl DatabaseArguments {
-    /// The database file, `isems.redb` where none is named.
+    /// Returns the path of the database, `isems.redb` by default.
     pub fn path(&self) -> &Path {
         self.database_url.as_deref().unwrap_or(Path::new("isems.redb"))
     }
 
-    /// Where errors and panics are reported to.
+    /// The Sentry server that errors and panics are reported to.
     pub fn sentry_dsn(&self) -> Result<Option<Dsn>, InvalidSetting> {
         let text = texts(&self.sentry_dsn).next();
         let invalid = |error: ParseDsnError| {

@@ -1,6 +1,11 @@
 //! Limits on what strangers can take from the server.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use isems_core::RedbRepository;
 use isems_server::serve::{ConnectionLimits, serve};
@@ -178,6 +183,29 @@ async fn a_request_under_way_is_answered_when_the_server_stops() {
     stop.send(()).unwrap();
     leave.send_replace(true);
     assert!(answer.await.unwrap().ends_with("done"));
+    in_time(task).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_the_work_for_it() {
+    let (entered, mut entering) = mpsc::channel::<()>(1);
+    // What works for the client holds the sender, and gives it up where it ends.
+    let sender = Mutex::new(Some(entered));
+    let endpoint = make(move |_| {
+        let entered = sender.lock().unwrap().take();
+        async move {
+            let entered = entered.unwrap();
+            entered.send(()).await.unwrap();
+            std::future::pending::<Result<Response, poem::Error>>().await
+        }
+    });
+    let (address, stop, task) = stoppable(endpoint, ConnectionLimits::default()).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"POST /api/v1/check HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    assert_eq!(in_time(entering.recv()).await, Some(()));
+    drop(client);
+    assert_eq!(in_time(entering.recv()).await, None);
+    stop.send(()).unwrap();
     in_time(task).await.unwrap();
 }
 
