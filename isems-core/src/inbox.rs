@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, mem, sync::Arc, time::Instant};
 
 use serde::Serialize;
+use tracing::dispatcher;
 
 use crate::{
     Batch, ClockState, Decoded, DroppedCounts, DroppedValue, Expectation, Field, InvalidField, LateRejects, Limits,
@@ -314,10 +315,14 @@ impl Inbox {
         let rejects = origin.note_lines(rejects);
         let late_rejects = {
             let (lines, dropped) = (lines.clone(), dropped.clone());
+            // The repository may call it on a thread of its own, where the log would go elsewhere.
+            let log = dispatcher::get_default(Clone::clone);
             LateRejects::new(move |measurements, stored| {
-                let mut late = origin.note_lines(delivery::conflicts(measurements, &lines, stored));
-                late.extend(origin.note_values(delivery::new_values(&dropped, measurements, &lines, stored)));
-                late
+                dispatcher::with_default(&log, || {
+                    let mut late = origin.note_lines(delivery::conflicts(measurements, &lines, stored));
+                    late.extend(origin.note_values(delivery::new_values(&dropped, measurements, &lines, stored)));
+                    late
+                })
             })
         };
         let batch = Batch {
