@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use crate::{
-    DroppedValue, Measurement, NodeId, Outcome, Reject, RejectCounts, RejectKind, RejectReason, RejectedLine, Stored,
-    journal::Journal,
+    DroppedValue, Measurement, NodeId, Outcome, Reject, RejectKind, RejectReason, RejectedLine, Stored,
+    journal::{Journal, Kind, Room},
 };
 
 /// A delivery that an inbox was handed, decoded.
@@ -34,18 +34,23 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Notes rejected lines, and returns the entries of those that the reject log is to keep.
-    pub(crate) fn note_lines(&self, lines: Vec<RejectedLine>) -> Vec<Reject> {
-        if lines.is_empty() {
-            return Vec::new();
+    /// Notes rejects by their kinds, and returns how many of each the reject log is to keep.
+    pub(crate) fn note(&self, kinds: impl Iterator<Item = Kind>) -> Room {
+        let mut counts = BTreeMap::new();
+        for kind in kinds {
+            *counts.entry(kind).or_default() += 1;
         }
-        let mut counts = RejectCounts::default();
-        for line in &lines {
-            counts.add(line.reason, 1);
-        }
-        let counts = counts.iter().map(|(reason, count)| ((reason, None), count));
-        let mut room = self.journal.note(&self.source, self.node.as_ref(), counts);
-        let kept = room.last_of(lines, |line| (line.reason, None));
+        self.journal.note(&self.source, self.node.as_ref(), counts)
+    }
+
+    /// Returns how many conflicts, and how many of these dropped values, the reject log could keep.
+    pub(crate) fn room(&self, dropped: &[DroppedValue]) -> Room {
+        let kinds = dropped.iter().map(kind_of_value).chain([(RejectReason::Conflict, None)]);
+        self.journal.room(&self.source, self.node.as_ref(), kinds)
+    }
+
+    /// Returns entries of the reject log for as many of the lines as there is room for.
+    pub(crate) fn lines(&self, lines: Vec<RejectedLine>, room: &mut Room) -> Vec<Reject> {
         let entry = |RejectedLine { reason, field, line, text }| Reject {
             kind: RejectKind::Line,
             received_at: self.received_at,
@@ -57,21 +62,11 @@ impl Origin {
             line,
             text,
         };
-        kept.into_iter().map(entry).collect()
+        room.last_of(lines, kind_of_line).into_iter().map(entry).collect()
     }
 
-    /// Notes dropped values, each with the node of its line, and returns the entries of those that the reject log is to
-    /// keep.
-    pub(crate) fn note_values(&self, values: Vec<(NodeId, DroppedValue)>) -> Vec<Reject> {
-        if values.is_empty() {
-            return Vec::new();
-        }
-        let mut counts = BTreeMap::new();
-        for (_, value) in &values {
-            *counts.entry((value.reason, Some(value.field))).or_default() += 1;
-        }
-        let mut room = self.journal.note(&self.source, self.node.as_ref(), counts);
-        let kept = room.last_of(values, |(_, value)| (value.reason, Some(value.field)));
+    /// Returns entries of the reject log for as many of the values, each with the node of its line, as there is room for.
+    pub(crate) fn values(&self, values: Vec<(NodeId, DroppedValue)>, room: &mut Room) -> Vec<Reject> {
         let entry = |(node, DroppedValue { reason, field, line, text }): (NodeId, _)| Reject {
             kind: RejectKind::Value,
             received_at: self.received_at,
@@ -83,8 +78,16 @@ impl Origin {
             line,
             text,
         };
-        kept.into_iter().map(entry).collect()
+        room.last_of(values, |(_, value)| kind_of_value(value)).into_iter().map(entry).collect()
     }
+}
+
+pub(crate) fn kind_of_line(line: &RejectedLine) -> Kind {
+    (line.reason, None)
+}
+
+pub(crate) fn kind_of_value(value: &DroppedValue) -> Kind {
+    (value.reason, Some(value.field))
 }
 
 /// Returns the lines of measurements that turned out to be conflicts.

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, fmt, mem, sync::Arc, time::Instant};
 
 use serde::Serialize;
-use tracing::dispatcher;
 
 use crate::{
     Batch, ClockState, Decoded, DroppedCounts, DroppedValue, Expectation, Field, InvalidField, LateRejects, Limits,
@@ -312,17 +311,16 @@ impl Inbox {
         let pending =
             Pending { incomplete_bytes: receipt.incomplete_bytes, refused_for_now: receipt.refused_for_now() };
         let remembered = remember(&pending).map(|(key, value)| (self.metadata_key(&key), value));
-        let rejects = origin.note_lines(rejects);
+        let mut room = origin.note(rejects.iter().map(delivery::kind_of_line));
+        let rejects = origin.lines(rejects, &mut room);
         let late_rejects = {
-            let (lines, dropped) = (lines.clone(), dropped.clone());
-            // The repository may call it on a thread of its own, where the log would go elsewhere.
-            let log = dispatcher::get_default(Clone::clone);
+            let room = origin.room(&dropped);
+            let (origin, lines, dropped) = (origin.clone(), lines.clone(), dropped.clone());
             LateRejects::new(move |measurements, stored| {
-                dispatcher::with_default(&log, || {
-                    let mut late = origin.note_lines(delivery::conflicts(measurements, &lines, stored));
-                    late.extend(origin.note_values(delivery::new_values(&dropped, measurements, &lines, stored)));
-                    late
-                })
+                let mut room = room.clone();
+                let mut late = origin.lines(delivery::conflicts(measurements, &lines, stored), &mut room);
+                late.extend(origin.values(delivery::new_values(&dropped, measurements, &lines, stored), &mut room));
+                late
             })
         };
         let batch = Batch {
@@ -336,8 +334,12 @@ impl Inbox {
             taken.spend(stored.stored());
             receipt.stored = stored.stored();
             receipt.duplicates = stored.duplicates();
-            receipt.reject(&delivery::conflicts(&measurements, &lines, &stored));
-            receipt.drop_values(delivery::new_values(&dropped, &measurements, &lines, &stored));
+            let conflicts = delivery::conflicts(&measurements, &lines, &stored);
+            let values = delivery::new_values(&dropped, &measurements, &lines, &stored);
+            let late = conflicts.iter().map(delivery::kind_of_line);
+            origin.note(late.chain(values.iter().map(|(_, value)| delivery::kind_of_value(value))));
+            receipt.reject(&conflicts);
+            receipt.drop_values(values);
             self.tell_observers(measurements, &stored);
         }
         self.account.add(&receipt, started.elapsed());

@@ -74,7 +74,7 @@ impl Entry {
 }
 
 /// The number of rejects of each kind that the reject log has room for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Room(BTreeMap<Kind, u64>);
 
 impl Room {
@@ -115,13 +115,7 @@ impl Journal {
         let all = all.current();
         let mut room = Room::default();
         for (kind, count) in rejects {
-            let mut pair = self.hasher.hash_one((who, kind));
-            if pairs.len() >= PAIRS && !pairs.contains_key(&pair) {
-                pairs.retain(|_, entry| !entry.is_over());
-                if pairs.len() >= PAIRS {
-                    pair = self.hasher.hash_one(kind);
-                }
-            }
+            let pair = self.pair(pairs, who, kind);
             let entry = pairs.entry(pair).or_insert_with(Entry::new).current();
             let keep = count.min(KEPT_OF_ONE - entry.kept).min(KEPT_IN_ALL - all.kept);
             entry.kept += keep;
@@ -135,6 +129,32 @@ impl Journal {
             }
         }
         room
+    }
+
+    /// Returns how many rejects of each kind could be kept now. Nothing is noted.
+    pub(crate) fn room(&self, source: &str, node: Option<&NodeId>, kinds: impl IntoIterator<Item = Kind>) -> Room {
+        let who = node.map_or(source, NodeId::as_str);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let Entries { all, pairs } = &mut *entries;
+        let room_in_all = KEPT_IN_ALL - all.current().kept;
+        let room = |kind| {
+            let pair = self.pair(pairs, who, kind);
+            let entry = pairs.get(&pair).filter(|entry| !entry.is_over());
+            (kind, (KEPT_OF_ONE - entry.map_or(0, |entry| entry.kept)).min(room_in_all))
+        };
+        Room(kinds.into_iter().map(room).collect())
+    }
+
+    /// Returns the key of a node and a kind. When there are too many, nodes are not told apart.
+    fn pair(&self, pairs: &mut HashMap<u64, Entry>, who: &str, kind: Kind) -> u64 {
+        let pair = self.hasher.hash_one((who, kind));
+        if pairs.len() >= PAIRS && !pairs.contains_key(&pair) {
+            pairs.retain(|_, entry| !entry.is_over());
+            if pairs.len() >= PAIRS {
+                return self.hasher.hash_one(kind);
+            }
+        }
+        pair
     }
 
     fn tell(&self, source: &str, node: Option<&NodeId>, (reason, field): Kind, count: u64) {

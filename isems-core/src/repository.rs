@@ -132,7 +132,8 @@ pub struct LateRejects(Arc<MakeRejects>);
 type MakeRejects = dyn Fn(&[Measurement], &Stored) -> Vec<Reject> + Send + Sync;
 
 impl LateRejects {
-    /// Makes entries with `make`. It may be called on any thread and must not block.
+    /// Makes entries with `make`. It may be called on any thread, and more than once, and must
+    /// not block.
     pub fn new(make: impl Fn(&[Measurement], &Stored) -> Vec<Reject> + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }
