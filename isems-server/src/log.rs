@@ -27,8 +27,8 @@ use crate::{
     settings::{DatabaseArguments, LogFormat, LogLevel},
 };
 
-/// Starts logging, and reporting where a server for it is named; that lasts as long as what is given back. It can be done once
-/// a process.
+/// Starts logging, and reporting where a server for it is named; that lasts as long as what is given back. It can be
+/// done once a process.
 pub fn start(settings: &DatabaseArguments) -> Result<Option<Sentry>, BoxError> {
     let level = match settings.log {
         LogLevel::Error => LevelFilter::ERROR,
@@ -58,8 +58,8 @@ where
     fmt::layer().fmt_fields(OneLine).with_writer(writer).with_ansi(colours)
 }
 
-/// Keeps an event in one line for people: control characters in a message or a value, which a stranger may have chosen, are
-/// escaped, so that nothing can look like a line of its own or move the cursor.
+/// Keeps an event in one line for people: control characters in a message or a value, which a stranger may have chosen,
+/// are escaped, so that nothing can look like a line of its own or move the cursor.
 struct OneLine;
 
 impl<'writer> FormatFields<'writer> for OneLine {

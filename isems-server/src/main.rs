@@ -14,7 +14,7 @@ use isems_server::{
 };
 use tokio::runtime::Runtime;
 
-/// How long the process waits for what is still under way when all else has ended.
+/// The time that the process waits for what is still under way when all else has ended.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {

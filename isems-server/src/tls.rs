@@ -33,14 +33,14 @@ struct Files {
     key: PathBuf,
 }
 
-/// What stands in the files. It is shown to nobody.
+/// The contents of the files, which are never displayed.
 #[derive(PartialEq)]
 struct Contents {
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
 
-/// What is shown to clients now.
+/// The certificate that clients are shown now.
 #[derive(Debug)]
 struct Current(RwLock<Arc<CertifiedKey>>);
 
@@ -69,8 +69,8 @@ impl Certificate {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Looks at the files again and again, and shows what is new in them from then on. What cannot be used is logged once,
-    /// and the last good certificate stays.
+    /// Looks at the files again and again, and shows what is new in them from then on. What cannot be used is logged
+    /// once, and the last good certificate stays.
     pub async fn follow(mut self, interval: Duration) -> Infallible {
         let mut unreadable = false;
         loop {

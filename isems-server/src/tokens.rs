@@ -33,8 +33,8 @@ impl Tokens {
         Self::read(pairs, |name| !name.is_empty() && name.bytes().all(is_name))
     }
 
-    /// Reads `node:token` pairs like [`parse`](Self::parse). The name is that of a node, or `*` for every node; what follows the
-    /// last colon is the token.
+    /// Reads `node:token` pairs like [`parse`](Self::parse). The name is that of a node, or `*` for every node; what
+    /// follows the last colon is the token.
     pub fn parse_of_nodes<'a>(pairs: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidToken> {
         Self::read(pairs, |name| NodeId::new(name).is_ok())
     }
@@ -71,7 +71,7 @@ impl Tokens {
         Ok(Self(tokens.into()))
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -16,10 +16,11 @@ const ROWS_HELD: usize = 100_000;
 ///
 /// Rows of the hour that comes twice are held back until the next row after it, and are then dated together:
 ///
-/// 1. Where the wall clock goes back from one row to the next, the hour began again: what comes before is summer time, what
-///    comes after is winter time.
-/// 2. Otherwise all are of the same pass. They are summer time if they follow the row before them within an hour. Most are: the
-///    collector did not store a row whose wall clock was not later than the newest one, so that it lost the second pass.
+/// 1. Where the wall clock goes back from one row to the next, the hour began again: what comes before is summer time,
+///    what comes after is winter time.
+/// 2. Otherwise all are of the same pass. They are summer time if they follow the row before them within an hour. Most
+///    are: the collector did not store a row whose wall clock was not later than the newest one, so that it lost the
+///    second pass.
 /// 3. They are winter time if they do not, and the row after them follows within an hour.
 /// 4. What is left is ambiguous, and is taken for summer time.
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ pub(super) struct NodeClock {
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub(super) rows: Vec<(Measurement, Origin)>,
-    /// How many of them could be either.
+    /// The number of those that could be either.
     pub(super) ambiguous: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What the files' readers feed: it groups measurements by week, and hands them over in batches.
+//! The feed of the files' readers: it groups measurements by week, and hands them over in batches.
 
 use std::{
     collections::VecDeque,
@@ -18,19 +18,19 @@ use super::{
     report::Report,
 };
 
-/// How many measurements are stored in one transaction, about. With what storing needs they take 60 MB.
+/// The approximate number of measurements stored in one transaction. With what storing needs they take 60 MB.
 const MEASUREMENTS_A_BATCH: usize = 80_000;
 
 /// The most rejects of one file that are kept in the reject log; the others are only counted.
 pub(super) const REJECTS_LOGGED: usize = 1_000;
 
-/// How many rejects of files that have ended wait for a batch.
+/// The number of rejects of finished files that wait for a batch.
 const REJECTS_A_BATCH: usize = 5 * REJECTS_LOGGED;
 
 /// After how many measurements it is looked which weeks are complete.
 const MEASUREMENTS_A_LOOK: usize = 10_000;
 
-/// What is stored at a time.
+/// A part of an import that is stored at once.
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
     pub(super) weeks: Vec<Packed>,
@@ -51,7 +51,7 @@ pub(super) struct Feed {
     source: String,
     /// The newest rejects of the file.
     rejects: VecDeque<Reject>,
-    /// Whether the file has something that is a measurement, or nearly.
+    /// True once the file has something that is a measurement, or nearly.
     is_recognized: bool,
     has_rejects: bool,
 }
@@ -80,17 +80,17 @@ impl Feed {
         self.now
     }
 
-    /// Whether that can be right.
+    /// Returns whether that can be right.
     pub(super) fn clock(&self) -> ClockState {
         if self.now < ClockState::UNSET_BEFORE { ClockState::Unset } else { ClockState::Plausible }
     }
 
-    /// Whether nobody takes anything any more; then reading on is of no use.
+    /// Returns whether the receiver is gone, so that reading on is of no use.
     pub(super) fn is_over(&self) -> bool {
         self.deliveries.is_closed()
     }
 
-    /// What follows is from this file.
+    /// Begins a file.
     pub(super) fn begin(&mut self, file: u32, source: &str) {
         self.now = unix_now();
         self.file = file;
@@ -98,7 +98,8 @@ impl Feed {
         (self.is_recognized, self.has_rejects) = (false, false);
     }
 
-    /// Returns whether nothing of the file is a measurement, though it is not empty. Then its lines are nothing to keep.
+    /// Returns whether nothing of the file is a measurement, though it is not empty. Then its lines are nothing to
+    /// keep.
     pub(super) fn is_wrong_file(&mut self) -> bool {
         let is_wrong = self.has_rejects && !self.is_recognized;
         if is_wrong {

@@ -36,8 +36,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The most bytes of the start of a file that are looked at to tell its format.
 const PEEKED: u64 = 64 << 10;
 
-/// The inputs of a path, in order of their names: the file itself, or those in a folder and the folders in it. `-` is standard
-/// input.
+/// The inputs of a path, in order of their names: the file itself, or those in a folder and the folders in it. `-` is
+/// standard input.
 pub(super) fn find(path: &Path) -> io::Result<Vec<Input>> {
     if path == Path::new("-") {
         return Ok(vec![Input::standard()]);
@@ -72,8 +72,8 @@ fn search(folder: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns whether a file in a folder is taken: `*.log`, `*.csv`, `*.ndjson`, `*.json` and `*csvlog*`, also with `.gz`, and
-/// `*.sqlite`.
+/// Returns whether a file in a folder is taken: `*.log`, `*.csv`, `*.ndjson`, `*.json` and `*csvlog*`, also with `.gz`,
+/// and `*.sqlite`.
 fn is_called_like_a_log(name: &str) -> bool {
     let name = name.to_lowercase();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
@@ -148,7 +148,7 @@ fn read_unpacked(input: Peeked<impl Read>, modified: i64, feed: &mut Feed) -> Re
     Ok(())
 }
 
-/// What can be imported as text.
+/// A text to import.
 enum Kind {
     Csvlog,
     Csv,
@@ -179,7 +179,7 @@ fn is_measurement(line: &[u8]) -> bool {
 /// An input whose first bytes have been looked at. A byte order mark is none of them.
 struct Peeked<R> {
     start: Vec<u8>,
-    /// How many of the first bytes have been read again.
+    /// The number of the first bytes that have been read again.
     read: usize,
     /// An error that came after the first bytes.
     error: Option<io::Error>,

@@ -1,5 +1,5 @@
-//! Reading JSON that is no object a line: arrays of measurements, and the pages that the HTTP service answers with, one or
-//! several of them. The objects are decoded one by one, so that memory stays flat.
+//! Reading JSON that is no object a line: arrays of measurements, and the pages that the HTTP service answers with, one
+//! or several of them. The objects are decoded one by one, so that memory stays flat.
 
 use std::{cell::RefCell, fmt, io::Read};
 

@@ -15,8 +15,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub(super) enum LineDecoder {
     /// csvlog, of a file that was last changed at a time, Unix seconds, UTC.
     ///
-    /// Every line arrived when the log was last changed, or if that is earlier than the line's own time, at that. So an old
-    /// log is imported whatever happened to its file, and what is later than now is told apart.
+    /// Every line arrived when the log was last changed, or if that is earlier than the line's own time, at that. So an
+    /// old log is imported whatever happened to its file, and what is later than now is told apart.
     Csvlog { decoder: CsvlogDecoder, modified: i64 },
     /// CSV of a collector. The header is still to come where there is none yet.
     Csv(Option<CsvDecoder>),
@@ -102,7 +102,7 @@ struct Lines<R> {
 struct Line<'a> {
     bytes: &'a [u8],
     is_ended: bool,
-    /// Whether it is only the start of a line that does not fit.
+    /// True if it is only the start of a line that does not fit.
     is_cut: bool,
 }
 

@@ -1,8 +1,9 @@
-//! `isems-server import`: logs, what `export` and the HTTP service write, and the database of the Python collector, straight
-//! into sealed blocks.
+//! `isems-server import`: logs, what `export` and the HTTP service write, and the database of the Python collector,
+//! straight into sealed blocks.
 //!
-//! One thread reads and decodes (`input`, `lines`, `json`, `sqlite` with `autumn`) and feeds a `feed`, where the measurements wait,
-//! `packed`, until their weeks are complete (`pending`). Whole weeks go in batches to the repository.
+//! One thread reads and decodes (`input`, `lines`, `json`, `sqlite` with `autumn`) and feeds a `feed`, where the
+//! measurements wait, `packed`, until their weeks are complete (`pending`). Whole weeks go in batches to the
+//! repository.
 
 mod autumn;
 mod feed;
@@ -51,7 +52,7 @@ use crate::settings::DatabaseArguments;
 /// The transport that rejects of an import name.
 const TRANSPORT: &str = "import";
 
-/// How long an interrupted import waits for the file that is being read.
+/// The time that an interrupted import waits for the file that is being read.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The arguments of import.
@@ -176,7 +177,7 @@ struct Store {
     repository: RedbRepository,
     /// The name of each file by its number.
     sources: Vec<String>,
-    /// How many conflicts of each file are in the reject log.
+    /// The number of conflicts of each file in the reject log.
     conflicts_logged: BTreeMap<u32, usize>,
     report: Arc<Mutex<Report>>,
     progress: Progress,

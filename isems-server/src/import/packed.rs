@@ -22,12 +22,12 @@ pub(super) struct Packed {
     measurements: usize,
 }
 
-/// What the next measurement is compared with.
+/// The state that the next measurement is compared with.
 #[derive(Debug, Clone)]
 struct State {
     measurement: Measurement,
     origin: Origin,
-    /// What each field last was in thousandths.
+    /// The last value of each field, in thousandths.
     thousandths: [i64; NumberField::ALL.len()],
 }
 
@@ -59,7 +59,7 @@ impl Packed {
         week
     }
 
-    /// How many measurements it has.
+    /// Returns the number of measurements.
     pub(super) fn measurements(&self) -> usize {
         self.measurements
     }
@@ -69,7 +69,7 @@ impl Packed {
         self.last.measurement.timestamp
     }
 
-    /// What it takes in memory, about.
+    /// Returns its approximate size in memory, in bytes.
     pub(super) fn memory(&self) -> usize {
         2 * size_of::<Self>() + self.bytes.capacity() + self.texts.capacity() * 16
     }

@@ -6,11 +6,12 @@ use isems_core::{Measurement, NodeId};
 
 use super::packed::{Origin, Packed};
 
-/// How much may wait, bytes. It is about a million measurements: a week of a hundred nodes that report once a minute.
+/// The maximum amount that waits, in bytes. It is about a million measurements: a week of a hundred nodes that report
+/// once a minute.
 const MEMORY: usize = 24 << 20;
 
-/// A week is taken for complete when its node has gone on in another one for this many measurements. Lines that are a little
-/// late are within.
+/// A week is taken for complete when its node has gone on in another one for this many measurements. Lines that are a
+/// little late are within.
 const MEASUREMENTS_LATE: u64 = 500;
 
 /// The measurements that wait, by node and week.
@@ -28,7 +29,7 @@ pub(super) struct Pending {
 #[derive(Debug)]
 struct PendingNode {
     id: NodeId,
-    /// How many measurements came.
+    /// The number of measurements received.
     measurements: u64,
     weeks: BTreeMap<i64, PendingWeek>,
 }
@@ -73,7 +74,8 @@ impl Pending {
         }
     }
 
-    /// Takes out what is taken for complete, and what memory does not allow to wait: the weeks that were added to longest ago.
+    /// Takes out what is taken for complete, and what memory does not allow to wait: the weeks that were added to
+    /// longest ago.
     pub(super) fn take_complete(&mut self, taken: &mut Vec<Packed>) {
         for node in &mut self.nodes {
             let complete =

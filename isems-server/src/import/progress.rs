@@ -1,4 +1,4 @@
-//! How far an import is, for those who wait.
+//! The progress of an import.
 
 use std::{
     io::{self, Read},
@@ -12,10 +12,10 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing::info;
 
-/// How often it is logged how far the import is, where no bar can be drawn.
+/// The interval at which progress is logged where no bar can be drawn.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How much of the files has been read: a bar where standard error is a terminal, a log line now and then otherwise.
+/// The progress of reading the files: a bar where standard error is a terminal, a log line now and then otherwise.
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     bar: ProgressBar,

@@ -16,7 +16,8 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Room beside a database: there is where there is to be some, while the system's temporary folder may lie in memory.
+    /// Room beside a database: there is where there is to be some, while the system's temporary folder may lie in
+    /// memory.
     pub(super) fn beside(database: &Path) -> Self {
         let parent = database.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self { parent: parent.into(), folder: Mutex::default() }

@@ -25,8 +25,8 @@ use super::{
 };
 use crate::berlin::{Berlin, Instant};
 
-/// Feeds the rows of a database, in the order in which they were stored: only that tells the two passes of the hour in autumn
-/// apart. The file is not written to. A row's arrival is not known; the measured time is taken for it.
+/// Feeds the rows of a database, in the order in which they were stored: only that tells the two passes of the hour in
+/// autumn apart. The file is not written to. A row's arrival is not known; the measured time is taken for it.
 pub(super) fn read(path: &Path, bytes: u64, scratch: &Scratch, feed: &mut Feed) -> Result<(), BoxError> {
     let copy;
     let connection = if has_unfinished_changes(path) {
@@ -99,7 +99,7 @@ fn open(path: &Path) -> Result<Connection, BoxError> {
     Ok(Connection::open_with_flags(uri, flags)?)
 }
 
-/// What reading a database takes.
+/// The state of reading a database.
 struct Rows {
     berlin: Berlin,
     nodes: HashMap<String, NodeState>,

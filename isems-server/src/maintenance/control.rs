@@ -19,7 +19,7 @@ use crate::serve::{ConnectionLimits, Listener, serve_at};
 /// A connection to the server that has a database open.
 pub(super) type Stream = UnixStream;
 
-/// How long a client may accept nothing of its answer: whoever pages through an export reads when they like.
+/// The time for which a client may accept nothing of its answer: whoever pages through an export reads when they like.
 const WRITE_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Returns where the socket of a database is.
@@ -52,8 +52,8 @@ pub(super) async fn connect(database: &Path) -> Result<Option<Stream>, BoxError>
 pub(crate) struct Control(Option<Socket>);
 
 impl Control {
-    /// Listens beside a database that is open. Where that is not possible, on a file system without sockets for example,
-    /// the log says so, and the server runs without.
+    /// Listens beside a database that is open. Where that is not possible, on a file system without sockets for
+    /// example, the log says so, and the server runs without.
     pub(crate) fn listen(database: &Path) -> Self {
         let path = socket_path(database);
         let socket = Socket::bind(path.clone());
@@ -108,7 +108,8 @@ impl Listener for Socket {
 
     async fn accept(&self) -> io::Result<(UnixStream, Addr)> {
         let (stream, _) = self.listener.accept().await?;
-        // Whoever connected before the permissions were set is turned away here. The superuser may do everything anyway.
+        // Whoever connected before the permissions were set is turned away here. The superuser may do everything
+        // anyway.
         let user = stream.peer_cred()?.uid();
         if user != self.user && user != 0 {
             let message = format!("user {user} may not give commands");

@@ -1,4 +1,4 @@
-//! What is damaged, for people.
+//! Damage, described for people.
 
 use std::{fmt, io, io::Write};
 

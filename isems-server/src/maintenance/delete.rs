@@ -16,7 +16,7 @@ use crate::{
     time::{EVER, Time},
 };
 
-/// What is to be deleted.
+/// A selection of measurements to delete.
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
     pub(super) node: NodeId,

@@ -1,7 +1,8 @@
 //! The commands that look after a database: export, stats, rejects, check, backup, compact and delete.
 //!
-//! `arguments` is what the command line says. Every command works on a `Database`: a file that is opened here, or the server
-//! that has it open, whose HTTP service listens at the `control` socket beside the file, and is asked by `client`.
+//! `arguments` is what the command line says. Every command works on a `Database`: a file that is opened here, or the
+//! server that has it open, whose HTTP service listens at the `control` socket beside the file, and is asked by
+//! `client`.
 
 mod arguments;
 mod backup;

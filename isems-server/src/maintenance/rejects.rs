@@ -18,8 +18,8 @@ pub(super) struct Rejects {
 }
 
 impl Rejects {
-    /// Writes them, newest first: a line for people, or a JSON object, for each. What a stranger wrote is escaped where it could
-    /// steer a terminal.
+    /// Writes them, newest first: a line for people, or a JSON object, for each. What a stranger wrote is escaped where
+    /// it could steer a terminal.
     pub(super) async fn run(&self, database: &Database, output: &mut dyn Write) -> Result<(), BoxError> {
         let mut left = self.query.limit;
         let mut next = Some(self.query.clone());

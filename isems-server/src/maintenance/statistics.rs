@@ -11,7 +11,7 @@ use isems_core::BoxError;
 use super::{database::Database, size::Size, table::Table};
 use crate::api::{NodeStatistics, Statistics, Total, UtcTime};
 
-/// How it is shown.
+/// The options of `stats`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stats {
     pub(super) columns: bool,

@@ -15,15 +15,16 @@ const USER_AGENT: &str = concat!("isems-server/", env!("CARGO_PKG_VERSION"));
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a report may take as a whole.
+/// The timeout of a whole report.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// How many reports are sent in an hour at most. Strangers can cause errors, with requests while the disk fails for example.
+/// The maximum number of reports sent per hour. Strangers can cause errors, with requests while the disk fails for
+/// example.
 const REPORTS_PER_HOUR: u32 = 100;
 
-/// How long a server is left alone that has too many reports and does not say until when.
+/// The time for which a server is left alone that has too many reports and does not say until when.
 const DEFAULT_PAUSE: Duration = Duration::from_mins(1);
 
 /// Sends to one server, as often as may be.
@@ -35,7 +36,7 @@ pub(super) struct Courier {
     sent_in_hour: u32,
     /// Until when the server wants no reports.
     pause: Option<Instant>,
-    /// Whether the last report did not arrive.
+    /// True if the last report did not arrive.
     is_failing: bool,
 }
 
@@ -60,7 +61,8 @@ impl Courier {
         Ok(Self { http, url, hour: Instant::now(), sent_in_hour: 0, pause: None, is_failing: false })
     }
 
-    /// Sends a report, or drops it where it may not be sent or does not arrive. The log says so when that begins and ends.
+    /// Sends a report, or drops it where it may not be sent or does not arrive. The log says so when that begins and
+    /// ends.
     pub(super) async fn deliver(&mut self, report: &Envelope) {
         if !self.may_send() {
             return;
@@ -100,7 +102,7 @@ impl Courier {
     }
 }
 
-/// How long a server wants no more reports: at most an hour.
+/// Returns how long a server wants no more reports: at most an hour.
 fn pause(answer: &Response) -> Duration {
     let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     seconds.map_or(DEFAULT_PAUSE, Duration::from_secs).min(HOUR)

@@ -1,8 +1,8 @@
 //! Reporting errors and panics to a Sentry server, or another one that speaks its protocol, such as GlitchTip.
 //!
-//! What is reported: log events of the level `error`, as they are; panics, with their message and place; and the error with
-//! which the program ends. Nothing else is: neither settings nor the environment, requests, earlier log lines, or the names of
-//! machine and user.
+//! What is reported: log events of the level `error`, as they are; panics, with their message and place; and the error
+//! with which the program ends. Nothing else is: neither settings nor the environment, requests, earlier log lines, or
+//! the names of machine and user.
 
 mod courier;
 mod outbox;
@@ -25,7 +25,7 @@ use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
 use self::outbox::Outbox;
 
-/// How long the end of the program waits for reports that are still on their way.
+/// The time that the end of the program waits for reports that are still on their way.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// Reports to a Sentry server. When it is dropped, reports on their way get five more seconds.
@@ -56,8 +56,8 @@ impl Sentry {
         Ok(Self { client })
     }
 
-    /// Reports log events of the level `error`. One with a field `panic` tells of a panic that was caught, and is left out:
-    /// that was reported when it happened.
+    /// Reports log events of the level `error`. One with a field `panic` tells of a panic that was caught, and is left
+    /// out: that was reported when it happened.
     pub fn layer<S>() -> impl Layer<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,

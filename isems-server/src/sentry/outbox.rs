@@ -16,11 +16,11 @@ use tokio::{runtime, sync::mpsc};
 
 use super::courier::Courier;
 
-/// How many reports wait at most. Further ones are dropped.
+/// The maximum number of reports that wait. Further ones are dropped.
 const CAPACITY: usize = 32;
 
-/// Takes reports without waiting, from any thread, and has them sent by one of its own: that works also while the program's
-/// runtime is busy, or is no more.
+/// Takes reports without waiting, from any thread, and has them sent by one of its own: that works also while the
+/// program's runtime is busy, or is no more.
 pub(super) struct Outbox {
     /// `None` once it is closed.
     queue: Mutex<Option<mpsc::Sender<Envelope>>>,
