@@ -43,8 +43,15 @@ pub struct NumberedEvent {
 #[derive(Debug)]
 pub(crate) struct Events {
     ring: Arc<Mutex<Ring>>,
-    /// The number of the newest event.
-    newest: watch::Sender<u64>,
+    head: watch::Sender<Head>,
+}
+
+/// The newest end of the stream.
+#[derive(Debug, Clone, Copy, Default)]
+struct Head {
+    /// The number of the newest event; 0 before the first one.
+    newest: u64,
+    has_ended: bool,
 }
 
 /// The events that are kept. Their numbers have no gaps.
@@ -67,7 +74,7 @@ impl Events {
     /// Creates an empty stream that keeps the newest events, at least one.
     pub(crate) fn new(kept: usize) -> Self {
         let ring = Ring { kept: kept.max(1), events: VecDeque::new(), newest: 0 };
-        Self { ring: Arc::new(Mutex::new(ring)), newest: watch::Sender::default() }
+        Self { ring: Arc::new(Mutex::new(ring)), head: watch::Sender::default() }
     }
 
     pub(crate) fn extend(&self, events: impl ExactSizeIterator<Item = Event>) {
@@ -86,17 +93,22 @@ impl Events {
         let number = ring.newest;
         drop(ring);
         // Others may have added more in the meantime.
-        self.newest.send_if_modified(|newest| {
-            let is_newer = number > *newest;
-            *newest = number.max(*newest);
+        self.head.send_if_modified(|head| {
+            let is_newer = number > head.newest;
+            head.newest = number.max(head.newest);
             is_newer
         });
     }
 
+    /// Ends the stream for subscribers that have taken everything.
+    pub(crate) fn end(&self) {
+        self.head.send_modify(|head| head.has_ended = true);
+    }
+
     pub(crate) fn subscribe(&self) -> Subscription {
-        let newest = self.newest.subscribe();
+        let head = self.head.subscribe();
         let position = lock(&self.ring).newest;
-        Subscription { ring: self.ring.clone(), newest, position }
+        Subscription { ring: self.ring.clone(), head, position }
     }
 
     pub(crate) fn subscribe_to_kept(&self) -> Subscription {
@@ -116,7 +128,7 @@ impl Events {
 #[derive(Debug)]
 pub struct Subscription {
     ring: Arc<Mutex<Ring>>,
-    newest: watch::Receiver<u64>,
+    head: watch::Receiver<Head>,
     position: u64,
 }
 
@@ -137,8 +149,8 @@ pub enum NextError {
     /// The subscriber was too slow, and this many events are no longer kept. The oldest one that is kept comes next.
     #[error("missed {0} events, which are no longer kept")]
     Missed(u64),
-    /// The watcher and its collector are gone, and all events have been delivered.
-    #[error("there are no more events: the watcher is gone")]
+    /// The collector has stopped, and all events have been delivered.
+    #[error("there are no more events: the collector has stopped")]
     Ended,
 }
 
@@ -163,7 +175,8 @@ impl Subscription {
     /// Dropping the future loses nothing.
     pub async fn wait(&mut self) -> bool {
         let position = self.position;
-        self.newest.wait_for(|newest| *newest > position).await.is_ok()
+        let head = self.head.wait_for(|head| head.has_ended || head.newest > position).await;
+        head.is_ok_and(|head| head.newest > position)
     }
 
     /// Takes up to `most` of the events that are there and wanted, without waiting, and passes over the others before

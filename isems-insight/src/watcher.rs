@@ -53,11 +53,22 @@ impl fmt::Debug for WatcherOptions {
     }
 }
 
-/// A collector together with the [`Watcher`] of its nodes. Neither runs without the other.
+/// A collector together with the [`Watcher`] of its nodes. Neither runs without the other. The stream of events ends when
+/// it stops or is dropped.
 #[derive(Debug)]
 pub struct WatchedCollector {
     collector: Collector,
-    watcher: Watcher,
+    watcher: EndingWatcher,
+}
+
+/// The watcher whose stream ends when this is dropped.
+#[derive(Debug)]
+struct EndingWatcher(Watcher);
+
+impl Drop for EndingWatcher {
+    fn drop(&mut self) {
+        self.0.0.events.end();
+    }
 }
 
 impl WatchedCollector {
@@ -70,12 +81,13 @@ impl WatchedCollector {
     pub fn with_options(collector: Collector, options: WatcherOptions) -> Self {
         let watcher = Watcher(Arc::new(Inner::new(&collector, options)));
         let observer = watcher.clone();
-        Self { collector: collector.observe(move |new| observer.0.hear(new)), watcher }
+        let collector = collector.observe(move |new| observer.0.hear(new));
+        Self { collector, watcher: EndingWatcher(watcher) }
     }
 
     /// Returns a handle for questions and subscriptions, which also works while the collector runs.
     pub fn watcher(&self) -> Watcher {
-        self.watcher.clone()
+        self.watcher.0.clone()
     }
 
     /// Collects and watches until `stop` is ready. No transport runs any more when it returns. Unlike
@@ -86,7 +98,7 @@ impl WatchedCollector {
         let watch = async {
             tokio::select! {
                 () = stop => {}
-                () = watcher.follow() => {}
+                () = watcher.0.follow() => {}
             }
             drop(stopping);
         };

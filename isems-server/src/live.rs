@@ -18,7 +18,7 @@ use isems_insight::{Event, NumberedEvent, StateChange, Subscription, Taken, Watc
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{self, Instant, Interval, MissedTickBehavior},
 };
 use tracing::debug;
@@ -57,7 +57,6 @@ pub struct Live {
     options: LiveOptions,
     watcher: Watcher,
     texts: Texts,
-    has_ended: watch::Sender<bool>,
     seats: Arc<Semaphore>,
     dropped: AtomicU64,
 }
@@ -175,15 +174,9 @@ impl Live {
             options,
             watcher,
             texts: Texts::new(),
-            has_ended: watch::Sender::default(),
             seats: Arc::new(Semaphore::new(options.subscribers)),
             dropped: AtomicU64::new(0),
         }
-    }
-
-    /// Ends all subscriptions, now and from now on.
-    pub fn end(&self) {
-        self.has_ended.send_replace(true);
     }
 
     /// Returns the number of subscribers.
@@ -198,7 +191,7 @@ impl Live {
 
     /// Subscribes to the events of some nodes, or of all if none is named, from now on or after the event with an id.
     /// Returns `None` if there are as many subscribers as there may be.
-    /// The stream ends when [`Live::end`] is called. It ends with an error if it is read so slowly that its next event
+    /// The stream ends when the collector stops. It ends with an error if it is read so slowly that its next event
     /// is no longer kept.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
@@ -217,7 +210,6 @@ impl Live {
         let mut interval = time::interval(self.options.pause);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let subscriber = Subscriber {
-            has_ended: self.has_ended.subscribe(),
             live: self.clone(),
             nodes,
             events,
@@ -255,7 +247,6 @@ impl fmt::Debug for Live {
 
 struct Subscriber {
     live: Arc<Live>,
-    has_ended: watch::Receiver<bool>,
     /// In order; all nodes where there is none.
     nodes: Vec<String>,
     events: Subscription,
@@ -281,12 +272,8 @@ impl Subscriber {
                 self.interval.tick().await;
             }
             let due = self.written + self.live.options.heartbeat;
-            tokio::select! {
-                biased;
-                // An error means that the sender is gone, which is an end as well.
-                _ = self.has_ended.wait_for(|has_ended| *has_ended) => return Ok(None),
-                there_is_one = self.events.wait() => if !there_is_one { return Ok(None) },
-                () = time::sleep_until(due) => {}
+            if let Ok(false) = time::timeout_at(due, self.events.wait()).await {
+                return Ok(None);
             }
             let mut chunks = self.take();
             let now = Instant::now();

@@ -145,7 +145,6 @@ impl Server {
         let stop = async {
             stop.await;
             info!("stopping");
-            service.live().end();
             stopping.send_replace(true);
         };
         let control = control.run(service.endpoint_for(Access::unrestricted()), when_stopped());

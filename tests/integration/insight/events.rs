@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use isems_core::RedbRepository;
-use isems_insight::{Event, NextError, NodeState, StateChange, Subscription, Taken};
+use isems_core::{Collector, RedbRepository};
+use isems_insight::{Event, NextError, NodeState, StateChange, Subscription, Taken, WatchedCollector};
 
 use super::{START, Watched, arrived, in_time};
 
@@ -114,11 +114,21 @@ async fn a_change_of_state_is_an_event_and_is_told_once() {
 }
 
 #[tokio::test]
-async fn the_stream_ends_with_the_watcher_after_all_has_been_told() {
+async fn the_stream_ends_with_the_collector_after_all_has_been_told() {
     let watched = that_keeps(100).await;
-    let mut subscription = watched.watcher.subscribe();
+    let watcher = watched.watcher.clone();
+    let subscription = watcher.subscribe();
     store(&watched, "Hut", 0, 2).await;
     watched.stop().await;
-    assert_eq!((second(&mut subscription).await, second(&mut subscription).await), (0, 1));
+    for mut subscription in [subscription, watcher.subscribe_to_kept()] {
+        assert_eq!((second(&mut subscription).await, second(&mut subscription).await), (0, 1));
+        assert_eq!(in_time(subscription.next()).await, Err(NextError::Ended));
+        assert!(!in_time(subscription.wait()).await);
+    }
+    assert_eq!(in_time(watcher.subscribe().next()).await, Err(NextError::Ended));
+
+    let collector = WatchedCollector::new(Collector::new(Arc::new(RedbRepository::in_memory().unwrap())));
+    let mut subscription = collector.watcher().subscribe();
+    drop(collector);
     assert_eq!(in_time(subscription.next()).await, Err(NextError::Ended));
 }

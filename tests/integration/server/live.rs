@@ -163,7 +163,7 @@ async fn what_is_new_arrives_once_and_in_order_at_everybody_and_what_is_not_does
     let (deliver, receiver) = mpsc::channel(1);
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
     let configure = |service: ServiceBuilder| service.live(options());
-    let service = TestService::with(repository, configure, Some(Box::new(Deliverer(receiver)))).await;
+    let mut service = TestService::with(repository, configure, Some(Box::new(Deliverer(receiver)))).await;
     let mut listeners = [Listener::new(&service, "").await, Listener::new(&service, "").await];
     for (range, wanted) in [(0..3, 3), (0..3, 0), (1..5, 2), (5..6, 1)] {
         let (sender, stored) = oneshot::channel();
@@ -176,7 +176,7 @@ async fn what_is_new_arrives_once_and_in_order_at_everybody_and_what_is_not_does
             assert_eq!(listener.second().await, START + second);
         }
     }
-    service.service.live().end();
+    service.stop_collecting();
     for listener in &mut listeners {
         assert_eq!(listener.block().await, None);
     }
@@ -231,7 +231,7 @@ async fn a_node_that_falls_silent_is_told() {
 #[tokio::test]
 async fn only_the_nodes_that_are_named_also_before_they_exist() {
     let (clock, options) = clock();
-    let service = watching(options).await;
+    let mut service = watching(options).await;
     let mut two = Listener::new(&service, "?nodes=Hut%2C%201&nodes=Barn").await;
     let mut other = Listener::new(&service, "?nodes=Nowhere").await;
     fall_silent(&service, &clock, "Nowhere").await;
@@ -245,7 +245,7 @@ async fn only_the_nodes_that_are_named_also_before_they_exist() {
         let block = other.block().await.unwrap();
         assert_eq!((&*block.event, &block.json()["nodeId"]), (event, &json!("Nowhere")));
     }
-    service.service.live().end();
+    service.stop_collecting();
     assert_eq!((two.block().await, other.block().await), (None, None));
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct TestService {
     base: String,
     service: Service,
     watcher: Watcher,
+    /// Stops the collector when it is dropped.
+    stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
@@ -112,12 +114,22 @@ impl TestService {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = serve(listener, None, service.endpoint(), limits, pending());
+        let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
-            let (result, ()) = tokio::join!(server, collector.run(pending()));
+            let (result, ()) = tokio::join!(server, collector.run(async { drop(stopped.await) }));
             result.unwrap();
         });
         let inbox = inbox.await.unwrap();
-        Self { inbox, client: client(), address, base: format!("http://{address}"), service, watcher, task }
+        Self {
+            inbox,
+            client: client(),
+            address,
+            base: format!("http://{address}"),
+            service,
+            watcher,
+            stop: Some(stop),
+            task,
+        }
     }
 
     /// A service whose watcher has other options.
@@ -148,6 +160,11 @@ impl TestService {
 
     async fn deliver(&self, lines: &str) -> Receipt {
         self.inbox.deliver(Payload::csvlog(lines.as_bytes(), "test")).await.unwrap()
+    }
+
+    /// Stops the collector, while the service goes on.
+    fn stop_collecting(&mut self) {
+        self.stop.take();
     }
 
     /// Stores measurements that arrived when they say so.
