@@ -115,11 +115,11 @@ async fn a_change_of_state_is_an_event_and_is_told_once() {
 
 #[tokio::test]
 async fn the_stream_ends_with_the_collector_after_all_has_been_told() {
-    let watched = that_keeps(100).await;
-    let watcher = watched.watcher.clone();
+    let hut = that_keeps(100).await;
+    let watcher = hut.watcher.clone();
     let subscription = watcher.subscribe();
-    store(&watched, "Hut", 0, 2).await;
-    watched.stop().await;
+    store(&hut, "Hut", 0, 2).await;
+    hut.stop().await;
     for mut subscription in [subscription, watcher.subscribe_to_kept()] {
         assert_eq!((second(&mut subscription).await, second(&mut subscription).await), (0, 1));
         assert_eq!(in_time(subscription.next()).await, Err(NextError::Ended));
