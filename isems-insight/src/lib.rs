@@ -50,20 +50,52 @@
 //! # }
 //! ```
 
+mod assessment;
 pub mod attention;
+mod battery;
+mod data_quality;
+mod energy;
 pub mod events;
+mod evidence;
+mod finding;
+mod history;
+mod level;
+mod mesh;
+mod panel;
 pub mod position;
+mod rules;
+mod setup;
 pub mod severity;
+mod silence;
+mod slot;
 mod snapshot;
 pub mod states;
+mod sun;
 pub mod traffic;
+mod upgrade;
 mod watcher;
 
 pub use crate::{
+    assessment::{Assessment, Unknown},
+    battery::{Battery, Estimate},
+    data_quality::DataQuality,
+    energy::{Energy, Expected, LoadOff, Survival},
     events::{Event, NextError, NumberedEvent, Subscription, Taken},
+    evidence::Evidence,
+    finding::{Finding, FindingCode, FindingValue},
+    history::{Changes, Day, History, Reboot},
+    level::{FindingSeverity, Level},
+    mesh::Mesh,
+    panel::{Panel, Shade},
     position::Position,
+    rules::assess,
+    setup::Setup,
+    silence::{Silence, SilenceCause},
+    slot::Slot,
     snapshot::{NodeCounts, Snapshot, WatchedNode},
     states::{NodeState, NodeStates, StateChange},
+    sun::{Sun, SunPosition},
     traffic::{Traffic, TrafficRecorder},
+    upgrade::{TimeWindow, Upgrade},
     watcher::{WatchedCollector, Watcher, WatcherOptions},
 };

@@ -33,4 +33,9 @@ impl Position {
             _ => Self::Unset,
         }
     }
+
+    /// Returns whether the owner has set it.
+    pub fn is_set(self) -> bool {
+        matches!(self, Self::Set { .. })
+    }
 }

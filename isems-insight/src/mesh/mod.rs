@@ -1,0 +1,46 @@
+//! What the mesh as a whole saw, so that one node can be held against its neighbours.
+
+use isems_core::Measurement;
+
+use crate::{History, Position, Sun};
+
+/// What the mesh as a whole saw up to an instant: the background of every [assessment](crate::assess) at that instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mesh {
+    at: i64,
+    sun: Option<Sun>,
+}
+
+impl Mesh {
+    /// Takes in the histories of all nodes. They must end before `at`, Unix seconds, UTC.
+    pub fn of<'a>(histories: impl IntoIterator<Item = &'a History>, at: i64) -> Self {
+        let histories: Vec<&History> = histories.into_iter().collect();
+        Self { at, sun: middle(histories.iter().filter_map(|history| history.latest())) }
+    }
+
+    /// Returns the instant, Unix seconds, UTC.
+    pub fn at(&self) -> i64 {
+        self.at
+    }
+
+    /// Returns the sun seen from the middle of the mesh; `None` if no node has a position.
+    pub fn sun(&self) -> Option<Sun> {
+        self.sun
+    }
+}
+
+/// Returns the sun seen from the median position.
+fn middle<'a>(latest: impl Iterator<Item = &'a Measurement>) -> Option<Sun> {
+    let positions = latest.filter_map(|latest| match Position::of(latest) {
+        Position::Set { latitude, longitude } => Some((latitude, longitude)),
+        Position::Unset | Position::ShippedDefault => None,
+    });
+    let (mut latitudes, mut longitudes): (Vec<f64>, Vec<f64>) = positions.unzip();
+    Sun::at_place(median(&mut latitudes)?, median(&mut longitudes)?)
+}
+
+/// Returns the median of finite numbers, the upper one of two; `None` of none. Their order changes.
+pub(crate) fn median(numbers: &mut [f64]) -> Option<f64> {
+    let middle = numbers.len() / 2;
+    (!numbers.is_empty()).then(|| *numbers.select_nth_unstable_by(middle, f64::total_cmp).1)
+}

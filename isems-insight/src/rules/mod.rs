@@ -1,0 +1,65 @@
+//! The rules, one a file. Each is a pure function of the [`Evidence`].
+
+mod charge;
+mod clock;
+mod configuration;
+mod controller;
+mod data;
+mod panel;
+mod reboots;
+mod silence;
+mod temperature;
+mod upgrade;
+mod wear;
+
+use crate::{Assessment, Evidence, Finding, Level, Unknown};
+
+/// What a rule says: its part of the assessment, its findings, and what it could not say.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict<T> {
+    /// The part of the assessment.
+    pub(crate) part: T,
+    /// The findings.
+    pub(crate) findings: Vec<Finding>,
+    /// What could not be said.
+    pub(crate) unknown: Vec<Unknown>,
+}
+
+impl<T> Verdict<T> {
+    /// Moves findings and gaps to where they are collected, and returns the part.
+    fn into_part(self, findings: &mut Vec<Finding>, unknown: &mut Vec<Unknown>) -> T {
+        findings.extend(self.findings);
+        unknown.extend(self.unknown);
+        self.part
+    }
+}
+
+/// Says what a node is going through at an instant, and what comes next, from nothing but the evidence.
+///
+/// The level is that of the worst finding. It is [`Level::Unknown`] if there is none and the node's charge is not known.
+pub fn assess(evidence: &Evidence<'_>) -> Assessment {
+    let (mut findings, mut unknown) = (Vec::new(), Vec::new());
+    let silence = silence::judge(evidence).into_part(&mut findings, &mut unknown);
+    let energy = charge::judge(evidence, silence.as_ref()).into_part(&mut findings, &mut unknown);
+    let battery = wear::judge(evidence).into_part(&mut findings, &mut unknown);
+    let panel = panel::judge(evidence).into_part(&mut findings, &mut unknown);
+    let upgrade = upgrade::judge(evidence, &energy).into_part(&mut findings, &mut unknown);
+    let data = data::judge(evidence).into_part(&mut findings, &mut unknown);
+    for verdict in [
+        temperature::judge(evidence),
+        controller::judge(evidence),
+        reboots::judge(evidence),
+        configuration::judge(evidence),
+        clock::judge(evidence),
+    ] {
+        verdict.into_part(&mut findings, &mut unknown);
+    }
+    findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.code.cmp(&b.code)));
+    let level = match findings.first() {
+        Some(worst) if worst.severity.level() != Level::Ok => worst.severity.level(),
+        _ if energy.charge_percent.is_none() => Level::Unknown,
+        _ => Level::Ok,
+    };
+    let node = evidence.history.node().clone();
+    Assessment { node, at: evidence.at, level, findings, energy, battery, panel, silence, upgrade, data, unknown }
+}

@@ -1,0 +1,6 @@
+//! The rules, each on series made by hand.
+
+mod assessment;
+mod history;
+mod series;
+mod sun;
