@@ -1,9 +1,9 @@
-//! Waiting longer after each failure.
+//! Retry delays that grow with each failure.
 
 use std::time::Duration;
 
-/// The waits between attempts: each twice as long as the one before up to a limit, varied at random by a quarter so that
-/// many that failed together do not all come back together.
+/// Delays between attempts. Each is twice as long as the one before, up to a limit, and varied at random by a quarter,
+/// so that clients that failed together do not all come back together.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
@@ -12,12 +12,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits from `first` up to `limit`.
+    /// Makes a backoff with delays from `first` up to `limit`.
     pub fn new(first: Duration, limit: Duration) -> Self {
         Self { first, limit, failures: 0 }
     }
 
-    /// The wait after one more failure.
+    /// Returns the delay after one more failure.
     pub fn next_wait(&mut self) -> Duration {
         let wait = self.first.saturating_mul(1 << self.failures.min(30)).min(self.limit);
         self.failures = self.failures.saturating_add(1);
@@ -31,7 +31,7 @@ impl Backoff {
 }
 
 impl Default for Backoff {
-    /// From one second to a minute.
+    /// One second to one minute.
     fn default() -> Self {
         Self::new(Duration::from_secs(1), Duration::from_mins(1))
     }

@@ -9,25 +9,24 @@ use tracing::{info, warn};
 
 use crate::{Measurement, Repository, RepositoryError, node_pages};
 
-/// Whether the collector's own clock can be right.
+/// The collector's verdict on its own clock.
 ///
-/// | | [`Plausible`](Self::Plausible) | [`Behind`](Self::Behind) | [`Unset`](Self::Unset) |
+/// | When the clock is | [`Plausible`](Self::Plausible) | [`Behind`](Self::Behind) | [`Unset`](Self::Unset) |
 /// |---|---|---|---|
-/// | a node's time is ahead of the arrival | rejected | stored | stored |
-/// | a line whose node's clock is not set, a JSON object | dated by the arrival | dated by the arrival | rejected as `clock_unset` |
+/// | a node's time that is ahead of the arrival is | rejected | stored | stored |
+/// | a line without a usable time is | dated by its arrival | dated by its arrival | rejected as `clock_unset` |
 ///
-/// [`received_at`](Measurement::received_at) is always what the collector's clock showed, right or wrong. The
-/// clock is looked at with every delivery, so what was held back is judged again as soon as it is right.
+/// [`received_at`](Measurement::received_at) is always the time that the collector's clock showed, right or wrong. The
+/// clock is checked on every delivery, so lines that come again are judged anew as soon as it is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClockState {
-    /// Nothing speaks against it.
+    /// Nothing contradicts it.
     Plausible,
-    /// It is more than ten minutes behind what is known: the newest arrival, the newest measurement that is stored. Either it
-    /// is behind now, or a clock was ahead then. It counts as plausible again when it has caught up, or when most nodes agree
-    /// with it.
+    /// It is more than ten minutes behind the newest arrival or the newest stored measurement. Either it is behind now,
+    /// or it was ahead then. It becomes plausible again once it has caught up, or once most nodes agree with it.
     Behind,
-    /// It shows a time before 2025, when there was no such program.
+    /// It shows a time before 2025, when this program did not exist yet.
     Unset,
 }
 
@@ -36,23 +35,24 @@ impl ClockState {
     pub const UNSET_BEFORE: i64 = 1_735_689_600;
 }
 
-/// As many more deliveries must agree with a clock that seems behind than contradict it, for it to count as right.
+/// A clock that seems to be behind is accepted as right once this many more deliveries agree with it than contradict
+/// it.
 const AGREEMENTS: u32 = 10;
 
-/// The collector's clock as the deliveries show it. Clones share what is known.
+/// The collector's clock, as judged by the deliveries. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clock(Arc<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Filled when what was stored before has been looked at.
+    /// Set once the stored measurements have been looked at.
     stored: OnceCell<()>,
     seen: Mutex<Seen>,
 }
 
 #[derive(Debug)]
 struct Seen {
-    /// A time that has come, and when that was.
+    /// A time that has certainly been reached, and the instant at which that was known.
     reached: Option<(i64, Instant)>,
     agreements: u32,
     state: ClockState,
@@ -65,7 +65,7 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// The earliest time that it can be now.
+    /// Returns the earliest time that it can be now.
     fn earliest(&self) -> i64 {
         self.reached.map_or(i64::MIN, |(time, at)| time.saturating_add(at.elapsed().as_secs() as i64))
     }
@@ -88,12 +88,12 @@ impl Seen {
 }
 
 impl Clock {
-    /// What is to be thought of the clock when it shows this time, Unix seconds.
+    /// Judges the clock when it shows this time, Unix seconds.
     pub(crate) fn state(&self, now: i64) -> ClockState {
         self.seen().judge(now)
     }
 
-    /// The same for the arrival of a delivery. Logged when that changes.
+    /// Judges the clock on the arrival of a delivery, and logs a changed verdict.
     pub(crate) async fn observe(&self, now: i64, repository: &dyn Repository) -> Result<ClockState, RepositoryError> {
         let stored = async || {
             let mut pages = node_pages(repository);
@@ -130,7 +130,7 @@ impl Clock {
         Ok(state)
     }
 
-    /// Hears the newest time that a node has measured at. Nodes that send as they measure know the time.
+    /// Takes note of the newest time that a node has measured at. Nodes that send as they measure know the time.
     pub(crate) fn hear(&self, now: i64, newest_measured: i64) {
         let mut seen = self.seen();
         if seen.judge(now) == ClockState::Plausible {

@@ -1,4 +1,4 @@
-//! Dating of readings that have no time of their own: by their arrival, each at a second of its own.
+//! Dating readings that carry no time: by their arrival, each with a second of its own.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,18 +8,18 @@ use std::{
 
 use crate::{Measurement, NodeId, Repository, RepositoryError};
 
-/// The same payload of a node again within this many seconds is a repeat: a client that got no answer, a broker that got no
-/// acknowledgement. No firmware sends a reading of the same bytes sooner; the quickest sends every 65 s.
+/// The same payload of a node within this many seconds is a retry, by a client that got no answer or a broker that got
+/// no acknowledgement. No firmware sends the same bytes sooner: the shortest interval is 65 s.
 const REPEATED_WITHIN: i64 = 60;
 
-/// The most payloads of a node that can be told from their repeats.
+/// The number of recent payloads per node that retries are recognized by.
 const PAYLOADS: usize = 8;
 
-/// From this many nodes on those that have sent nothing for long are forgotten.
+/// With this many nodes or more, those that have sent nothing lately are forgotten.
 const NODES: usize = 10_000;
 
-/// Gives readings that are dated by their arrival a second each. A node has one measurement a second, so those that arrive
-/// within one second take the free ones that follow, in their order. Clones share what is known.
+/// Gives each reading that is dated by its arrival a second of its own. A node has one measurement per second, so
+/// readings that arrive within the same second take the next free ones, in order. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Dating(Arc<Mutex<Dated>>);
 
@@ -31,9 +31,9 @@ struct Dated {
 
 #[derive(Debug)]
 struct DatedNode {
-    /// The second after the last one that was taken.
+    /// The second after the last one taken.
     free: i64,
-    /// The arrival of the last payload.
+    /// The time at which the last payload arrived.
     received_at: i64,
     payloads: VecDeque<DatedPayload>,
 }
@@ -47,8 +47,9 @@ struct DatedPayload {
 }
 
 impl Dating {
-    /// Dates readings of one node that came together in a payload of these bytes. Those that would be dated more than ten
-    /// minutes after their arrival stay undated: they are the last of more than 600 that came at once.
+    /// Dates the readings of one node that came in a payload of these bytes, and returns how many it dated. Readings
+    /// that would be dated more than ten minutes after their arrival, the ones beyond the first 600 at once, stay
+    /// undated.
     pub(crate) async fn date(
         &self,
         bytes: &[u8],
@@ -60,7 +61,8 @@ impl Dating {
         let id = first.node_id.clone();
         let is_known = self.lock().nodes.contains_key(&id);
         let latest = received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS);
-        // After a start only the repository knows which seconds are taken. One that is further ahead was dated by a wrong clock.
+        // After a restart only the repository knows which seconds are taken. A measurement further ahead was dated by a
+        // wrong clock.
         let newest = if is_known { None } else { repository.node(&id).await? };
         let newest = newest.map(|node| node.latest.timestamp).filter(|newest| (received_at..=latest).contains(newest));
         let mut dated = self.lock();
@@ -95,7 +97,8 @@ impl DatedNode {
         if let Some(repeat) = repeat {
             return repeat.first;
         }
-        // A clock that was put back begins anew, or nothing could be dated until it has caught up.
+        // After the clock was set back, dating starts over; otherwise nothing could be dated until the clock had caught
+        // up.
         let was_put_back = received_at < self.received_at.saturating_sub(Measurement::CLOCK_AHEAD_SECONDS);
         let first = if was_put_back { received_at } else { received_at.max(self.free) };
         self.free = first.saturating_add(readings as i64);

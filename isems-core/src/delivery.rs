@@ -1,4 +1,4 @@
-//! A delivery on its way to the repository, and what of it goes into the reject log.
+//! A delivery on its way to the repository, and its entries in the reject log.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -7,34 +7,34 @@ use crate::{
     journal::{Journal, Kind, Room},
 };
 
-/// A delivery that an inbox was handed, decoded.
+/// A decoded delivery.
 pub(crate) struct Delivery {
     pub(crate) origin: Arc<Origin>,
     pub(crate) measurements: Vec<Measurement>,
-    /// The number of each measurement's line.
+    /// The line number of each measurement.
     pub(crate) lines: Vec<u32>,
     pub(crate) rejects: Vec<RejectedLine>,
-    /// Values that are missing in the measurements.
+    /// The values dropped from the measurements.
     pub(crate) dropped: Vec<DroppedValue>,
-    /// The number of bytes at the end that belong to a line that was still being written.
+    /// The number of bytes at the end that belong to an unfinished line.
     pub(crate) incomplete_bytes: usize,
-    /// When the transport handed it in.
+    /// The instant at which the transport handed it in.
     pub(crate) started: Instant,
 }
 
-/// Where a delivery comes from.
+/// The origin of a delivery.
 pub(crate) struct Origin {
     pub(crate) transport: Arc<str>,
     pub(crate) source: String,
-    /// The node that the transport names, where it names one.
+    /// The node that the transport names, if any.
     pub(crate) node: Option<NodeId>,
     pub(crate) received_at: i64,
-    /// Bounds how much of the rejects is written down.
+    /// Limits how many rejects are recorded.
     pub(crate) journal: Arc<Journal>,
 }
 
 impl Origin {
-    /// Notes rejects by their kinds, and returns how many of each the reject log is to keep.
+    /// Counts rejects by kind, and returns how many of each kind the reject log should keep.
     pub(crate) fn note(&self, kinds: impl Iterator<Item = Kind>) -> Room {
         let mut counts = BTreeMap::new();
         for kind in kinds {
@@ -43,13 +43,13 @@ impl Origin {
         self.journal.note(&self.source, self.node.as_ref(), counts)
     }
 
-    /// Returns how many conflicts, and how many of these dropped values, the reject log could keep.
+    /// Returns how many conflicts and how many of these dropped values the reject log has room for.
     pub(crate) fn room(&self, dropped: &[DroppedValue]) -> Room {
         let kinds = dropped.iter().map(kind_of_value).chain([(RejectReason::Conflict, None)]);
         self.journal.room(&self.source, self.node.as_ref(), kinds)
     }
 
-    /// Returns entries of the reject log for as many of the lines as there is room for.
+    /// Makes reject-log entries for as many of these lines as there is room for.
     pub(crate) fn lines(&self, lines: Vec<RejectedLine>, room: &mut Room) -> Vec<Reject> {
         let entry = |RejectedLine { reason, field, line, text }| Reject {
             kind: RejectKind::Line,
@@ -65,7 +65,7 @@ impl Origin {
         room.last_of(lines, kind_of_line).into_iter().map(entry).collect()
     }
 
-    /// Returns entries of the reject log for as many of the values, each with the node of its line, as there is room for.
+    /// Makes reject-log entries for as many of these values, each with the node of its line, as there is room for.
     pub(crate) fn values(&self, values: Vec<(NodeId, DroppedValue)>, room: &mut Room) -> Vec<Reject> {
         let entry = |(node, DroppedValue { reason, field, line, text }): (NodeId, _)| Reject {
             kind: RejectKind::Value,
@@ -90,15 +90,15 @@ pub(crate) fn kind_of_value(value: &DroppedValue) -> Kind {
     (value.reason, Some(value.field))
 }
 
-/// Returns the lines of measurements that turned out to be conflicts.
+/// Returns the lines of the measurements that turned out to be conflicts.
 pub(crate) fn conflicts(measurements: &[Measurement], lines: &[u32], stored: &Stored) -> Vec<RejectedLine> {
     let lines = measurements.iter().zip(lines).zip(&stored.outcomes);
     let conflicts = lines.filter(|(_, outcome)| **outcome == Outcome::Conflict);
     conflicts.map(|((measurement, line), _)| refused(measurement, *line, RejectReason::Conflict)).collect()
 }
 
-/// Returns the dropped values of lines that turned out to be new, each with the node of its line. Those of other lines have
-/// been told before.
+/// Returns the dropped values of lines that turned out to be new, each with the node of its line. Those of other lines
+/// have been reported before.
 pub(crate) fn new_values(
     dropped: &[DroppedValue],
     measurements: &[Measurement],
@@ -115,12 +115,13 @@ pub(crate) fn new_values(
     dropped.iter().filter_map(value).collect()
 }
 
-/// Returns the line of a measurement that is not stored though it is valid.
+/// Makes a reject of a valid measurement that is not stored.
 pub(crate) fn refused(measurement: &Measurement, line: u32, reason: RejectReason) -> RejectedLine {
     RejectedLine { reason, field: None, line, text: Reject::text_of(measurement.to_string().as_bytes()) }
 }
 
-/// Returns the node that a rejected line belongs to: the transport's word goes before the line's.
+/// Returns the node that a rejected line belongs to. The node that the transport names takes precedence over the
+/// line's.
 fn node_of(named: Option<&NodeId>, text: &str) -> Option<String> {
     let named = named.map(ToString::to_string);
     named.or_else(|| text.split_once(';').map(|(node, _)| node.into()))

@@ -1,32 +1,32 @@
-//! Sources that are up and bring nothing: a broker whose access list lets a client subscribe but delivers nothing, a topic
-//! filter that matches nothing, a node that no longer writes its log.
+//! Sources that are up but deliver nothing: a broker whose access list lets a client subscribe but passes nothing on, a
+//! topic filter that matches nothing, a node that no longer writes its log.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A source that has been heard is quiet after this many of the longest pauses that it has made so far.
+/// A source that has been heard counts as quiet after this many times its longest pause so far.
 const PAUSES: u32 = 4;
 
-/// The expectation that a source brings something now and then while it is up.
+/// The expectation that a source delivers something now and then while it is up.
 ///
-/// A source is quiet when nothing has come for [`after`](Self::after) since it is up, or, once it has been heard, for four of
-/// the longest pauses that it has made, if that is longer.
+/// A source is quiet if nothing has arrived for [`after`](Self::after) since it came up. Once it has been heard, four
+/// times its longest pause so far must pass if that is longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectation {
-    /// The time without anything after which a source is quiet at the earliest.
+    /// The time without a delivery after which a source may be called quiet.
     pub after: Duration,
-    /// The event that made the source be up, in a word: `subscribed`.
+    /// The event that brought the source up, in one word: `subscribed`.
     pub began: &'static str,
-    /// Advice for people: what to check.
+    /// Advice for people on what to check.
     pub advice: &'static str,
 }
 
-/// When a source was heard.
+/// The record of when a source was heard.
 #[derive(Debug)]
 pub(crate) struct Hearing {
     expectation: Expectation,
-    /// Since when the source is up.
+    /// The instant at which the source came up.
     since: Instant,
     last: Option<Instant>,
     last_received_at: Option<i64>,
@@ -40,7 +40,7 @@ impl Hearing {
         Self { expectation, since, last: None, last_received_at: None, longest_pause: Duration::ZERO, is_told: false }
     }
 
-    /// The source is up again, or down.
+    /// Starts over: the source has come up again, or gone down.
     pub(crate) fn begin(&mut self) {
         self.since = Instant::now();
         self.is_told = false;
@@ -59,7 +59,7 @@ impl Hearing {
         self.last_received_at
     }
 
-    /// The hint for people while the source is quiet.
+    /// Returns the hint for people while the source is quiet.
     pub(crate) fn note(&self) -> Option<String> {
         let Expectation { began, advice, .. } = self.expectation;
         let quiet_for = self.pause();
@@ -76,14 +76,14 @@ impl Hearing {
         })
     }
 
-    /// The hint, once for each time that the source falls quiet.
+    /// Returns the hint once each time the source falls quiet.
     pub(crate) fn news(&mut self) -> Option<String> {
         let note = self.note().filter(|_| !self.is_told)?;
         self.is_told = true;
         Some(note)
     }
 
-    /// When the source can have fallen quiet.
+    /// Returns the next instant at which the source could be found quiet.
     pub(crate) fn next_look(&self) -> Instant {
         let patience = self.patience();
         let due = self.last.map_or(self.since, |last| last.max(self.since)) + patience;
@@ -99,7 +99,7 @@ impl Hearing {
     }
 }
 
-/// A duration for people.
+/// Formats a duration for people.
 fn rounded(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ ..120 => format!("{seconds} s"),

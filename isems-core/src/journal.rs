@@ -1,4 +1,4 @@
-//! The bounds of what is written down of rejects: enough to see what is wrong, and no more however many there are.
+//! Limits on how many rejects are recorded: enough to see what is wrong, and no more, however many there are.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,25 +12,25 @@ use tracing::{info, warn};
 
 use crate::{Field, NodeId, RejectReason, printable};
 
-/// A reason, and for values that were dropped their field.
+/// A reason and, for dropped values, their field.
 pub(crate) type Kind = (RejectReason, Option<Field>);
 
-/// In an hour, as many rejects of a node and a kind are kept in the reject log.
+/// The number of rejects per node and kind that the reject log keeps in an hour.
 pub(crate) const KEPT_OF_ONE: u64 = 100;
 
-/// In an hour, as many rejects of a transport are kept in the reject log, which holds 10,000 at least.
+/// The number of rejects per transport that the reject log, which holds at least 10,000, keeps in an hour.
 const KEPT_IN_ALL: u64 = 2_000;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// The most pairs of a node and a kind that are told apart in an hour. What comes beyond counts as one node.
+/// The number of node and kind pairs that are told apart in an hour. Any beyond count as one node.
 const PAIRS: usize = 1_000;
 
-/// The most of a source's name that stands in a log line, in characters.
+/// The number of characters of a source's name that are logged.
 const SHOWN: usize = 200;
 
-/// Decides what is written down of the rejects of one transport: entries of the reject log, and at most one line an hour
-/// of a node and a kind in the program's own log.
+/// Decides how many of a transport's rejects are recorded: entries in the reject log, and at most one line per hour,
+/// node and kind in the program's own log.
 #[derive(Debug)]
 pub(crate) struct Journal {
     transport: Arc<str>,
@@ -41,17 +41,17 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Entries {
     all: Entry,
-    /// By a hash of node and kind, so that their size does not matter.
+    /// Keyed by a hash of node and kind, so that their size does not matter.
     pairs: HashMap<u64, Entry>,
 }
 
-/// The rejects written down since the hour began.
+/// The rejects recorded since the hour began.
 #[derive(Debug)]
 struct Entry {
     since: Instant,
     kept: u64,
     told: bool,
-    /// The number that came since the last line in the log.
+    /// The number of rejects since the last line in the log.
     untold: u64,
 }
 
@@ -64,7 +64,7 @@ impl Entry {
         self.since.elapsed() >= HOUR
     }
 
-    /// The entry of the current hour.
+    /// Returns the entry for the current hour.
     fn current(&mut self) -> &mut Self {
         if self.is_over() {
             *self = Self { untold: self.untold, ..Self::new() };
@@ -78,7 +78,7 @@ impl Entry {
 pub(crate) struct Room(BTreeMap<Kind, u64>);
 
 impl Room {
-    /// The last ones of each kind, as many as there is room for, in their order.
+    /// Returns the last rejects of each kind, as many as there is room for, in order.
     pub(crate) fn last_of<T>(&mut self, rejects: Vec<T>, kind: impl Fn(&T) -> Kind) -> Vec<T> {
         let mut kept: Vec<T> = rejects
             .into_iter()
@@ -102,7 +102,7 @@ impl Journal {
         Self { transport, hasher: RandomState::new(), entries: Mutex::new(entries) }
     }
 
-    /// Notes rejects of a node (or of a source, where the transport names no node), and says how many of them are to be kept.
+    /// Counts rejects of a node (or of a source, if the transport names no node), and returns how many of them to keep.
     pub(crate) fn note(
         &self,
         source: &str,
@@ -131,7 +131,7 @@ impl Journal {
         room
     }
 
-    /// Returns how many rejects of each kind could be kept now. Nothing is noted.
+    /// Returns how many rejects of each kind could be kept now, without counting any.
     pub(crate) fn room(&self, source: &str, node: Option<&NodeId>, kinds: impl IntoIterator<Item = Kind>) -> Room {
         let who = node.map_or(source, NodeId::as_str);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,7 +145,7 @@ impl Journal {
         Room(kinds.into_iter().map(room).collect())
     }
 
-    /// Returns the key of a node and a kind. When there are too many, nodes are not told apart.
+    /// Returns the key for a node and a kind. Beyond the limit, nodes are no longer told apart.
     fn pair(&self, pairs: &mut HashMap<u64, Entry>, who: &str, kind: Kind) -> u64 {
         let pair = self.hasher.hash_one((who, kind));
         if pairs.len() >= PAIRS && !pairs.contains_key(&pair) {

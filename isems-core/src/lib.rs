@@ -1,11 +1,11 @@
-//! The core of the Independent Solar Energy Mesh System (ISEMS) collector: what a node and a measurement are, how they come
-//! in, and where they are kept.
+//! The core of the Independent Solar Energy Mesh System (ISEMS) collector: nodes and measurements, the ways in which
+//! they arrive, and the place where they are kept.
 //!
 //! ```text
 //! node --bytes--> Transport::run --Inbox::deliver--> decode --> Repository::store --> Receipt
 //! ```
 //!
-//! * A [`Transport`] brings [`Payload`]s in; writing one takes one method.
+//! * A [`Transport`] delivers [`Payload`]s; implementing one takes one method.
 //! * A [`Collector`] runs transports, each with an [`Inbox`] that decodes, stores and counts.
 //! * A [`Repository`] keeps [`Measurement`]s by [`Node`] and second; [`RedbRepository`] keeps them in a file.
 //!

@@ -1,4 +1,4 @@
-//! Measurements: what a node reports, field by field.
+//! Measurements: the values that a node reports.
 
 use std::{fmt, sync::Arc};
 
@@ -6,77 +6,79 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DroppedValue, Field, NodeId, NumberField, Reject, RejectReason, Status};
 
-/// What a node measured at one moment. Its key is the node and the second.
+/// The values of a node at one moment. The key is the node and the second.
 ///
 /// The names in JSON are the names on the wire. `None` is a value that the node did not report, or reported as `nan`,
-/// `inf`, `-`, nothing, or in a form that cannot be used. A measurement that is stored keeps within the ranges of
+/// `inf`, `-`, an empty text or anything else that cannot be used. The values of a stored measurement are within
 /// [`NumberField::range`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measurement {
-    /// The node that measured.
+    /// The node.
     pub node_id: NodeId,
-    /// When it was measured: Unix seconds, UTC, from 2018-01-01 on; below 2^32.
+    /// The time of measurement: Unix seconds, UTC, from 2018-01-01 on, below 2^32.
     pub timestamp: i64,
-    /// Whose clock [`timestamp`](Self::timestamp) is.
+    /// The clock that [`timestamp`](Self::timestamp) was read from.
     pub time_source: TimeSource,
-    /// When it arrived by the collector's clock, right or wrong: Unix seconds, UTC. A measured time that is more than ten
-    /// minutes later was stored while that clock was [wrong](crate::ClockState).
+    /// The time of arrival by the collector's clock, right or wrong: Unix seconds, UTC. If `timestamp` is more than ten
+    /// minutes later, the measurement was stored while that clock was [wrong](crate::ClockState).
     pub received_at: i64,
-    /// Revision of the packet format, `1` so far. Nodes that send JSON report none.
+    /// The revision of the packet format, so far always `1`. Nodes that send JSON report none.
     pub isems_revision: Option<Arc<str>>,
-    /// Free text that names the firmware, e.g. `ATmega8_A_1`. Nodes that send JSON report none.
+    /// Free text naming the firmware, e.g. `ATmega8_A_1`. Nodes that send JSON report none.
     #[serde(rename = "openMPPTFirmwareVersion")]
     pub firmware_version: Option<Arc<str>>,
-    /// The watchdog's countdown to the next scheduled power cycle, nominally minutes. Not how long the battery lasts.
+    /// The watchdog's countdown to the next scheduled power cycle, nominally in minutes. It does not tell how long the
+    /// battery will last.
     pub time_to_shutdown: Option<f64>,
-    /// Power save level, 0 (off) to 6.
+    /// The power save level, 0 (off) to 6.
     #[serde(rename = "isPowerSaveMode")]
     pub power_save_level: Option<u8>,
-    /// Panel voltage without load, V.
+    /// The panel's voltage without load, V.
     pub open_circuit_voltage: Option<f64>,
-    /// Panel voltage at the tracked maximum power point, V.
+    /// The panel's voltage at the tracked maximum power point, V.
     pub mpp_voltage: Option<f64>,
-    /// Battery voltage, V. 0 when the node has lost its solar controller.
+    /// The battery voltage, V. 0 if the node has lost its solar controller.
     pub battery_voltage: Option<f64>,
-    /// Charge that the node derives from the voltage, percent. The load is cut at about 36, not at 0.
+    /// The state of charge that the node derives from the voltage, percent. The load is disconnected at about 36, not
+    /// at 0.
     pub battery_charge_estimate: Option<f64>,
-    /// Health of the battery, percent. 100 can mean "not measured since the last reboot".
+    /// The health of the battery, percent. 100 can mean "not measured since the last reboot".
     pub battery_health_estimate: Option<f64>,
-    /// Battery temperature, degC.
+    /// The battery temperature, degC.
     pub battery_temperature: Option<f64>,
-    /// The voltage below which the load is cut, V.
+    /// The voltage below which the load is disconnected, V.
     pub low_voltage_disconnect_voltage: Option<f64>,
-    /// Charge end voltage at this temperature, V.
+    /// The end-of-charge voltage at the current temperature, V.
     pub temperature_corrected_voltage: Option<f64>,
-    /// Rated capacity of the battery as its owner typed it in, Ah.
+    /// The rated capacity of the battery as its owner entered it, Ah.
     #[serde(rename = "rateBatteryCapacity")]
     pub rated_battery_capacity: Option<f64>,
-    /// Rated power of the panel as its owner typed it in, W.
+    /// The rated power of the panel as its owner entered it, W.
     pub rated_solar_module_capacity: Option<f64>,
-    /// Latitude, degrees north. 52.52 is the shipped default, 0 is unset.
+    /// The latitude, degrees north. 52.52 is the factory default, 0 is unset.
     pub latitude: Option<f64>,
-    /// Longitude, degrees east. 13.4 is the shipped default, 0 is unset.
+    /// The longitude, degrees east. 13.4 is the factory default, 0 is unset.
     pub longitude: Option<f64>,
     /// The status word; the oldest nodes report none.
     pub status: Option<Status>,
 }
 
-/// Whose clock a measurement's time is.
+/// The clock that a measurement's time was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeSource {
-    /// The node's.
+    /// The node's clock.
     Node,
-    /// The collector's at arrival: the node sent no time, or its clock was not set.
+    /// The collector's clock on arrival: the node sent no time, or its clock was not set.
     Arrival,
 }
 
 impl Measurement {
-    /// The longest text that a text field can hold, in bytes of UTF-8.
+    /// The maximum length of a text field, in bytes of UTF-8.
     pub const MAX_TEXT_BYTES: usize = 128;
 
-    /// A measurement without any values, with the node's own time.
+    /// Makes a measurement without any values, dated by the node.
     pub fn new(node_id: NodeId, timestamp: i64, received_at: i64) -> Self {
         Self {
             node_id,
@@ -103,7 +105,7 @@ impl Measurement {
         }
     }
 
-    /// The value of a numeric field.
+    /// Returns the value of a numeric field.
     pub fn number(&self, field: NumberField) -> Option<f64> {
         match field {
             NumberField::TimeToShutdown => self.time_to_shutdown,
@@ -122,7 +124,7 @@ impl Measurement {
         }
     }
 
-    /// The place of a numeric field's value.
+    /// Returns the value of a numeric field for changing it.
     pub fn number_mut(&mut self, field: NumberField) -> &mut Option<f64> {
         match field {
             NumberField::TimeToShutdown => &mut self.time_to_shutdown,
@@ -141,7 +143,7 @@ impl Measurement {
         }
     }
 
-    /// Whether another measurement says the same about the same moment, whenever it arrived.
+    /// Returns whether another measurement has the same key and values, regardless of when either arrived.
     pub fn same_values(&self, other: &Self) -> bool {
         self.node_id == other.node_id
             && self.timestamp == other.timestamp
@@ -152,10 +154,10 @@ impl Measurement {
             && NumberField::ALL.into_iter().all(|field| self.number(field) == other.number(field))
     }
 
-    /// Checks that every value is within its documented range, the time too. What decoding yields is valid.
+    /// Checks that the time and every value are within their documented ranges. Decoded measurements are.
     ///
-    /// A time that is ahead of the arrival is not looked for: that is judged when a measurement comes in, and only by a
-    /// clock that can be right, see [`ClockState`](crate::ClockState).
+    /// Whether the time is ahead of the arrival is not checked. That is judged on arrival, and only by a clock that can
+    /// be right, see [`ClockState`](crate::ClockState).
     pub fn validate(&self) -> Result<(), InvalidField> {
         self.validate_time()?;
         for (field, text) in
@@ -173,7 +175,7 @@ impl Measurement {
         Ok(())
     }
 
-    /// Checks that the time is one that can be stored.
+    /// Checks that the time can be stored.
     pub(crate) fn validate_time(&self) -> Result<(), InvalidField> {
         let reason = if self.timestamp < Self::CLOCK_UNSET_BEFORE {
             RejectReason::ClockUnset
@@ -185,7 +187,7 @@ impl Measurement {
         Err(InvalidField { reason, field: Field::Timestamp })
     }
 
-    /// Drops the values that are not within their documented ranges, so that the rest can be stored.
+    /// Drops the values outside their documented ranges, so that the rest can be stored.
     pub fn drop_invalid_values(&mut self, line: u32, dropped: &mut Vec<DroppedValue>) {
         let mut drop = |reason, field, text: String| {
             dropped.push(DroppedValue { reason, field, line, text: Reject::text_of(text.as_bytes()) });
@@ -204,16 +206,16 @@ impl Measurement {
         }
     }
 
-    /// 2018-01-01T00:00:00Z, Unix seconds. The oldest genuine ISEMS logs are of that year; what is below comes from a
-    /// clock that was never set.
+    /// 2018-01-01T00:00:00Z, Unix seconds. The oldest genuine ISEMS logs are from that year; an earlier time comes from
+    /// a clock that was never set.
     pub const CLOCK_UNSET_BEFORE: i64 = 1_514_764_800;
 
-    /// How far a node's clock may run ahead of the arrival, seconds.
+    /// The number of seconds by which a node's clock may be ahead of the arrival.
     pub const CLOCK_AHEAD_SECONDS: i64 = 600;
 }
 
-/// The measurement as a csvlog line of 19 fields (18 without status), without a line end. Missing values are empty
-/// fields. [`decode`](crate::decode()) reads it back as it was.
+/// Formats the measurement as a csvlog line of 19 fields (18 without status), without a line ending. Missing values are
+/// empty fields. [`decode`](crate::decode()) reads it back unchanged.
 impl fmt::Display for Measurement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn number(formatter: &mut fmt::Formatter<'_>, number: Option<f64>) -> fmt::Result {
@@ -234,14 +236,14 @@ impl fmt::Display for Measurement {
     }
 }
 
-/// Returns whether a text field can hold the text. An empty text and `-` are how a line says that there is none.
+/// Returns whether a text field can hold the text. An empty text and `-` stand for none.
 pub(crate) fn is_text(text: &str) -> bool {
     (1..=Measurement::MAX_TEXT_BYTES).contains(&text.len())
         && text != "-"
         && !text.chars().any(|c| c.is_control() || c == ';')
 }
 
-/// A value that a measurement cannot have.
+/// An invalid value in a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} in {field}")]
 pub struct InvalidField {

@@ -1,4 +1,4 @@
-//! Nodes: their names, and what is known of each.
+//! Nodes: their names and their records.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::Measurement;
 
-/// The name of a node, as its owner typed it: spaces, dots and umlauts happen.
+/// The name of a node as its owner typed it; expect spaces, dots and umlauts.
 ///
-/// One to [`NodeId::MAX_BYTES`] bytes of UTF-8, not only white space, without control characters, without U+FEFF (which
-/// nobody can see) and without `;` (which separates the fields of a csvlog line). Case matters, nothing is trimmed.
-/// Ordered by the bytes of its UTF-8. Cloning shares the text.
+/// It has one to [`NodeId::MAX_BYTES`] bytes of UTF-8. It is not all white space, and contains no control characters,
+/// no U+FEFF (which is invisible) and no `;` (which separates the fields of a csvlog line). It is case-sensitive and
+/// never trimmed, and ordered by its UTF-8 bytes. Clones share the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NodeId(Arc<str>);
 
 impl NodeId {
-    /// The longest name, in bytes of UTF-8.
+    /// The maximum length of a name, in bytes of UTF-8.
     pub const MAX_BYTES: usize = 128;
 
-    /// Checks a name and makes a node id of it.
+    /// Makes a node id of a valid name.
     pub fn new(name: &str) -> Result<Self, InvalidNodeId> {
         let problem = if name.is_empty() {
             "it is empty"
@@ -39,13 +39,13 @@ impl NodeId {
         Err(InvalidNodeId { name: name.chars().take(Self::MAX_BYTES).collect(), problem })
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a text is no [`NodeId`].
+/// The reason why a text is not a valid [`NodeId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid node id {name:?}: {problem}")]
 pub struct InvalidNodeId {
@@ -93,20 +93,20 @@ impl From<NodeId> for String {
     }
 }
 
-/// What a repository knows of a node. It exists from the node's first stored measurement on.
+/// A repository's record of a node, which exists from the node's first stored measurement on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
     /// The node's name.
     pub id: NodeId,
-    /// How many measurements of the node are kept.
+    /// The number of the node's measurements that are kept.
     pub measurements: u64,
-    /// Measured time of the oldest measurement that is kept, Unix seconds, UTC.
+    /// The measured time of the oldest measurement that is kept, Unix seconds, UTC.
     pub first_timestamp: i64,
-    /// When the first of what was ever stored of the node arrived, Unix seconds, UTC. It stays when that is deleted. Of
-    /// nodes in files that did not keep it yet it is the first timestamp.
+    /// The time at which the node's first measurement arrived, Unix seconds, UTC. It stays when that measurement is
+    /// deleted. For nodes from files that did not record it yet, it is the first timestamp.
     pub first_received_at: i64,
-    /// When something of the node was last stored, Unix seconds, UTC.
+    /// The time at which something of the node was last stored, Unix seconds, UTC.
     pub last_received_at: i64,
     /// The newest measurement by measured time.
     pub latest: Measurement,

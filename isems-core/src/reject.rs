@@ -1,4 +1,4 @@
-//! Rejects: lines that arrived and were not stored, and values that were dropped from lines that were.
+//! Rejects: lines that arrived but were not stored, and values that were dropped from lines that were.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,45 +12,45 @@ use crate::Field;
 pub enum RejectReason {
     /// A csvlog line has neither 18 nor 19 fields.
     FieldCount,
-    /// The bytes are no UTF-8.
+    /// The bytes are not valid UTF-8.
     EncodingInvalid,
-    /// The node id is empty, too long, or has characters that it cannot have.
+    /// The node id is empty, too long, or contains characters that are not allowed.
     NodeIdInvalid,
-    /// The line names another node than the topic or path that it came by.
+    /// The line names a different node than the topic or path through which it arrived.
     NodeMismatch,
-    /// A node's placeholder before its first real measurement: time 0, everything 0.
+    /// A node's placeholder before its first real measurement: the time and all values are 0.
     Placeholder,
-    /// The time is missing or no number.
+    /// The time is missing or not a number.
     TimestampInvalid,
-    /// The node's clock was not set (before 2018), and newer lines came with it. Or what came has no time, and the collector's
-    /// clock is not set either.
+    /// The node's clock was not set (before 2018) and newer lines came with the line, or the line has no time and the
+    /// collector's clock is not set either.
     ClockUnset,
-    /// The time is more than ten minutes later than the arrival, or later than 2106.
+    /// The time is more than ten minutes after the arrival, or after 2106.
     ClockAhead,
-    /// A text field is too long or has control characters: the value is dropped.
+    /// A text field is too long or contains control characters; the value is dropped.
     TextInvalid,
-    /// A number with garbage in it: the value is dropped.
+    /// A numeric field contains something that is not a number; the value is dropped.
     NumberInvalid,
-    /// A number far outside what its field can hold: the value is dropped.
+    /// A number is far outside the range of its field; the value is dropped.
     NumberOutOfRange,
-    /// The status is not three hex digits: the value is dropped.
+    /// The status is not three hex digits; the value is dropped.
     StatusInvalid,
-    /// The payload is no JSON object.
+    /// The payload is not a JSON object.
     JsonInvalid,
-    /// A JSON object without a single usable value.
+    /// A JSON object without any usable value.
     Empty,
-    /// The node and second are already stored with other values; the first ones stay.
+    /// The node and second are already stored with other values, which stay.
     Conflict,
     /// The message is larger than the transport accepts.
     TooLarge,
-    /// The answer of a polled node has no line of a log in it: a login page, an error page, something else.
+    /// A polled node's answer does not contain a single log line: it is a login page, an error page or something else.
     NotALog,
-    /// The topic does not tell the format: its last level is none that is known.
+    /// The topic does not tell the format: its last level is not a known one.
     TopicUnknown,
-    /// The node has brought more than the [limits](crate::Limits) allow. The line is taken when it comes again later.
+    /// The node has sent more than the [limits](crate::Limits) allow. The line is accepted if it comes again later.
     RateLimited,
-    /// The node is new, and there are as many nodes as the [limits](crate::Limits) allow, or too many new ones came lately. The
-    /// line is taken when it comes again later.
+    /// The node is new, and there are as many nodes as the [limits](crate::Limits) allow, or too many new ones have
+    /// come lately. The line is accepted if it comes again later.
     TooManyNodes,
 }
 
@@ -79,7 +79,7 @@ impl RejectReason {
         Self::TooManyNodes,
     ];
 
-    /// The stable code, as in logs, counters and answers.
+    /// The stable code used in logs, counters and answers.
     pub fn code(self) -> &'static str {
         match self {
             Self::FieldCount => "field_count",
@@ -116,32 +116,32 @@ impl fmt::Display for RejectReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reject {
-    /// What was not stored. Entries of files that could not hold values yet are lines.
+    /// The kind of entry. Entries in files from before values could be dropped are lines.
     #[serde(default, skip_serializing_if = "RejectKind::is_line")]
     pub kind: RejectKind,
     /// The time of arrival, Unix seconds, UTC.
     pub received_at: i64,
-    /// Name of the transport that brought it.
+    /// The name of the transport that delivered it.
     pub transport: String,
-    /// Where it came from: a URL, a topic.
+    /// The origin: a URL or a topic.
     pub source: String,
-    /// The node that the transport or the line names, where either could be told.
+    /// The node that the transport or the line names, if either does.
     pub node: Option<String>,
     /// The reason why it was not stored.
     pub reason: RejectReason,
-    /// The name of the field at fault, where it is one.
+    /// The name of the field at fault, if there is one.
     pub field: Option<String>,
-    /// The line in the payload, from 1 on.
+    /// The line number in the payload, counted from 1.
     pub line: u32,
-    /// The text of the line or the value, at most [`Reject::MAX_TEXT_BYTES`]; invalid UTF-8 is replaced by U+FFFD.
+    /// The text of the line or value, cut to [`Reject::MAX_TEXT_BYTES`]. Invalid UTF-8 is replaced by U+FFFD.
     pub text: String,
 }
 
 impl Reject {
-    /// The most that is kept of a line or a value, in bytes of UTF-8.
+    /// The maximum length of a kept line or value, in bytes of UTF-8.
     pub const MAX_TEXT_BYTES: usize = 512;
 
-    /// Returns the text that is kept of the bytes of a line or a value.
+    /// Returns the text of a line or value as it is kept.
     pub fn text_of(line: &[u8]) -> String {
         let mut text = String::from_utf8_lossy(&line[..line.len().min(Self::MAX_TEXT_BYTES)]).into_owned();
         text.truncate(text.floor_char_boundary(Self::MAX_TEXT_BYTES));
@@ -149,11 +149,11 @@ impl Reject {
     }
 }
 
-/// What an entry of the reject log is about.
+/// The kind of an entry in the reject log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RejectKind {
-    /// A line, or an object, that was not stored.
+    /// A line or an object that was not stored.
     #[default]
     Line,
     /// A value that was dropped from a line that was stored without it.
@@ -164,7 +164,7 @@ impl RejectKind {
     /// Both kinds.
     pub const ALL: [Self; 2] = [Self::Line, Self::Value];
 
-    /// The stable name, as in answers.
+    /// The stable name used in answers.
     pub fn name(self) -> &'static str {
         match self {
             Self::Line => "line",
@@ -178,62 +178,62 @@ impl RejectKind {
     }
 }
 
-/// A line that is no measurement.
+/// A line that is not a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedLine {
     /// The reason.
     pub reason: RejectReason,
-    /// The field at fault, where it is one.
+    /// The field at fault, if there is one.
     pub field: Option<Field>,
-    /// The line's number in the payload, from 1 on.
+    /// The line number in the payload, counted from 1.
     pub line: u32,
     /// The line, at most [`Reject::MAX_TEXT_BYTES`] of it.
     pub text: String,
 }
 
-/// A value that could not be used. Its line is stored without it.
+/// A value that cannot be used. Its line is stored without it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DroppedValue {
     /// The reason.
     pub reason: RejectReason,
-    /// The field that is missing now.
+    /// The field whose value was dropped.
     pub field: Field,
-    /// The line's number in the payload, from 1 on.
+    /// The line number in the payload, counted from 1.
     pub line: u32,
     /// The value as it arrived, at most [`Reject::MAX_TEXT_BYTES`] of it.
     pub text: String,
 }
 
-/// Counts dropped values by field and reason.
+/// Counts of dropped values by field and reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DroppedCounts(BTreeMap<(Field, RejectReason), u64>);
 
 impl DroppedCounts {
-    /// Counts values of a field that were dropped for a reason.
+    /// Counts values of a field dropped for a reason.
     pub fn add(&mut self, field: Field, reason: RejectReason, count: u64) {
         if count > 0 {
             *self.0.entry((field, reason)).or_default() += count;
         }
     }
 
-    /// Adds all of another count.
+    /// Adds the counts of another one.
     pub fn merge(&mut self, other: &Self) {
         for (field, reason, count) in other.iter() {
             self.add(field, reason, count);
         }
     }
 
-    /// The number of values of a field that were dropped for a reason.
+    /// Returns the number of values of a field dropped for a reason.
     pub fn of(&self, field: Field, reason: RejectReason) -> u64 {
         self.0.get(&(field, reason)).copied().unwrap_or(0)
     }
 
-    /// The number of all dropped values.
+    /// Returns the number of all dropped values.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// The fields and reasons that occurred, each with its count.
+    /// Returns the fields and reasons that occurred, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (Field, RejectReason, u64)> {
         self.0.iter().map(|((field, reason), count)| (*field, *reason, *count))
     }
@@ -247,7 +247,7 @@ impl FromIterator<(Field, RejectReason)> for DroppedCounts {
     }
 }
 
-/// As an array of objects with `field`, `reason` and `count`.
+/// Serializes as an array of objects with `field`, `reason` and `count`.
 impl Serialize for DroppedCounts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -260,36 +260,36 @@ impl Serialize for DroppedCounts {
     }
 }
 
-/// Counts rejected lines by reason. Serialized as an object of the codes that occurred.
+/// Counts of rejected lines by reason. Serialized as an object keyed by the codes that occurred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RejectCounts(BTreeMap<RejectReason, u64>);
 
 impl RejectCounts {
-    /// Counts rejects of a reason.
+    /// Counts lines rejected for a reason.
     pub fn add(&mut self, reason: RejectReason, count: u64) {
         if count > 0 {
             *self.0.entry(reason).or_default() += count;
         }
     }
 
-    /// Adds all of another count.
+    /// Adds the counts of another one.
     pub fn merge(&mut self, other: &Self) {
         for (reason, count) in &other.0 {
             self.add(*reason, *count);
         }
     }
 
-    /// The number of lines rejected for a reason.
+    /// Returns the number of lines rejected for a reason.
     pub fn of(&self, reason: RejectReason) -> u64 {
         self.0.get(&reason).copied().unwrap_or(0)
     }
 
-    /// The number of all rejected lines.
+    /// Returns the number of all rejected lines.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// The reasons that occurred, each with its count.
+    /// Returns the reasons that occurred, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (RejectReason, u64)> {
         self.0.iter().map(|(reason, count)| (*reason, *count))
     }

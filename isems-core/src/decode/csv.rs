@@ -1,7 +1,8 @@
-//! CSV with a header, as a collector writes it: a column for each field, by its name.
+//! CSV with a header, as a collector writes it: one column per field, under the field's name.
 //!
-//! The header tells the separator: a comma, a semicolon or a tab. Where it is no comma, a comma in a number is its decimal
-//! point, as in German spreadsheets. No field has a line end in it, so a record is a line (RFC 4180 otherwise).
+//! The header tells the separator: a comma, a semicolon or a tab. If it is not a comma, a comma in a number is a
+//! decimal comma, as in German spreadsheets. Otherwise this is RFC 4180, except that no field contains a line break, so
+//! each record is one line.
 
 use std::borrow::Cow;
 
@@ -49,24 +50,25 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     decoded
 }
 
-/// Decodes the lines of CSV one by one, for whoever reads a file too large for a [`Payload`].
+/// Decodes CSV line by line, for files too large for a [`Payload`].
 ///
-/// A line whose clock was not set is rejected, because nothing tells when it arrived.
+/// A line from a node whose clock was not set is rejected, because nothing tells when it was measured.
 #[derive(Debug, Clone)]
 pub struct CsvDecoder {
     records: Records,
     reader: Box<Reader>,
     separator: u8,
-    /// The place in [`Field::ALL`] of each column that is known.
+    /// The position in [`Field::ALL`] of each column, if its name is known.
     columns: Vec<Option<usize>>,
-    // Room for the texts of a line.
+    // Buffers for the fields of a line.
     text: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl CsvDecoder {
-    /// Decodes what a collector has written, which names the nodes, and may say when a measurement arrived and whose clock
-    /// dated it. It does not arrive now: Unix seconds, UTC, by a clock in this state. `None`: this is no header.
+    /// Makes a decoder for a file that a collector has written: it names the nodes, and may say when a measurement
+    /// arrived and whose clock dated it. `now` is the time of reading, Unix seconds, UTC, by a clock in this state.
+    /// Returns `None` if the line is not a header.
     pub fn of_collector(header: &[u8], now: i64, clock: ClockState) -> Option<Self> {
         let decoder = Self::new(header, Records::of_collector(now, clock))?;
         let has = |field| decoder.columns.contains(&Some(place(field)));
@@ -89,16 +91,16 @@ impl CsvDecoder {
         decoder.columns.iter().any(Option::is_some).then_some(decoder)
     }
 
-    /// Returns whether a line is the header of CSV that can be decoded: it has names of fields, and the line after it, if there
-    /// is one, as many fields.
+    /// Returns whether a line is the header of a CSV file that can be decoded: it contains field names, and the next
+    /// line, if there is one, has as many fields.
     pub(crate) fn is_header(line: &[u8], next: Option<&[u8]>) -> bool {
         let Some(mut decoder) = Self::new(line, Records::new(None, 0, ClockState::Plausible)) else { return false };
         let columns = decoder.columns.len();
         next.is_none_or(|line| decoder.split(line.trim_ascii_end()).is_ok_and(|fields| fields.len() == columns))
     }
 
-    /// Decodes a line without its line feed. `None`: it is blank. `number` is its number in the file; values that cannot be
-    /// used are added to `dropped`.
+    /// Decodes a line without its line feed; returns `None` if it is blank. `number` is its number in the file. Values
+    /// that cannot be used are added to `dropped`.
     pub fn decode(
         &mut self,
         number: u32,
@@ -132,7 +134,7 @@ impl CsvDecoder {
             for (text, place) in fields.into_iter().zip(&columns) {
                 let Some(place) = *place else { continue };
                 texts[place] = match Field::ALL[place] {
-                    // What a spreadsheet would take for a formula has an apostrophe in front.
+                    // A text that a spreadsheet would take for a formula is preceded by an apostrophe.
                     Field::NodeId | Field::IsemsRevision | Field::FirmwareVersion => {
                         text.strip_prefix('\'').unwrap_or(text).into()
                     }
@@ -148,7 +150,7 @@ impl CsvDecoder {
         self.records.record(&texts, &mut Values { line, dropped })
     }
 
-    /// The texts of a line's fields, without their quotes.
+    /// Splits a line into its fields, without their quotes.
     fn split(&mut self, line: &[u8]) -> Result<Vec<&str>, LineError> {
         self.reader.reset();
         self.text.resize(line.len() + 1, 0);

@@ -1,4 +1,4 @@
-//! csvlog: one measurement a line, 18 or 19 fields separated by `;`.
+//! csvlog: one measurement per line, 18 or 19 fields separated by `;`.
 
 use std::{str, sync::Arc};
 
@@ -28,7 +28,7 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
         };
         rest = end.map_or(&[], |end| &rest[end + 1..]);
         let (line, ended) = line.strip_suffix(b"\r").map_or((line, ended), |line| (line, true));
-        // Logs that were joined have one where each began.
+        // Concatenated logs have one wherever a log began.
         let line = without_byte_order_mark(line);
         if !ended && !payload.whole && !is_whole(line) {
             decoded.incomplete_bytes = line.len();
@@ -51,7 +51,8 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     decoded
 }
 
-/// Whether a line without its line end is complete by itself: 19 fields, and the last one three status digits.
+/// Returns whether a line without a line ending is complete on its own: 19 fields, the last one being three status
+/// digits.
 fn is_whole(line: &[u8]) -> bool {
     let mut fields = line.split(|byte| *byte == b';');
     let status = fields.nth(FIELDS - 1);
@@ -59,34 +60,34 @@ fn is_whole(line: &[u8]) -> bool {
         && status.and_then(|status| str::from_utf8(status).ok()).is_some_and(|status| status.parse::<Status>().is_ok())
 }
 
-/// Decodes csvlog lines one by one, for whoever reads a log too large for a [`Payload`].
+/// Decodes csvlog line by line, for logs too large for a [`Payload`].
 ///
-/// What [`decode`](crate::decode()) knows from the payload as a whole it does not know: a line whose clock was not set is always
-/// rejected, because nothing tells when it arrived.
+/// Unlike [`decode`](crate::decode()), it does not see the payload as a whole: a line whose clock was not set is always
+/// rejected, because nothing tells when it was measured.
 #[derive(Debug, Clone)]
 pub struct CsvlogDecoder {
-    /// The node that every line has to name.
+    /// The node that every line must name.
     named: Option<NodeId>,
     received_at: i64,
-    /// A later time is ahead of the arrival.
+    /// The latest acceptable time; anything later is ahead of the arrival.
     latest: i64,
-    // What neighbouring lines have in common is shared.
+    // Values shared by neighbouring lines.
     node: Option<NodeId>,
     revision: Option<Arc<str>>,
     firmware: Option<Arc<str>>,
 }
 
 impl CsvlogDecoder {
-    /// Decodes lines that arrived at this time, Unix seconds, UTC, by a clock in this state.
+    /// Makes a decoder for lines that arrived at this time, Unix seconds, UTC, by a clock in this state.
     pub fn new(received_at: i64, clock: ClockState) -> Self {
         let ahead = received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS);
         let latest = if clock == ClockState::Plausible { ahead } else { i64::MAX }.min(i64::from(u32::MAX));
         Self { named: None, received_at, latest, node: None, revision: None, firmware: None }
     }
 
-    /// Decodes a line without its line feed. `None`: it is blank. `number` is its number in the log, and `is_ended` whether
-    /// it had a line feed: without one a line counts only when it is whole by itself, with 19 fields and three status digits.
-    /// Values of a good line that cannot be used are added to `dropped`.
+    /// Decodes a line without its line feed; returns `None` if it is blank. `number` is its number in the log.
+    /// `is_ended` says whether it had a line feed: without one it counts only if it is complete on its own, with 19
+    /// fields and three status digits. Values of a good line that cannot be used are added to `dropped`.
     pub fn decode(
         &mut self,
         number: u32,

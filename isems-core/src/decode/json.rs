@@ -1,7 +1,7 @@
-//! JSON: objects that have the names of the fields, as nodes send them and as a collector writes them.
+//! JSON: objects with the field names, as nodes send them and as a collector writes them.
 //!
-//! A payload is one object, an array of objects, the object around such an array that the HTTP service answers with
-//! (`measurements`), or an object a line.
+//! A payload is one object, an array of objects, a page as the HTTP service returns it (an object with such an array in
+//! `measurements`), or one object per line.
 
 use std::{borrow::Cow, fmt};
 
@@ -57,7 +57,7 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     decoded
 }
 
-/// The objects of an array, or of the array that a collector answers with; `None` when it is neither.
+/// Returns the objects of an array or of a collector's page, or `None` if the text is neither.
 fn objects(text: &str) -> Option<Vec<&RawValue>> {
     #[derive(Deserialize)]
     struct Page<'a> {
@@ -71,30 +71,31 @@ fn objects(text: &str) -> Option<Vec<&RawValue>> {
     }
 }
 
-/// Returns whether the text is an object a line: several lines, of which at least one is an object by itself, while all of
-/// them are none together.
+/// Returns whether the text has one object per line: it has several lines, at least one of them is an object on its
+/// own, and the whole is not an object.
 fn is_lines(text: &str) -> bool {
     let is_object = |text: &str| text.starts_with('{') && Object::parse(text).is_ok();
     text.contains('\n') && !is_object(text) && text.lines().any(|line| is_object(line.trim()))
 }
 
-/// Decodes JSON objects one by one, for whoever reads a file too large for a [`Payload`].
+/// Decodes JSON objects one by one, for files too large for a [`Payload`].
 ///
-/// What [`decode`](crate::decode()) knows from the payload as a whole it does not know: an object without a time, or whose
-/// clock was not set, is always rejected, because nothing tells when it was measured.
+/// Unlike [`decode`](crate::decode()), it does not see the payload as a whole: an object without a time, or whose clock
+/// was not set, is always rejected, because nothing tells when it was measured.
 #[derive(Debug, Clone)]
 pub struct JsonDecoder {
     records: Records,
 }
 
 impl JsonDecoder {
-    /// Decodes objects that a collector has written, which name their nodes and may say when they arrived and whose clock
-    /// dated them. Those that do not arrive now: Unix seconds, UTC, by a clock in this state.
+    /// Makes a decoder for objects that a collector has written: they name their nodes, and may say when they arrived
+    /// and whose clock dated them. `now` is the time of reading, Unix seconds, UTC, by a clock in this state.
     pub fn of_collector(now: i64, clock: ClockState) -> Self {
         Self { records: Records::of_collector(now, clock) }
     }
 
-    /// Decodes an object. `number` is its place among the others, from 1 on; values that cannot be used are added to `dropped`.
+    /// Decodes an object. `number` is its position among the objects, counted from 1. Values that cannot be used are
+    /// added to `dropped`.
     pub fn decode(
         &mut self,
         number: u32,
@@ -126,7 +127,7 @@ impl JsonDecoder {
     }
 }
 
-/// The values of an object as the texts of csvlog fields, in the order of [`Field::ALL`]. Numbers may come as text.
+/// The values of an object as csvlog texts, in the order of [`Field::ALL`]. Numbers may arrive as strings.
 struct Object<'a>([Option<Cow<'a, str>>; Field::ALL.len()]);
 
 impl<'a> Object<'a> {
@@ -148,7 +149,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut object = Object([const { None }; Field::ALL.len()]);
-                // Mostly the names come in the order of the table.
+                // The names usually come in the order of the table.
                 let mut next = 0;
                 while let Some(Name(name)) = map.next_key()? {
                     let known = (next..Field::ALL.len()).chain(0..next).find(|place| Field::ALL[*place].name() == name);
@@ -171,19 +172,19 @@ impl<'de> Deserialize<'de> for Object<'de> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A value as the text of a csvlog field, empty when it is null.
+/// Converts a value to the text of a csvlog field; null becomes an empty text.
 fn text_of(field: Field, value: &str) -> Cow<'_, str> {
     match value.as_bytes() {
         b"null" => Cow::Borrowed(""),
         [b'"', .., b'"'] if !value.contains('\\') => value[1..value.len() - 1].into(),
         [b'"', ..] => serde_json::from_str::<String>(value).unwrap_or_default().into(),
-        // The status is hex, also where a node prints it without quotes: then leading zeros are missing.
+        // The status is hexadecimal even if a node prints it without quotes, and then its leading zeros are missing.
         [b'0'..=b'9', ..] if field == Field::Status => format!("{value:0>3}").into(),
         _ => value.into(),
     }
 }
 
-/// The nodes put their JSON together as text, so that a division by zero appears as a bare `nan` or `-inf`.
+/// Nodes build their JSON by joining text, so a division by zero appears as a bare `nan` or `-inf`.
 fn with_null_for_bare_words(text: &str) -> String {
     let mut repaired = String::with_capacity(text.len() + 16);
     let mut in_string = false;

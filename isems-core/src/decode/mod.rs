@@ -1,4 +1,4 @@
-//! From bytes to measurements and rejects, line by line. Nothing fails as a whole.
+//! Decodes bytes into measurements and rejects, line by line. No bad line fails the rest.
 
 mod csv;
 mod csvlog;
@@ -16,30 +16,30 @@ use crate::{
     ClockState, DroppedValue, Field, Format, InvalidField, Measurement, Payload, Reject, RejectReason, RejectedLine,
 };
 
-/// The content of a payload: `received` = measurements + rejects.
+/// The decoded content of a payload. The lines received are the measurements plus the rejects.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Decoded {
-    /// The good lines, in their order.
+    /// The good lines, in order.
     pub measurements: Vec<Measurement>,
-    /// The number of each of their lines, from 1 on.
+    /// The line number of each measurement, counted from 1.
     pub lines: Vec<u32>,
-    /// The lines of measurements without a usable time of their own, which are dated by their arrival.
+    /// The line numbers of measurements without a usable time, which are dated by their arrival.
     pub undated: Vec<u32>,
-    /// The bad lines, in their order.
+    /// The bad lines, in order.
     pub rejects: Vec<RejectedLine>,
-    /// The values that were dropped from the good lines, in the order of their lines.
+    /// The values that were dropped from good lines, in line order.
     pub dropped: Vec<DroppedValue>,
-    /// The number of bytes at the end that belong to a line that was still being written; it is not counted as received.
+    /// The number of bytes at the end that belong to an unfinished line, which is not counted as received.
     pub incomplete_bytes: usize,
 }
 
 impl Decoded {
-    /// The number of lines (or objects) that arrived. Blank lines are none.
+    /// The number of lines (or objects) that arrived, without blank lines.
     pub fn received(&self) -> u64 {
         (self.measurements.len() + self.rejects.len()) as u64
     }
 
-    /// Moves measurements of these lines, in ascending order, to the rejects.
+    /// Moves the measurements of these lines, given in ascending order, to the rejects.
     pub(crate) fn reject_lines(&mut self, lines: &[u32], reason: RejectReason) {
         if lines.is_empty() {
             return;
@@ -66,7 +66,7 @@ impl Decoded {
     }
 }
 
-/// Reads a payload.
+/// Decodes a payload.
 ///
 /// ```
 /// use isems_core::{Payload, decode};
@@ -77,12 +77,12 @@ impl Decoded {
 /// assert_eq!(decoded.rejects[0].reason.code(), "field_count");
 /// ```
 ///
-/// The time of arrival is taken for right. An [`Inbox`](crate::Inbox) knows more of it, see [`ClockState`].
+/// The time of arrival is taken to be right. An [`Inbox`](crate::Inbox) knows better, see [`ClockState`].
 pub fn decode(payload: &Payload<'_>) -> Decoded {
     decode_by(payload, ClockState::Plausible)
 }
 
-/// Reads a payload whose time of arrival is of a clock in this state.
+/// Decodes a payload whose time of arrival was read from a clock in this state.
 pub(crate) fn decode_by(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     match payload.format {
         Format::Csvlog => csvlog::decode(payload, clock),
@@ -91,7 +91,7 @@ pub(crate) fn decode_by(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     }
 }
 
-/// The lines of a text with their numbers, from 1 on, without their line ends.
+/// Returns the lines of a text without their line endings, numbered from 1.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -102,7 +102,7 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// The reason why a line is no measurement, and the field at fault where it is one.
+/// The reason why a line is not a measurement, and the field at fault, if there is one.
 #[derive(Debug, Clone, Copy)]
 struct LineError {
     reason: RejectReason,

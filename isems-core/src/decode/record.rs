@@ -8,18 +8,18 @@ use crate::{ClockState, Field, Measurement, NodeId, RejectReason, TimeSource};
 /// The texts of a record's fields, in the order of [`Field::ALL`]. An empty text is a missing value.
 pub(super) type Texts<'a> = [&'a str; Field::ALL.len()];
 
-/// Makes measurements of records.
+/// Turns records into measurements.
 #[derive(Debug, Clone)]
 pub(super) struct Records {
-    /// The node that every record is of, where that is known. A record that names another one is rejected.
+    /// The node that all records belong to, if known. A record that names another one is rejected.
     named: Option<NodeId>,
     /// The time of arrival, Unix seconds, UTC.
     received_at: i64,
-    /// A later time is ahead of the arrival.
+    /// The latest acceptable time; anything later is ahead of the arrival.
     latest: i64,
-    /// Whether the records are believed when they say when they arrived. Then each needs a time of its own.
+    /// Set if the records' own word on when they arrived is trusted. Each record then needs a time.
     keeps_arrival: bool,
-    // What neighbouring records have in common is shared.
+    // Values shared by neighbouring records.
     node: Option<NodeId>,
     revision: Option<Arc<str>>,
     firmware: Option<Arc<str>>,
@@ -32,12 +32,12 @@ impl Records {
         Self { named, received_at, latest, keeps_arrival: false, node: None, revision: None, firmware: None }
     }
 
-    /// Makes measurements of records that a collector has written, which say when they arrived.
+    /// Accepts records that a collector has written, which may say when they arrived.
     pub(super) fn of_collector(now: i64, clock: ClockState) -> Self {
         Self { keeps_arrival: true, ..Self::new(None, now, clock) }
     }
 
-    /// Makes a measurement.
+    /// Turns a record into a measurement.
     pub(super) fn record(&mut self, texts: &Texts<'_>, values: &mut Values<'_>) -> Result<Record, LineError> {
         let mut measurement = Measurement::new(self.node(texts)?, self.received_at, self.received_at);
         let mut is_undated = true;
@@ -97,7 +97,7 @@ impl Records {
         Ok(node)
     }
 
-    /// Takes over what a collector has written about the arrival, as far as it is believed.
+    /// Adopts what a collector has written about the arrival, as far as it is trusted.
     fn keep_arrival(&self, measurement: &mut Measurement, texts: &Texts<'_>, values: &mut Values<'_>) {
         match texts[place(Field::TimeSource)] {
             "arrival" => measurement.time_source = TimeSource::Arrival,
@@ -107,7 +107,7 @@ impl Records {
         if !self.keeps_arrival {
             return;
         }
-        // Where it is not told, the earliest time that it can have been.
+        // If the record does not say, the earliest time at which it can have arrived.
         measurement.received_at = measurement.timestamp;
         let text = texts[place(Field::ReceivedAt)];
         match time::seconds(text).filter(|at| (0..=i64::from(u32::MAX)).contains(at)) {
@@ -118,16 +118,16 @@ impl Records {
     }
 }
 
-/// A measurement as its record says it.
+/// A measurement as told by its record.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) measurement: Measurement,
-    /// Whether it has no time of its own, and so that of its arrival.
+    /// Set if the record has no time, so that the time of arrival stands in.
     pub(super) is_undated: bool,
 }
 
 impl Record {
-    /// Refuses a record without a time where its arrival cannot date it.
+    /// Rejects a record without a time if its arrival cannot date it.
     pub(super) fn dated(self, clock: ClockState) -> Result<Self, LineError> {
         if self.is_undated {
             if clock == ClockState::Unset {
@@ -139,7 +139,7 @@ impl Record {
     }
 }
 
-/// The place of a field in [`Field::ALL`].
+/// Returns the position of a field in [`Field::ALL`].
 pub(super) fn place(field: Field) -> usize {
     Field::ALL.iter().position(|other| *other == field).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Measurements without a usable time of their own, which can only be dated by their arrival.
+//! Measurements without a usable time, which can only be dated by their arrival.
 
 use std::mem;
 
@@ -7,21 +7,21 @@ use crate::{ClockState, Field, Measurement, RejectReason, RejectedLine, TimeSour
 
 pub(super) const CLOCK_UNSET: LineError = LineError { reason: RejectReason::ClockUnset, field: Some(Field::Timestamp) };
 
-/// The measurements of a payload whose nodes' clocks were not set: each with its place among those that were decoded, and
-/// with its line, should it not be dated.
+/// The measurements of a payload from nodes whose clocks were not set, each with its index among the decoded ones and
+/// the reject that it becomes unless it is dated.
 #[derive(Debug, Default)]
 pub(super) struct UnsetClocks(Vec<(usize, RejectedLine)>);
 
 impl UnsetClocks {
-    /// Notes a measurement that is about to be added, if its clock was not set.
+    /// Takes note of a measurement that is about to be added if its clock was not set.
     pub(super) fn note(&mut self, decoded: &Decoded, measurement: &Measurement, line: u32, text: &[u8]) {
         if measurement.timestamp < Measurement::CLOCK_UNSET_BEFORE {
             self.0.push((decoded.measurements.len(), CLOCK_UNSET.rejected(line, text)));
         }
     }
 
-    /// Dates the newest measurement by its arrival, unless the collector's clock is not set either, and rejects the others:
-    /// nothing tells when they were measured.
+    /// Dates the newest measurement by its arrival, unless the collector's clock is not set either, and rejects the
+    /// others, because nothing tells when they were measured.
     pub(super) fn settle(mut self, decoded: &mut Decoded, received_at: i64, clock: ClockState) {
         if self.0.is_empty() {
             return;

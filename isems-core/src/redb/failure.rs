@@ -1,4 +1,4 @@
-//! What can go wrong under way, and what the caller is told.
+//! Failures during operation, and the errors that callers get for them.
 
 use std::{
     error::Error as StdError,
@@ -15,7 +15,7 @@ use redb::{
 use super::{bytes::DamagedRecord, sealed::BlockError};
 use crate::{BoxError, RepositoryError};
 
-/// Why something did not happen.
+/// The reason why something did not happen.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
@@ -26,10 +26,10 @@ pub(super) enum Failure {
     Compression(#[from] pco::errors::PcoError),
     #[error("a page of the file contradicts another one")]
     Panic,
-    /// The disk fails, and nothing could be tried, or the file could not be opened again.
+    /// The disk fails and nothing could be tried, or the file could not be reopened.
     #[error("{reason}")]
     Unusable { reason: String, is_full: bool },
-    /// The writer has ended, or the program is about to.
+    /// The writer has ended, or is about to.
     #[error("{0}")]
     Closed(&'static str),
     #[error("{0}")]
@@ -64,11 +64,11 @@ impl From<BlockError> for Failure {
 }
 
 impl Failure {
-    /// Returns whether the file is at fault, and not the disk, the moment or the caller.
+    /// Returns whether the fault lies in the file, not in the disk, the moment or the caller.
     pub(super) fn is_damage(&self) -> bool {
         match self {
             Self::Redb(error) => match &**error {
-                // A table that is missing, or a page beyond the end of the file.
+                // A missing table, or a page beyond the end of the file.
                 Error::Corrupted(_)
                 | Error::LockPoisoned(_)
                 | Error::TableDoesNotExist(_)
@@ -88,17 +88,16 @@ impl Failure {
         matches!(self, Self::Redb(_) | Self::Panic)
     }
 
-    /// Returns whether a panic has left a lock of redb poisoned.
+    /// Returns whether a panic has left one of redb's locks poisoned.
     pub(super) fn is_lock_poisoned(&self) -> bool {
         matches!(self, Self::Redb(error) if matches!(**error, Error::LockPoisoned(_)))
     }
 
-    /// Returns whether the same can be tried again: the disk may work again, or the file has been opened anew
-    /// meanwhile.
+    /// Returns whether a retry makes sense: the disk may work again, or the file has been reopened in the meantime.
     pub(super) fn is_worth_another_try(&self) -> bool {
         match self {
             Self::Redb(error) => match &**error {
-                // A page beyond the end of the file is damage, and asks for the disk in vain.
+                // A page beyond the end of the file is damage; asking the disk again is pointless.
                 Error::Io(_) => !self.is_damage(),
                 Error::PreviousIo | Error::LockPoisoned(_) | Error::DatabaseClosed => true,
                 _ => false,
@@ -108,7 +107,7 @@ impl Failure {
         }
     }
 
-    /// Returns whether there is no room left on the disk.
+    /// Returns whether the disk is full.
     pub(super) fn is_full(&self) -> bool {
         match self {
             Self::Redb(error) => matches!(&**error, Error::Io(error) if is_full(error)),
@@ -117,7 +116,7 @@ impl Failure {
         }
     }
 
-    /// Returns what a caller is told. Several callers can be told of the same failure.
+    /// Returns the error for a caller. Several callers can get the same failure.
     pub(super) fn error(self: &Arc<Self>, action: &'static str, path: &Path) -> RepositoryError {
         let shared = Shared { failure: self.clone(), damaged: self.is_damage().then(|| path.into()) };
         let source: BoxError = Box::new(shared);
@@ -131,17 +130,17 @@ impl Failure {
     }
 }
 
-/// Does what reads a file that may be damaged: redb can panic over one.
+/// Runs work on a file that may be damaged, because redb can panic on one.
 pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Failure::Panic))
 }
 
-/// Returns whether the operating system reports that there is no room.
+/// Returns whether the operating system reports that there is no space left.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
-/// A failure as the source of several errors. Damage names the file.
+/// A failure as the source of several errors. For damage, it names the file.
 #[derive(Debug)]
 struct Shared {
     failure: Arc<Failure>,

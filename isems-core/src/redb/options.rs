@@ -1,4 +1,4 @@
-//! How a file is opened, or made.
+//! Opening and creating a file.
 
 use std::{
     collections::BTreeMap,
@@ -37,11 +37,11 @@ use crate::NodeId;
 /// Options for opening a [`RedbRepository`].
 #[derive(Debug, Clone)]
 pub struct RedbOptions {
-    /// The time for which a commit is held back so that more batches share it. Storing takes that much longer, and the
-    /// disk is written that much more rarely. Zero: as soon as the commit before is done. A
-    /// [probe](crate::Repository::probe) does not wait; a commit within the interval is answer enough.
+    /// The time for which a commit is held back so that more batches can share it. Storing takes that much longer, and
+    /// the disk is written to that much less often. Zero commits as soon as the previous commit is done. A
+    /// [probe](crate::Repository::probe) does not wait; a commit within the interval proves enough.
     pub commit_interval: Duration,
-    /// The size of the cache in memory, in bytes.
+    /// The size of the in-memory cache, in bytes.
     pub cache_bytes: usize,
     /// The limits beyond which old measurements are removed automatically.
     pub retention: Retention,
@@ -55,12 +55,12 @@ impl Default for RedbOptions {
 }
 
 impl RedbOptions {
-    /// Opens the file, or makes it when there is none. Its folder must exist.
+    /// Opens the file, or creates it if there is none. Its folder must exist.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbRepository, OpenError> {
         let path: Arc<Path> = path.as_ref().into();
         let (database, is_writable) = match self.database(&path) {
             Ok(database) => (database, true),
-            // What is stored can be read while the disk is full.
+            // Stored measurements can be read even if the disk is full.
             Err(error) if is_of_the_disk(&error) => (self.to_read(&path).map_err(|_| error)?, false),
             Err(error) => return Err(error),
         };
@@ -72,8 +72,8 @@ impl RedbOptions {
         self.start(database, is_writable, path, Some(opener))
     }
 
-    /// Opens a database in whatever `make` gives, instead of a file; `name` is what errors call it. It is asked for the
-    /// same bytes again after they could not be read or written.
+    /// Opens a database in the backend that `make` returns instead of a file; `name` identifies it in errors. If the
+    /// bytes could not be read or written, `make` is called again and must return the same bytes.
     #[cfg(feature = "testing")]
     pub fn open_backend<B: redb::StorageBackend>(
         &self,
@@ -99,7 +99,7 @@ impl RedbOptions {
         self.start(database, true, path, Some(opener))
     }
 
-    /// A repository that is gone when it is dropped.
+    /// Opens a repository that is gone once it is dropped.
     pub fn in_memory(&self) -> Result<RedbRepository, OpenError> {
         let path: Arc<Path> = Path::new(":memory:").into();
         let database = redb(&path, || self.builder().create_with_backend(InMemoryBackend::new()))?;
@@ -107,15 +107,15 @@ impl RedbOptions {
         self.start(database, true, path, None)
     }
 
-    /// Makes a file that nobody has open as small as it can be: what is free in it is given back. Blocking. It can be
-    /// interrupted at any time, and what is stored is the same afterwards.
+    /// Shrinks a file that nobody has open to its minimum size by giving back its free space. Blocking. It can be
+    /// interrupted at any time without losing anything that is stored.
     pub fn compact(&self, path: impl AsRef<Path>) -> Result<Compacted, OpenError> {
         let path = path.as_ref();
         let size = || fs::metadata(path).map(|metadata| metadata.len()).map_err(|error| open_error(path, error));
         let before = size()?;
         let mut database = self.database(path)?;
         guarded(path, || {
-            // One pass moves what it can; the next one may find room that the one before has made.
+            // Each pass moves what it can, which may make room for the next.
             while database.compact()? {}
             Ok(())
         })?;
@@ -129,7 +129,7 @@ impl RedbOptions {
         builder
     }
 
-    /// Opens a file of this format, brings an older one to it, or makes a new one.
+    /// Opens a file of this format, upgrades an older one, or creates a new one.
     fn database(&self, path: &Path) -> Result<Database, OpenError> {
         if is_new(path)? { self.new_database(path) } else { self.existing(path) }
     }
@@ -138,7 +138,7 @@ impl RedbOptions {
         checked(path, redb(path, || self.builder().open(path))?)
     }
 
-    /// Opens a file without writing to it: what is written is in memory.
+    /// Opens a file without writing to it; writes stay in memory.
     fn to_read(&self, path: &Path) -> Result<Database, OpenError> {
         let open = || {
             let overlay = Overlay::over(FileBackend::new(File::open(path)?)?)?;
@@ -147,8 +147,8 @@ impl RedbOptions {
         checked(path, redb(path, open)?)
     }
 
-    /// Makes a file. It gets its name when it has its tables: what has the name is a whole database, whenever the power
-    /// fails.
+    /// Creates a file. It gets its name only once it has its tables, so a file of that name is always a whole database,
+    /// even if the power fails.
     fn new_database(&self, path: &Path) -> Result<Database, OpenError> {
         let unfinished = backup::unfinished(path);
         let locked = || OpenError::Locked { path: path.into() };
@@ -157,7 +157,8 @@ impl RedbOptions {
             TryLockError::Error(error) => open_error(path, error),
         })?;
         let database = redb(path, || self.builder().create(&unfinished))?;
-        // Who holds the lock of the unfinished file is alone from here on; another process can have been there before.
+        // From here on, whoever holds the lock of the unfinished file is alone; before, another process may have been
+        // here.
         if path.exists() {
             return Err(locked());
         }
@@ -226,12 +227,12 @@ impl RedbOptions {
     }
 }
 
-/// Returns the open database if it has this format or can be brought to it.
+/// Returns the open database if it has this format or can be upgraded to it.
 fn checked(path: &Path, database: Database) -> Result<Database, OpenError> {
     let found = guarded(path, || Ok(format(&database)?))?;
     match found {
         Some(FORMAT) => {}
-        // They are this one with less in it.
+        // Older formats are subsets of this one.
         Some(1 | 2) => guarded(path, || make_tables(&database))?,
         Some(found) => return Err(OpenError::NewerFormat { path: path.into(), found, supported: FORMAT }),
         None => return Err(OpenError::NotADatabase { path: path.into() }),
@@ -239,7 +240,7 @@ fn checked(path: &Path, database: Database) -> Result<Database, OpenError> {
     Ok(database)
 }
 
-/// Returns whether a file cannot be opened because nothing can be written to its disk.
+/// Returns whether a file cannot be opened because its disk cannot be written to.
 fn is_of_the_disk(error: &OpenError) -> bool {
     let OpenError::Io { source, .. } = error else { return false };
     source
@@ -257,7 +258,7 @@ fn open_error(path: &Path, source: impl Into<crate::BoxError>) -> OpenError {
     OpenError::Io { path: path.into(), source: source.into() }
 }
 
-/// Translates redb's error of opening a file. A file that ends too early is damaged.
+/// Translates redb's error from opening a file. A file that ends too early is damaged.
 fn redb_open_error(path: &Path, error: DatabaseError) -> OpenError {
     match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
@@ -272,7 +273,7 @@ fn redb_open_error(path: &Path, error: DatabaseError) -> OpenError {
     }
 }
 
-/// Does what reads or writes a file that may be damaged, and tells whose file it is.
+/// Runs work on a file that may be damaged, and names the file in the error.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, OpenError> {
     caught(work).map_err(|failure| failed(path, failure))
 }
@@ -280,7 +281,7 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<
 fn failed(path: &Path, failure: Failure) -> OpenError {
     match failure {
         damage if damage.is_damage() => OpenError::Damaged { path: path.into(), source: damage.into() },
-        // The cause itself, so that a full disk can be told.
+        // Keeps the cause itself, so that a full disk can be recognized.
         Failure::Redb(error) => match *error {
             Error::Io(error) => open_error(path, error),
             error => open_error(path, error),
@@ -289,7 +290,7 @@ fn failed(path: &Path, failure: Failure) -> OpenError {
     }
 }
 
-/// Returns whether there is no file yet, and finds what redb itself would only report with an unhelpful error.
+/// Returns whether there is no file yet, and finds problems that redb would report with an unhelpful error.
 fn is_new(path: &Path) -> Result<bool, OpenError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder
@@ -311,7 +312,7 @@ fn is_new(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-/// The format of a file. `None`: it is none of ours.
+/// Returns the format of a file, or `None` if it is not one of ours.
 fn format(database: &Database) -> Result<Option<u32>, Error> {
     let transaction = database.begin_read()?;
     let metadata = match transaction.open_table(METADATA) {
@@ -325,7 +326,7 @@ fn format(database: &Database) -> Result<Option<u32>, Error> {
     Ok(format.and_then(|format| Some(u32::from_le_bytes(format.value().try_into().ok()?))))
 }
 
-/// Makes every table that is missing, and says that the file has this format.
+/// Creates the missing tables, and marks the file as having this format.
 pub(super) fn make_tables(database: &Database) -> Result<(), Failure> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
@@ -338,7 +339,7 @@ pub(super) fn make_tables(database: &Database) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every node. A record that cannot be read costs that node only, and is told.
+/// Returns every node. A record that cannot be read is logged, and costs that node only.
 pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<NodeId, NumberedNode>, Failure> {
     let transaction = database.begin_read()?;
     let table = transaction.open_table(NODES)?;
@@ -358,8 +359,8 @@ pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<No
     Ok(nodes)
 }
 
-/// The number of the next new node: above those of all nodes, rows and blocks, be they damaged, so that nothing new is
-/// mixed with what is there.
+/// Returns the number for the next new node. It is above those of all nodes, rows and blocks, even damaged ones, so
+/// that a new node's measurements never mix with what is there.
 pub(super) fn next_number(database: &Database) -> Result<u32, Failure> {
     let transaction = database.begin_read()?;
     let end = MAX_NODE_NUMBER + 1;
@@ -370,7 +371,7 @@ pub(super) fn next_number(database: &Database) -> Result<u32, Failure> {
         });
         match last {
             Ok(last) => Ok(last),
-            // A page that is lost need not keep the rest from being read.
+            // A lost page must not keep the rest from being read.
             Err(damage) if damage.is_damage() => Ok(None),
             Err(failure) => Err(failure),
         }

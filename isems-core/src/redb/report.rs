@@ -1,4 +1,4 @@
-//! What the upkeep of a file reports.
+//! Reports of maintenance on a file.
 
 use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
@@ -7,23 +7,23 @@ use crate::{Measurement, NodeId};
 /// The limits beyond which measurements are removed automatically, oldest first. By default nothing is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Weeks that ended longer ago than this are removed. The newest measurement of any node counts as now, or the
-    /// computer's clock where that is earlier: neither a computer without a clock nor a node in the future removes
+    /// Weeks that ended longer ago than this are removed. "Now" is the newest measurement of any node or the computer's
+    /// clock, whichever is earlier, so that neither a computer without a clock nor a node in the future removes
     /// anything.
     pub age: Option<Duration>,
-    /// While more bytes than this are [live](Statistics::live_bytes), the oldest sealed week of all nodes is removed,
-    /// with all that is older. The newest week stays, however much it is.
+    /// While more bytes than this are [live](Statistics::live_bytes), the oldest sealed week of all nodes is removed
+    /// along with everything older. The newest week stays, however large it is.
     pub bytes: Option<u64>,
 }
 
-/// The outcome of an import. The number of its measurements is stored + duplicates + conflicts.
+/// The outcome of an import. Its measurements are stored + duplicates + conflicts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Imported {
     /// The number of new measurements.
     pub stored: u64,
     /// The number of measurements that were already stored with the same values.
     pub duplicates: u64,
-    /// Those that were already stored with other values, ordered by node and week.
+    /// The measurements whose key was already stored with other values, ordered by node and week.
     pub conflicts: Vec<Measurement>,
 }
 
@@ -39,32 +39,32 @@ pub struct Sealed {
 /// The size of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Each node, ordered by the bytes of its id.
+    /// The nodes, ordered by the bytes of their ids.
     pub nodes: Vec<NodeStatistics>,
     /// The size of the file.
     pub file_bytes: u64,
-    /// The number of bytes of it that are in use.
+    /// The number of its bytes that are in use.
     pub live_bytes: u64,
-    /// The number of bytes of it that are free for later use. Compacting gives them back.
+    /// The number of its bytes that are free for reuse. Compacting gives them back.
     pub free_bytes: u64,
-    /// The bytes that each column takes in all blocks, by its name on the wire.
+    /// The number of bytes that each column takes in all blocks, by its name on the wire.
     pub columns: BTreeMap<&'static str, u64>,
 }
 
-/// The size of a node in a repository.
+/// The size of one node in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeStatistics {
     /// The node.
     pub id: NodeId,
     /// The number of measurements.
     pub measurements: u64,
-    /// The number of them that are still rows of the recent tier.
+    /// The number of these that are still rows of the recent tier.
     pub recent: u64,
-    /// The bytes that they take, without the overhead of the file.
+    /// The number of bytes they take, without the overhead of the file.
     pub bytes: u64,
-    /// Measured time of the oldest, Unix seconds, UTC.
+    /// The measured time of the oldest one, Unix seconds, UTC.
     pub first_timestamp: i64,
-    /// Measured time of the newest, Unix seconds, UTC.
+    /// The measured time of the newest one, Unix seconds, UTC.
     pub last_timestamp: i64,
 }
 
@@ -86,19 +86,20 @@ pub struct Checked {
 pub struct Copied {
     /// The size of the copy, in bytes.
     pub bytes: u64,
-    /// Everything that the copy lacks because it cannot be read, or that is damaged in the copy because it is in the
-    /// original. Empty: the copy has everything, and all is sound.
+    /// Everything that is missing from the copy because it cannot be read, or that is damaged in the copy because it is
+    /// in the original. If empty, the copy is complete and sound.
     pub damages: Vec<Damage>,
 }
 
-/// Something in a file that cannot be read, or that contradicts the rest.
+/// Something in a file that cannot be read or contradicts the rest.
 ///
-/// Its text has times as Unix seconds; who can write them as people do has them in [`seconds`](Self::seconds).
+/// Its text gives times as Unix seconds. To format them differently, use [`seconds`](Self::seconds).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// Where, for people: a node, or a part of the file.
+    /// The place, for people: a node or a part of the file.
     pub place: String,
-    /// The measured times that it concerns, Unix seconds, UTC, the end excluded; `None` if none in particular.
+    /// The measured times that are affected, Unix seconds, UTC, excluding the end; `None` if there is no particular
+    /// one.
     pub seconds: Option<Range<i64>>,
     /// The problem.
     pub problem: String,

@@ -1,4 +1,4 @@
-//! How much a file holds.
+//! The amount that a file holds, by node and column.
 
 use std::{fs, path::Path};
 
@@ -21,7 +21,7 @@ pub(super) fn statistics(database: &OpenDatabase, path: &Path, patience: &Patien
     for record in records.iter()? {
         patience.check()?;
         let (number, record) = record?;
-        // One that cannot be read is told when the file is opened, and by `check`.
+        // An unreadable record is logged when the file is opened, and reported by `check`.
         let Ok(node) = row::decode_node(number.value(), record.value()) else { continue };
         let (mut recent, mut bytes) = (0, 0);
         let base = row_key(node.number, 0);
@@ -32,7 +32,7 @@ pub(super) fn statistics(database: &OpenDatabase, path: &Path, patience: &Patien
         for piece in blocks.range(piece_key(node.number, 0, 0)..=piece_key(node.number, u16::MAX, u16::MAX))? {
             let (key, piece) = piece?;
             bytes += piece.value().len() as u64 + 8;
-            // The first piece of a block tells what its columns take.
+            // The first piece of a block lists the sizes of its columns.
             if key.value() as u16 == 0
                 && let Ok(Some(header)) = sealed::header(&blocks, node.number, week_of_piece(key.value()))
             {

@@ -3,7 +3,7 @@
 use super::SimulatedNode;
 use crate::{Measurement, NodeId};
 
-/// Simulated nodes side by side: an endless iterator of their measurements in order of time, each node once a minute.
+/// Simulated nodes side by side: an endless iterator over their measurements in time order, each node once a minute.
 /// Without nodes it yields nothing.
 ///
 /// ```
@@ -15,25 +15,26 @@ use crate::{Measurement, NodeId};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Fleet {
-    /// Ordered by the second of the minute in which they report, so that taking turns is the order of time.
+    /// Ordered by the second of the minute in which they report, so that taking turns yields time order.
     nodes: Vec<SimulatedNode>,
     turn: usize,
 }
 
 impl Fleet {
-    /// The nodes `0..nodes` of a seed, each with its first measurement in the minute from `start` on (Unix seconds).
+    /// Makes the nodes `0..nodes` of a seed, each with its first measurement in the minute from `start` on (Unix
+    /// seconds).
     pub fn new(seed: u64, nodes: u32, start: i64) -> Self {
         let mut nodes: Vec<_> = (0..nodes).map(|index| SimulatedNode::new(seed, index, start)).collect();
         nodes.sort_by_key(SimulatedNode::next_timestamp);
         Self { nodes, turn: 0 }
     }
 
-    /// The nodes, in the order in which they report.
+    /// Returns the nodes, in the order in which they report.
     pub fn ids(&self) -> impl Iterator<Item = &NodeId> {
         self.nodes.iter().map(SimulatedNode::id)
     }
 
-    /// The measurements taken before `end` (Unix seconds). What follows is yielded afterwards.
+    /// Yields the measurements taken before `end` (Unix seconds), and keeps the later ones for the next call.
     pub fn until(&mut self, end: i64) -> impl Iterator<Item = Measurement> + '_ {
         std::iter::from_fn(move || {
             let is_due = self.nodes.get(self.turn)?.next_timestamp() < end;

@@ -1,7 +1,6 @@
 //! A deterministic simulator of solar nodes: days and nights, weather, batteries that fill and drain, faults.
 //!
-//! What it makes looks like what real nodes print, down to the number of decimals. The same seed gives the same
-//! measurements.
+//! Its output looks like that of real nodes, down to the number of decimals. The same seed gives the same measurements.
 //!
 //! ```
 //! use isems_core::{Payload, decode, simulation::SimulatedNode};
@@ -28,8 +27,8 @@ pub use self::{
     node::{SimulatedNode, node_name},
 };
 
-/// A measurement as the JSON object that an ESP32 node sends: without node, time and firmware, the status as hex text.
-/// Missing values are left out.
+/// Formats a measurement as the JSON object that an ESP32 node sends: without node, time and firmware, and with the
+/// status as hex text. Missing values are left out.
 ///
 /// ```
 /// use isems_core::simulation::{SimulatedNode, json_object};

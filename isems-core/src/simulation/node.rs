@@ -1,4 +1,4 @@
-//! One node: its installation, its state, and what it measures minute by minute.
+//! One node: its installation, its state and its measurements, minute by minute.
 
 use std::{f64::consts::PI, sync::Arc};
 
@@ -19,23 +19,24 @@ const NAMES: [&str; 10] = [
 ];
 const FIRMWARES: [&str; 3] = ["ATmega8_A_1", "FF-ESP-1A", "ESP_1A"];
 
-/// Solar time minus UTC where the nodes are, hours.
+/// Solar time minus UTC at the nodes' location, hours.
 const SOLAR_TIME_OFFSET: f64 = 1.0;
 const SECONDS_A_DAY: i64 = 86_400;
 const MINUTES_A_DAY: i32 = 1440;
-/// The probability that a node with a bad contact loses its solar controller, and for how many minutes.
+/// The probability per minute that a node with a bad contact loses its solar controller, and the number of minutes that
+/// lasts.
 const CONTROLLER_LOSS: f64 = 1.0 / 3000.0;
 const CONTROLLER_LOST_MINUTES: u32 = 3;
 
-/// The name of the simulated node of this index, such as `Elektra-Dach` or `Dorfkirche-012`.
+/// Returns the name of the simulated node with this index, such as `Elektra-Dach` or `Dorfkirche-012`.
 pub fn node_name(index: u32) -> String {
     let name = NAMES[index as usize % NAMES.len()];
     if (index as usize) < NAMES.len() { name.into() } else { format!("{name}-{index:03}") }
 }
 
-/// A simulated node: an endless iterator of what it measures, once a minute at its own second of the minute.
+/// A simulated node: an endless iterator over its measurements, one a minute, always at the same second of the minute.
 ///
-/// The measurements arrive when they are measured. Printed and decoded again they are the same.
+/// Measurements arrive when they are measured. Printing and decoding one does not change it.
 #[derive(Debug, Clone)]
 pub struct SimulatedNode {
     id: NodeId,
@@ -44,7 +45,7 @@ pub struct SimulatedNode {
     installation: Installation,
     random: Random,
     next_timestamp: i64,
-    /// The share of the sun that the clouds let through, `0..=1`.
+    /// The fraction of sunlight that the clouds let through, `0..=1`.
     clearness: f64,
     /// The battery's state of charge, `0..=1`.
     charge: f64,
@@ -52,7 +53,7 @@ pub struct SimulatedNode {
     controller_lost_minutes: u32,
 }
 
-/// The properties of a node that never change.
+/// The fixed properties of a node.
 #[derive(Debug, Clone)]
 struct Installation {
     latitude: f64,
@@ -89,7 +90,7 @@ impl Installation {
         }
     }
 
-    /// The energy that the full battery holds, Wh.
+    /// The energy in the full battery, Wh.
     fn energy(&self) -> f64 {
         self.battery_capacity * 12.0 * self.battery_health / 100.0
     }
@@ -100,7 +101,7 @@ impl Installation {
     }
 }
 
-/// Voltages of a moment, V.
+/// The voltages at one moment, V.
 struct Voltages {
     open_circuit: f64,
     mpp: f64,
@@ -109,8 +110,8 @@ struct Voltages {
 }
 
 impl SimulatedNode {
-    /// The node of this index. Its first measurement is in the minute from `start` on (Unix seconds), at the second of
-    /// the minute that is the node's own. The same seed, index and start give the same measurements.
+    /// Makes the node with this index. Its first measurement is in the minute from `start` on (Unix seconds), at the
+    /// node's own second of the minute. The same seed, index and start give the same measurements.
     #[expect(clippy::missing_panics_doc, reason = "the simulated names are valid")]
     pub fn new(seed: u64, index: u32, start: i64) -> Self {
         let mut random = Random::new(seed, index);
@@ -130,12 +131,12 @@ impl SimulatedNode {
         }
     }
 
-    /// The node's name.
+    /// Returns the node's name.
     pub fn id(&self) -> &NodeId {
         &self.id
     }
 
-    /// When it measures next, Unix seconds.
+    /// Returns the time of its next measurement, Unix seconds.
     pub fn next_timestamp(&self) -> i64 {
         self.next_timestamp
     }
@@ -148,14 +149,14 @@ impl SimulatedNode {
         rounded(self.random.normal(self.installation.mean_temperature + swing, 0.15), 1e2)
     }
 
-    /// The share of the panel's rated power that it receives.
+    /// Returns the fraction of the panel's rated power that the sun provides.
     fn sun(&mut self, hour: f64) -> f64 {
         self.clearness = self.random.normal(self.clearness, 0.02).clamp(0.05, 1.0);
         let elevation = ((hour - 6.0) / 12.0 * PI).sin().max(0.0);
         elevation * (0.25 + 0.75 * self.clearness)
     }
 
-    /// Charges and drains the battery for a minute, and gives the voltages then.
+    /// Charges and drains the battery for a minute, and returns the resulting voltages.
     fn minute(&mut self, sun: f64, temperature: f64) -> Voltages {
         let Installation { module_power, load, .. } = self.installation;
         let gain = 0.8 * sun * module_power;
@@ -260,7 +261,7 @@ impl Iterator for SimulatedNode {
     }
 }
 
-/// A number with as many decimals as `scale` has zeros. Never `-0`, which no node prints.
+/// Rounds a number to as many decimals as `scale` has zeros. The result is never `-0`, which no node prints.
 fn rounded(number: f64, scale: f64) -> f64 {
     (number * scale).round() / scale + 0.0
 }

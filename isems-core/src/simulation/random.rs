@@ -1,4 +1,4 @@
-//! Random numbers that a seed determines.
+//! Random numbers determined by a seed.
 
 use std::f64::consts::TAU;
 
@@ -6,19 +6,19 @@ use std::f64::consts::TAU;
 #[derive(Debug, Clone)]
 pub(super) struct Random {
     uniform: fastrand::Rng,
-    /// Box and Muller's method makes two at a time.
+    /// The Box-Muller transform yields two at a time.
     spare: Option<f64>,
 }
 
 impl Random {
-    /// The sequence of one node of a seed; neighbouring nodes have nothing in common.
+    /// Makes the sequence of one node of a seed, unrelated to those of neighbouring nodes.
     pub(super) fn new(seed: u64, index: u32) -> Self {
         const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
         let mixed = seed.wrapping_add((u64::from(index) + 1).wrapping_mul(GOLDEN_RATIO));
         Self { uniform: fastrand::Rng::with_seed(mixed), spare: None }
     }
 
-    /// A number in `0..1`.
+    /// Returns a number in `0..1`.
     pub(super) fn uniform(&mut self) -> f64 {
         self.uniform.f64()
     }
@@ -28,12 +28,12 @@ impl Random {
         self.uniform() < probability
     }
 
-    /// One of a few.
+    /// Picks one of a few.
     pub(super) fn choice<const N: usize>(&mut self, values: [f64; N]) -> f64 {
         values[self.uniform.usize(..N)]
     }
 
-    /// A normally distributed number.
+    /// Returns a normally distributed number.
     pub(super) fn normal(&mut self, mean: f64, deviation: f64) -> f64 {
         let standard = self.spare.take().unwrap_or_else(|| {
             let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();

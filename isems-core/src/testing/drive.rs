@@ -1,4 +1,4 @@
-//! Running a transport until a test has seen what it wants.
+//! Runs a transport until a test has seen enough.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,19 +6,19 @@ use tokio::time;
 
 use crate::{Backoff, Collector, RedbRepository, Repository, Transport, TransportStatus};
 
-/// The time until the condition must hold. Generous, for machines under load.
+/// The time within which the condition must hold, generous for machines under load.
 const DEADLINE: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The state of a driven transport, under way or at its end.
+/// The state of a driven transport, while running or at its end.
 pub struct Driven {
-    /// The repository that it stores into.
+    /// The repository into which it stores.
     pub repository: Arc<dyn Repository>,
-    /// The status of the transport. A store is counted in it a little after it can be read.
+    /// The status of the transport. A stored measurement is counted shortly after it can be read.
     pub status: TransportStatus,
 }
 
-/// Runs a transport in a [`Collector`] into a repository in memory until a condition holds, and drops it then. A failed
+/// Runs a transport in a [`Collector`] with an in-memory repository until a condition holds, then drops it. A failed
 /// transport is called again after milliseconds.
 ///
 /// ```
@@ -41,14 +41,14 @@ pub struct Driven {
 /// ```
 ///
 /// # Panics
-/// When the condition does not hold within 30 seconds, or not when the transport has ended. The message tells the
-/// transport's status.
+/// If the condition does not hold within 30 seconds, or still does not hold when the transport has ended. The message
+/// shows the transport's status.
 pub async fn drive(transport: impl Transport + 'static, until: impl AsyncFn(&Driven) -> bool) -> Driven {
     let repository = RedbRepository::in_memory().unwrap_or_else(|error| panic!("{error}"));
     drive_into(Arc::new(repository), transport, until).await
 }
 
-/// [`drive`]s a transport into a repository of one's own.
+/// [`drive`]s a transport with a given repository.
 ///
 /// # Panics
 /// Like [`drive`].

@@ -1,4 +1,4 @@
-//! A repository that fails, for tests of what uses one.
+//! A failing repository, for tests of its users.
 
 use std::sync::{
     Arc,
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::{HookedRepository, StoreHook};
 use crate::{Batch, Repository, RepositoryError, Stored};
 
-/// A [`Repository`] over another one whose first stores fail, as on a full disk. Reading works all the time.
+/// A [`Repository`] around another one whose first stores fail, as on a full disk. Reading always works.
 pub type FailingRepository = HookedRepository<FirstStoresFail>;
 
 /// The hook of a [`FailingRepository`].
@@ -18,7 +18,7 @@ pub type FailingRepository = HookedRepository<FirstStoresFail>;
 pub struct FirstStoresFail(AtomicU32);
 
 impl FailingRepository {
-    /// Fails this many stores and passes the later ones on.
+    /// Fails the given number of stores and passes later ones on.
     pub fn new(repository: Arc<dyn Repository>, failures: u32) -> Self {
         Self::over(repository, FirstStoresFail(failures.into()))
     }

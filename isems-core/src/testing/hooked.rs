@@ -1,4 +1,4 @@
-//! A repository that does something else with batches before it stores them.
+//! A repository that intercepts batches before they are stored.
 
 use std::{fmt, sync::Arc};
 
@@ -9,10 +9,10 @@ use crate::{
     SeriesQuery, Stored,
 };
 
-/// Takes the place of storing a batch in a repository, and of querying measurements.
+/// Replaces the storing of batches and the querying of measurements in a repository.
 #[async_trait]
 pub trait StoreHook: Send + Sync + 'static {
-    /// Stores the batch in the repository, changed or later or not at all.
+    /// Stores the batch in the repository: changed, later, or not at all.
     async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError>;
 
     /// Probes the repository.
@@ -20,7 +20,7 @@ pub trait StoreHook: Send + Sync + 'static {
         repository.probe().await
     }
 
-    /// Answers a query for measurements; from the repository, unless it is said otherwise.
+    /// Answers a query for measurements, by default from the repository.
     async fn measurements(
         &self,
         repository: &dyn Repository,
@@ -30,8 +30,8 @@ pub trait StoreHook: Send + Sync + 'static {
     }
 }
 
-/// A [`Repository`] over another one that leaves storing and querying measurements to a hook. Everything else works all
-/// the time.
+/// A [`Repository`] around another one that leaves storing and querying measurements to a hook. Everything else is
+/// passed on.
 ///
 /// ```
 /// # use std::sync::Arc;

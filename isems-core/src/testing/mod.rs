@@ -1,5 +1,5 @@
-//! For tests of transports and repositories: conformance suites that any implementation of the traits can be run
-//! against, a driver for transports, and sample data.
+//! Support for testing transports and repositories: conformance suites for any implementation of the traits, a driver
+//! for transports, and sample data.
 //!
 //! Everything here reports a violation by panicking with a message, as tests do.
 //!

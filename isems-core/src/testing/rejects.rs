@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Batch, LateRejects, Measurement, Outcome, Reject, RejectQuery, RejectReason, Repository};
 
-/// Rejects come back as they were, newest first, and make no nodes.
+/// Rejects are read as they were stored, newest first, and create no nodes.
 pub async fn lists_rejects_newest_first(repository: &dyn Repository) {
     let reject = |line: u32| Reject {
         node: line.is_multiple_of(2).then(|| "Hut".into()),
@@ -25,7 +25,7 @@ pub async fn lists_rejects_newest_first(repository: &dyn Repository) {
     assert!(repository.nodes().await.unwrap_or_else(fail).is_empty(), "a reject makes no node");
 }
 
-/// Rejects can be asked for by node, transport and reason, and page by page; what is appended meanwhile is not met.
+/// Rejects can be queried by node, transport and reason, and page by page; entries appended meanwhile do not appear.
 pub async fn answers_queries_for_rejects(repository: &dyn Repository) {
     let reject = |line: u32| Reject {
         node: (line.is_multiple_of(2)).then(|| if line.is_multiple_of(4) { "Hut".into() } else { "no;node\n".into() }),
@@ -84,7 +84,7 @@ pub async fn keeps_enough_rejects(repository: &dyn Repository) {
     assert!(lines == expected, "the newest {KEPT} rejects are kept; {} were found", lines.len());
 }
 
-/// Rejects that depend on what became of the measurements are appended after the others, and know every outcome.
+/// Rejects that depend on the outcomes of measurements are appended after the others, and see every outcome.
 pub async fn keeps_rejects_that_depend_on_outcomes(repository: &dyn Repository) {
     let first = sample_measurement("Hut", SAMPLE_TIME);
     let conflict = Measurement { battery_voltage: Some(3.0), ..first.clone() };

@@ -1,7 +1,7 @@
 //! The conformance suite of [`Repository`].
 //!
-//! [`conformance`] runs every check, each on a fresh repository. A check is also public by itself, for looking into one
-//! that fails; it needs an empty repository. Those of the reject log are in [`rejects`].
+//! [`conformance`] runs every check, each on a fresh repository. Each check is also public, to look into one that
+//! fails; it needs an empty repository. The checks of the reject log are in [`rejects`].
 
 mod queries;
 
@@ -23,10 +23,10 @@ use crate::{
     RepositoryError, Stored, node_pages,
 };
 
-/// Runs every check against fresh, empty repositories that `make` gives.
+/// Runs every check against fresh, empty repositories made by `make`.
 ///
 /// # Panics
-/// When a check is violated; the message names what was expected.
+/// If a check is violated; the message says what was expected.
 pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     stores_every_field(&make().await).await;
     storing_again_changes_nothing(&make().await).await;
@@ -57,7 +57,7 @@ pub async fn conformance<R: Repository>(make: impl AsyncFn() -> R) {
     forgets_a_node_of_which_nothing_is_left(&make().await).await;
 }
 
-/// A measurement comes back as it was stored: with every value, with none, and with the time of its arrival.
+/// A measurement is read as it was stored: with every value, with none, and with its time of arrival.
 pub async fn stores_every_field(repository: &dyn Repository) {
     let full = sample_measurement("Full", SAMPLE_TIME);
     let mut empty = Measurement::new(node_id("Empty"), SAMPLE_TIME, SAMPLE_TIME + 7);
@@ -74,7 +74,7 @@ pub async fn stores_every_field(repository: &dyn Repository) {
     }
 }
 
-/// The same measurement again, from another arrival, is a duplicate; the first one stays as it is.
+/// The same measurement with another arrival is a duplicate; the first one stays unchanged.
 pub async fn storing_again_changes_nothing(repository: &dyn Repository) {
     let first = sample_measurement("Hut", SAMPLE_TIME);
     store(repository, vec![first.clone()]).await;
@@ -88,7 +88,7 @@ pub async fn storing_again_changes_nothing(repository: &dyn Repository) {
     assert_eq!(kept(repository, "Hut").await, 1, "a duplicate is not counted as a measurement");
 }
 
-/// Other values for a stored second are a conflict: reported, not stored.
+/// Other values for a stored second are a conflict, which is reported and not stored.
 pub async fn conflicts_keep_the_first(repository: &dyn Repository) {
     let first = sample_measurement("Hut", SAMPLE_TIME);
     let other = Measurement { battery_voltage: Some(3.0), ..first.clone() };
@@ -104,7 +104,7 @@ pub async fn conflicts_keep_the_first(repository: &dyn Repository) {
     assert_eq!(all_of(repository, "Hut").await[0], first, "of a conflict the first measurement stays");
 }
 
-/// Within a batch the first of a second counts, as if each came by itself.
+/// Within a batch the first measurement of a second counts, as if each had come on its own.
 pub async fn settles_duplicates_within_a_batch(repository: &dyn Repository) {
     let first = sample_measurement("Hut", SAMPLE_TIME);
     let later = sample_measurement("Hut", SAMPLE_TIME + 60);
@@ -117,14 +117,14 @@ pub async fn settles_duplicates_within_a_batch(repository: &dyn Repository) {
     assert_eq!(all_of(repository, "Hut").await, [first, later], "a batch stores each second once");
 }
 
-/// Two empty repositories hold the same after the same measurements came in different orders.
+/// Two empty repositories hold the same content after the same measurements came in different orders.
 pub async fn order_of_arrival_is_irrelevant(one: &dyn Repository, other: &dyn Repository) {
     let measurements: Vec<_> = (0..50).map(|minute| sample_measurement("Hut", SAMPLE_TIME + 60 * minute)).collect();
     for measurement in &measurements {
         store(one, vec![measurement.clone()]).await;
     }
     for place in 0..measurements.len() {
-        // 23 and 50 have no common divisor: every place is met once.
+        // 23 and 50 are coprime, so every index is visited once.
         store(other, vec![measurements[(place * 23 + 49) % 50].clone()]).await;
     }
     for repository in [one, other] {
@@ -136,7 +136,7 @@ pub async fn order_of_arrival_is_irrelevant(one: &dyn Repository, other: &dyn Re
     }
 }
 
-/// A node's record follows what is stored of it, also when that is late.
+/// A node's record follows its stored measurements, even late ones.
 pub async fn knows_the_latest_of_each_node(repository: &dyn Repository) {
     let newest = sample_measurement("Hut", SAMPLE_TIME + 600);
     let late = Measurement { received_at: SAMPLE_TIME + 9000, ..sample_measurement("Hut", SAMPLE_TIME) };
@@ -154,7 +154,7 @@ pub async fn knows_the_latest_of_each_node(repository: &dyn Repository) {
     assert_eq!(barn.latest, neighbour, "each node has its own latest measurement");
 }
 
-/// Nodes are listed by the bytes of their ids, whatever came first.
+/// Nodes are listed by the bytes of their ids, whichever came first.
 pub async fn lists_nodes_in_order_of_bytes(repository: &dyn Repository) {
     assert!(repository.nodes().await.unwrap_or_else(fail).is_empty(), "an empty repository has no nodes");
     let names = ["b", "Ä", "a b", "A", "a", "ab", "a.b", "B", "ß"];
@@ -191,7 +191,7 @@ pub async fn lists_nodes_in_order_of_bytes(repository: &dyn Repository) {
     assert_eq!(paged, nodes, "page by page every node is met once");
 }
 
-/// Nodes that measure in the same second do not meet, not at the ends of time either.
+/// Nodes that measure in the same second do not affect each other, not even at either end of time.
 pub async fn keeps_nodes_apart(repository: &dyn Repository) {
     let times = [Measurement::CLOCK_UNSET_BEFORE, SAMPLE_TIME, i64::from(u32::MAX)];
     for time in times {
@@ -205,7 +205,7 @@ pub async fn keeps_nodes_apart(repository: &dyn Repository) {
     }
 }
 
-/// An unknown node is `None` and has no measurements; asking is no error.
+/// An unknown node is `None` and has no measurements; asking for it is not an error.
 pub async fn knows_nothing_of_an_unknown_node(repository: &dyn Repository) {
     store(repository, vec![sample_measurement("Hut", SAMPLE_TIME)]).await;
     for name in ["Barn", "hut", "Hut ", "Hu", "Hutt"] {
@@ -215,7 +215,7 @@ pub async fn knows_nothing_of_an_unknown_node(repository: &dyn Repository) {
     }
 }
 
-/// What arrived when the collector's clock was wrong, long before or after it was measured, is kept like anything else.
+/// Measurements that arrived by a wrong clock, long before or after they were measured, are kept like any other.
 pub async fn keeps_what_arrived_by_a_wrong_clock(repository: &dyn Repository) {
     let arrivals = [0, SAMPLE_TIME - 86_400 * 365, SAMPLE_TIME + 86_400 * 365 * 50];
     let measurements: Vec<_> = (0..)
@@ -235,7 +235,7 @@ pub async fn keeps_what_arrived_by_a_wrong_clock(repository: &dyn Repository) {
     assert_eq!(all_of(repository, "Hut").await, measurements, "a measurement is read as it was stored");
 }
 
-/// A value under a key is there until it is replaced. Any key and any value can be kept.
+/// A value under a key stays until it is replaced. Any key and any value can be kept.
 pub async fn keeps_metadata(repository: &dyn Repository) {
     let read = async |key: &str| repository.metadata(key).await.unwrap_or_else(fail);
     let entries = [("a", vec![1]), ("b", vec![0, 255, 0]), ("format", vec![7]), ("", vec![8]), ("a/ä 1", Vec::new())];
@@ -252,14 +252,14 @@ pub async fn keeps_metadata(repository: &dyn Repository) {
     assert_eq!(read("a").await, Some(vec![3]), "a later value replaces the earlier one");
 }
 
-/// An empty batch is stored without an error, and changes nothing.
+/// Storing an empty batch succeeds and changes nothing.
 pub async fn stores_an_empty_batch(repository: &dyn Repository) {
     let outcome = repository.store(Batch::default()).await.unwrap_or_else(fail);
     assert_eq!(outcome, Stored::default(), "an empty batch stores nothing");
     assert!(repository.nodes().await.unwrap_or_else(fail).is_empty(), "an empty batch makes no node");
 }
 
-/// A probe of a repository that can be written is no error, and changes nothing.
+/// Probing a writable repository succeeds and changes nothing.
 pub async fn can_be_probed(repository: &dyn Repository) {
     repository.probe().await.unwrap_or_else(fail);
     assert_eq!(repository.node_count().await.unwrap_or_else(fail), 0, "a probe makes no node");
@@ -304,7 +304,8 @@ pub async fn stores_all_of_a_batch_or_nothing(repository: &dyn Repository) {
     assert_eq!(metadata, None, "no metadata of a batch that failed is kept");
 }
 
-/// Overlapping stores of several tasks: every measurement is stored once, and can be read when its store has returned.
+/// With overlapping stores by several tasks, every measurement is stored once, and can be read once its store has
+/// returned.
 pub async fn stores_concurrently(repository: &dyn Repository) {
     const STORES: i64 = 64;
     const OVERLAP: i64 = 5;

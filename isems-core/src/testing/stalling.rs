@@ -1,4 +1,4 @@
-//! A repository that stops answering, for tests of what is stopped meanwhile.
+//! A repository that stops answering, for tests of stopping its users meanwhile.
 
 use std::{
     future,
@@ -13,16 +13,16 @@ use async_trait::async_trait;
 use super::{HookedRepository, StoreHook};
 use crate::{Batch, Repository, RepositoryError, Stored};
 
-/// At which moment of a store a transport is stopped.
+/// The moment of a store at which a transport is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// Nothing of the batch is stored.
     BeforeStoring,
-    /// The batch is stored, and the transport has not been told.
+    /// The batch is stored, but the transport does not know yet.
     BeforeReturning,
 }
 
-/// A [`Repository`] over another one whose stores of measurements never return after some have.
+/// A [`Repository`] around another one whose stores of measurements stop returning after some have.
 pub(super) type StallingRepository = HookedRepository<LaterStoresStall>;
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The conformance suite of [`Transport`].
 //!
-//! A [`Source`] is the far end that a transport speaks to in a test: a web server with logs, a broker with messages.
-//! What must hold whatever goes wrong is that everything which the source holds is stored in the end, once.
+//! A [`Source`] is the far end that a transport talks to in a test: a web server with logs, a broker with messages.
+//! Whatever goes wrong, everything in the source must be stored in the end, exactly once.
 //!
 //! ```
 //! use isems_core::{BoxError, Inbox, Measurement, Payload, Transport, async_trait};
@@ -46,21 +46,21 @@ use crate::{InvalidTransportName, Measurement, MeasurementQuery, RedbRepository,
 
 pub use super::stalling::Moment;
 
-/// The far end that a transport speaks to in a test. It is gone when it is dropped.
+/// The far end that a transport talks to in a test. It disappears when it is dropped.
 pub trait Source {
-    /// Makes a transport that reads this source. Called again after the transport before was dropped, as when the
-    /// program is started again.
+    /// Makes a transport that reads this source. It is called again after the previous transport was dropped, as when
+    /// the program is restarted.
     fn transport(&self) -> Box<dyn Transport>;
 
-    /// Returns the content of the source: measurements with times of their own, at least one, each key once. Their
-    /// arrival is not compared.
+    /// Returns the content of the source: at least one measurement, each key once, each with a time of its own. Their
+    /// times of arrival are not compared.
     fn expected(&self) -> Vec<Measurement>;
 }
 
-/// Runs every check against fresh sources that `make` gives.
+/// Runs every check against fresh sources made by `make`.
 ///
 /// # Panics
-/// When a check is violated; the message names what was expected.
+/// If a check is violated; the message says what was expected.
 pub async fn conformance<S: Source>(make: impl AsyncFn() -> S) {
     has_a_proper_name(&make().await);
     stores_everything_once(&make().await).await;
@@ -75,7 +75,7 @@ pub async fn conformance<S: Source>(make: impl AsyncFn() -> S) {
     loses_nothing_when_started_again(&make().await).await;
 }
 
-/// The name is one that a transport can have, and the same for every transport of the source.
+/// The name is valid for a transport, and the same for every transport of the source.
 pub fn has_a_proper_name(source: &impl Source) {
     let transport = source.transport();
     let name = transport.name();
@@ -84,12 +84,12 @@ pub fn has_a_proper_name(source: &impl Source) {
     assert_eq!(name, transport.name(), "the name does not change");
 }
 
-/// Everything that the source holds is stored, and nothing else.
+/// Everything in the source is stored, and nothing else.
 pub async fn stores_everything_once(source: &impl Source) {
     finish(source, in_memory()).await;
 }
 
-/// When the first stores fail, as on a full disk, the source is asked for the measurements again.
+/// If the first stores fail, as on a full disk, the source is asked for the measurements again.
 pub async fn loses_nothing_when_stores_fail(source: &impl Source, failures: u32) {
     let repository = in_memory();
     let failing = Arc::new(FailingRepository::new(repository, failures));
@@ -97,8 +97,8 @@ pub async fn loses_nothing_when_stores_fail(source: &impl Source, failures: u32)
     assert!(failing.failures_left() < failures, "the transport stores through the repository that it was given");
 }
 
-/// When the transport is stopped in a store, after some that succeeded, the next one on the same source and repository
-/// brings the rest. A source with fewer deliveries is simply read to its end before.
+/// If the transport is stopped during a store, after some that succeeded, the next one on the same source and
+/// repository delivers the rest. A source with fewer deliveries is simply read to its end before that.
 pub async fn loses_nothing_when_stopped(source: &impl Source, stores: usize, moment: Moment) {
     let repository = in_memory();
     let stalling = Arc::new(StallingRepository::new(repository.clone(), stores, moment));
@@ -110,7 +110,7 @@ pub async fn loses_nothing_when_stopped(source: &impl Source, stores: usize, mom
     finish(source, repository).await;
 }
 
-/// A second transport on the same source and repository neither loses nor doubles anything.
+/// A second transport on the same source and repository neither loses nor duplicates anything.
 pub async fn loses_nothing_when_started_again(source: &impl Source) {
     let repository = in_memory();
     finish(source, repository.clone()).await;
@@ -121,7 +121,7 @@ fn in_memory() -> Arc<dyn Repository> {
     Arc::new(RedbRepository::in_memory().unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// Runs a transport until everything is stored, and checks that it is exactly that.
+/// Runs a transport until everything is stored, and checks that nothing else is.
 async fn finish(source: &impl Source, repository: Arc<dyn Repository>) {
     let expected = source.expected();
     assert!(!expected.is_empty(), "a source for the suite holds at least one measurement");

@@ -1,4 +1,4 @@
-//! What is asked of the measurements of a node, and deleting them.
+//! Checks of queries for a node's measurements, and of deleting them.
 
 use std::iter;
 
@@ -11,7 +11,7 @@ use crate::{
     testing::{rejects::store_rejects, with_only},
 };
 
-/// Ranges contain their start and not their end; limits cut after ordering.
+/// Ranges include their start and exclude their end; limits apply after ordering.
 pub async fn answers_ranges_and_limits(repository: &dyn Repository) {
     const MINUTES: i64 = 10;
     let time = |minute: i64| SAMPLE_TIME + 60 * minute;
@@ -45,7 +45,7 @@ pub async fn answers_ranges_and_limits(repository: &dyn Repository) {
     }
 }
 
-/// The newest measurement before an instant is the last one that is not of the instant itself.
+/// The newest measurement before an instant never lies at the instant itself.
 pub async fn finds_the_newest_before_an_instant(repository: &dyn Repository) {
     let minutes = [0, 60, 180].map(|second| sample_measurement("Hut", SAMPLE_TIME + second));
     store(repository, minutes.to_vec()).await;
@@ -64,7 +64,7 @@ pub async fn finds_the_newest_before_an_instant(repository: &dyn Repository) {
     }
 }
 
-/// A query goes on after the last measurement of a page, whatever is stored meanwhile.
+/// A query continues after the last measurement of a page, whatever is stored meanwhile.
 pub async fn goes_on_where_a_page_ended(repository: &dyn Repository) {
     const PAGE: usize = 4;
     let time = |minute: i64| SAMPLE_TIME + 60 * minute;
@@ -82,7 +82,7 @@ pub async fn goes_on_where_a_page_ended(repository: &dyn Repository) {
             assert!(page.len() <= PAGE, "a page has at most as many measurements as its query allows");
             next = query.after(&page);
             if found.is_empty() {
-                // One that the next pages meet, and one that lies before them.
+                // One that the next pages must contain, and one before them.
                 let new = if order == Order::OldestFirst { [9, 3] } else { [11, 17] };
                 store(repository, new.map(|minute| sample_measurement("Hut", time(minute))).to_vec()).await;
             }
@@ -92,7 +92,7 @@ pub async fn goes_on_where_a_page_ended(repository: &dyn Repository) {
     }
 }
 
-/// Fields that a query selects are as they were stored, node and time in any case. The others are so, too, or missing.
+/// Fields that a query selects are as they were stored, and so are node and time. The others may be missing.
 pub async fn gives_selected_fields(repository: &dyn Repository) {
     let full = sample_measurement("Hut", SAMPLE_TIME);
     let mut arrival = sample_measurement("Hut", SAMPLE_TIME + 60);
@@ -127,7 +127,7 @@ pub async fn gives_selected_fields(repository: &dyn Repository) {
     }
 }
 
-/// All pages together are the whole answer, in both orders, and up to the limit.
+/// All pages together are the whole answer, in both orders and up to the limit.
 pub async fn gives_everything_in_pages(repository: &dyn Repository) {
     const SECONDS: i64 = 20_500;
     let sparse = |second| Measurement::new(node_id("Hut"), SAMPLE_TIME + second, SAMPLE_TIME + second);
@@ -146,10 +146,10 @@ pub async fn gives_everything_in_pages(repository: &dyn Repository) {
     }
 }
 
-/// Buckets count the values of the measurements in them, the missing ones not; they cover what the range and the node's
-/// measurements have in common.
+/// Buckets count the values of their measurements but not the missing ones; they cover the intersection of the range
+/// and the node's measurements.
 pub async fn draws_series(repository: &dyn Repository) {
-    // An hour of minutes, from a whole hour on, in which every third has no temperature, then an hour of nothing.
+    // An hour of minutes from a full hour on, every third without a temperature, then an hour of nothing.
     const HOUR: i64 = 3600;
     let start = SAMPLE_TIME - SAMPLE_TIME % HOUR;
     let minute = |minute: i64| Measurement {
@@ -218,7 +218,7 @@ pub async fn draws_series(repository: &dyn Repository) {
     assert!(unknown.fields.iter().all(|(_, buckets)| buckets.is_empty()), "an unknown node has no buckets");
 }
 
-/// Deleting removes what lies in the range, of the node only, and the node's record follows.
+/// Deleting removes the measurements of that node in that range only, and the node's record follows.
 pub async fn deletes_ranges(repository: &dyn Repository) {
     let time = |minute: i64| SAMPLE_TIME + 60 * minute;
     let of = |name: &str, minutes: std::ops::Range<i64>| -> Vec<_> {
@@ -250,7 +250,7 @@ pub async fn deletes_ranges(repository: &dyn Repository) {
     assert_eq!(unknown, 0, "an unknown node has nothing to delete");
 }
 
-/// A node whose last measurement is deleted is unknown, until it is stored again. Its rejects stay.
+/// A node whose last measurement is deleted is unknown until it is stored again. Its rejects stay.
 pub async fn forgets_a_node_of_which_nothing_is_left(repository: &dyn Repository) {
     let both = || ["Hut", "Barn"].map(|name| sample_measurement(name, SAMPLE_TIME)).to_vec();
     store(repository, both()).await;
