@@ -1,6 +1,11 @@
 //! What an assessment is made from.
 
-use crate::{Finding, FindingCode, History, Mesh, Sun};
+use isems_core::Measurement;
+
+use crate::{Finding, FindingCode, History, Mesh, Sun, slot::is_controller_lost};
+
+/// The age up to which a measurement says how the node is now, seconds: temperatures and voltages change over hours.
+const PRESENT_SECONDS: i64 = 6 * 3600;
 
 /// Everything that an [assessment](crate::assess) is made from. It is a plain value, so an assessment can be made for any
 /// instant, and made again.
@@ -25,6 +30,15 @@ impl Evidence<'_> {
     pub fn sun(&self) -> Option<Sun> {
         let own = self.history.latest().filter(|latest| crate::Position::of(latest).is_set()).and_then(Sun::seen_by);
         own.or_else(|| self.mesh.sun()).or_else(|| self.history.latest().and_then(Sun::seen_by))
+    }
+
+    /// Returns the newest measurement if it says how the node is now: it is not older than six hours, and the solar
+    /// controller answers.
+    pub fn present(&self) -> Option<&Measurement> {
+        let is_present = |latest: &&Measurement| {
+            self.at.saturating_sub(latest.timestamp) <= PRESENT_SECONDS && !is_controller_lost(latest)
+        };
+        self.history.latest().filter(is_present)
     }
 
     /// Returns the finding of a kind in the assessment before.

@@ -179,6 +179,9 @@ finding_codes! {
     PositionJumped, "positionJumped",
         "The node's position jumped.",
         "Check that the node was moved, and that no other node uses its id.";
+    RatingsDefault, "ratingsDefault",
+        "The node reports the battery capacity and the panel power that the firmware ships with.",
+        "Set the battery's rated capacity and the panel's rated power in the node's configuration.";
     IdDefault, "idDefault",
         "The node has the id that the firmware ships with.",
         "Give the node an id of its own.";

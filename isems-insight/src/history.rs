@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use isems_core::{Field, FieldSet, Measurement, NodeId, NumberField, TimeSource};
 
-use crate::{Setup, Slot, slot::is_controller_lost};
+use crate::{Setup, Slot, mesh::median, slot::is_controller_lost};
 
 /// The most changes that are kept of setups, health estimates and reboots.
 const KEPT_CHANGES: usize = 128;
@@ -12,8 +12,8 @@ const KEPT_CHANGES: usize = 128;
 /// The recent past of a node: the last [`History::DAYS`] days as [slots](Slot), and what changes rarely as a list of
 /// changes. It takes 100 kB.
 ///
-/// Measurements are [added](Self::extend) in any order, each once; what belongs to the past of the newest one enters the
-/// slots and days only.
+/// Measurements are [added](Self::extend) in any order, each once; what belongs to the past of the newest one enters
+/// the slots and days only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     node: NodeId,
@@ -51,8 +51,8 @@ pub struct Day {
     pub dated_by_arrival: u32,
     /// The number of measurements without an answering controller.
     pub controller_lost: u32,
-    /// The least time from a measurement to its arrival by the node's clock, seconds: negative if that clock is ahead. `None`
-    /// if all were dated by their arrival.
+    /// The least time from a measurement to its arrival by the node's clock, seconds: negative if that clock is
+    /// ahead. `None` if all were dated by their arrival.
     pub least_delay: Option<i64>,
 }
 
@@ -61,8 +61,8 @@ pub struct Day {
 pub struct Changes<T>(VecDeque<(i64, T)>);
 
 impl<T> Changes<T> {
-    /// Returns the changes, oldest first: the measured time of the first measurement with a value, in Unix seconds, UTC, and
-    /// the value.
+    /// Returns the changes, oldest first: the measured time of the first measurement with a value, in Unix seconds,
+    /// UTC, and the value.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (i64, &T)> + ExactSizeIterator {
         self.0.iter().map(|(since, value)| (*since, value))
     }
@@ -220,8 +220,8 @@ impl History {
         self.slots.iter().enumerate().map(move |(index, slot)| ((first + index as i64) * Slot::SECONDS, slot))
     }
 
-    /// Returns the slots that begin at or after one time and before another, oldest first and without gaps, each with the
-    /// time at which it begins. Times in Unix seconds, UTC.
+    /// Returns the slots that begin at or after one time and before another, oldest first and without gaps, each with
+    /// the time at which it begins. Times in Unix seconds, UTC.
     pub fn slots_between(
         &self,
         from: i64,
@@ -248,8 +248,8 @@ impl History {
         &self.setups
     }
 
-    /// Returns the health estimates that the node reported, percent, oldest first. 100 can mean that none was made since
-    /// the last reboot.
+    /// Returns the health estimates that the node reported, percent, oldest first. 100 can mean that none was made
+    /// since the last reboot.
     pub fn health(&self) -> &Changes<f64> {
         &self.health
     }
@@ -264,15 +264,17 @@ impl History {
         self.days.iter()
     }
 
-    /// Returns the usual interval between measurements, in seconds: the slot's length divided by the median number of
-    /// measurements in the slots that have any. At least three such slots are needed.
+    /// Returns the usual interval between measurements, in seconds: the median over the slots with measurements of
+    /// the time from the first one in the slot to the first one in the next such slot, divided by the number in the
+    /// slot. At least three such slots are needed.
     pub fn measuring_interval(&self) -> Option<f64> {
-        let mut counts: Vec<u32> = self.slots.iter().map(Slot::readings).filter(|count| *count > 0).collect();
-        if counts.len() < 3 {
-            return None;
-        }
-        let middle = counts.len() / 2;
-        let (_, median, _) = counts.select_nth_unstable(middle);
-        Some(Slot::SECONDS as f64 / f64::from(*median))
+        let with_any = self.slots().filter_map(|(start, slot)| Some((start + slot.offsets()?.0, slot.readings())));
+        let mut before = None;
+        let intervals = with_any.filter_map(|(first, readings)| {
+            let (first_before, readings_before) = before.replace((first, readings))?;
+            Some((first - first_before) as f64 / f64::from(readings_before))
+        });
+        let mut intervals: Vec<f64> = intervals.collect();
+        (intervals.len() >= 2).then(|| median(&mut intervals)).flatten()
     }
 }

@@ -53,6 +53,7 @@
 mod assessment;
 pub mod attention;
 mod battery;
+mod countdown;
 mod data_quality;
 mod energy;
 pub mod events;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use isems_core::Measurement;
 
+use crate::Position;
+
 /// The installation of a node, as its owner typed it in, and the firmware. It changes rarely.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Setup {
@@ -32,6 +34,11 @@ impl Setup {
             latitude: measurement.latitude,
             longitude: measurement.longitude,
         }
+    }
+
+    /// Returns the position.
+    pub(crate) fn position(&self) -> Position {
+        Position::at(self.latitude, self.longitude)
     }
 
     /// Returns whether a measurement has this setup.

@@ -2,11 +2,14 @@
 
 mod charge;
 mod clock;
-mod configuration;
 mod controller;
 mod data;
 mod panel;
+mod position_jump;
+mod ratings;
 mod reboots;
+mod shared_id;
+mod shipped_defaults;
 mod silence;
 mod temperature;
 mod upgrade;
@@ -49,7 +52,10 @@ pub fn assess(evidence: &Evidence<'_>) -> Assessment {
         temperature::judge(evidence),
         controller::judge(evidence),
         reboots::judge(evidence),
-        configuration::judge(evidence),
+        shipped_defaults::judge(evidence),
+        ratings::judge(evidence),
+        shared_id::judge(evidence),
+        position_jump::judge(evidence),
         clock::judge(evidence),
     ] {
         verdict.into_part(&mut findings, &mut unknown);

@@ -73,3 +73,12 @@ fn changes_are_listed_with_the_time_from_which_on_they_hold() {
     assert_eq!((reboot.before, reboot.after), (MIDNIGHT + 1740, MIDNIGHT + 1800));
     assert_eq!((reboot.countdown_before, reboot.countdown_after), (0.0, 1440.0));
 }
+
+#[test]
+fn the_measuring_interval_may_be_longer_than_a_slot() {
+    for interval in [65, 300, 400, 900, HOUR] {
+        let stored: Vec<_> = (0..50).map(|index| measured("Hut", MIDNIGHT + index * interval)).collect();
+        let found = history("Hut", &stored).measuring_interval().unwrap();
+        assert!((found - interval as f64).abs() < 0.01 * interval as f64, "{found} instead of {interval}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Series of measurements made by hand, and their assessment.
 
 use isems_core::{Measurement, NodeId, Status, StatusFlag};
-use isems_insight::{Assessment, Evidence, History, Mesh, assess};
+use isems_insight::{Assessment, Evidence, Finding, History, Mesh, assess};
 
 /// A midnight (UTC) in March.
 pub(crate) const MIDNIGHT: i64 = 1_772_928_000;
@@ -54,6 +54,17 @@ pub(crate) fn history(node: &str, measurements: &[Measurement]) -> History {
 
 /// The assessment at an instant of the first of some nodes that make up a mesh and usually report once a minute.
 pub(crate) fn assessed(histories: &[History], at: i64) -> Assessment {
+    assessed_after(&[], histories, at)
+}
+
+/// The same if the assessment before had certain findings.
+pub(crate) fn assessed_after(previous: &[Finding], histories: &[History], at: i64) -> Assessment {
     let mesh = Mesh::of(histories, at);
-    assess(&Evidence { history: &histories[0], mesh: &mesh, at, usual_interval: Some(MINUTE), previous: &[] })
+    assess(&Evidence { history: &histories[0], mesh: &mesh, at, usual_interval: Some(MINUTE), previous })
+}
+
+/// The assessment of a single node right after the last of its measurements.
+pub(crate) fn assessed_alone(measurements: &[Measurement]) -> Assessment {
+    let last = measurements.last().unwrap();
+    assessed(&[history(last.node_id.as_str(), measurements)], last.timestamp + 1)
 }
