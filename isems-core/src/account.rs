@@ -1,4 +1,4 @@
-//! The account that is kept of each transport: what it brought, and how it and its sources fare.
+//! The account kept of each transport: what it has delivered, and the state of it and its sources.
 
 use std::{
     collections::BTreeMap,
@@ -17,33 +17,33 @@ use crate::{
     printable, unix_now,
 };
 
-/// A snapshot of a transport, as [`Monitor::transports`](crate::Monitor::transports) gives it.
+/// A snapshot of a transport, as returned by [`Monitor::transports`](crate::Monitor::transports).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransportStatus {
     /// The transport's name.
     pub name: String,
-    /// The sources that it is set to [follow](crate::Transport::follows).
+    /// The sources that it is configured to [follow](crate::Transport::follows).
     pub follows: Vec<String>,
     /// Its state.
     pub state: TransportState,
-    /// Lines and messages that arrived: stored + duplicates + rejected.
+    /// The number of lines and messages that arrived: stored + duplicates + rejected.
     pub received: u64,
-    /// Measurements that are new.
+    /// The number of new measurements.
     pub stored: u64,
-    /// Measurements that were stored before.
+    /// The number of measurements that had been stored before.
     pub duplicates: u64,
-    /// Lines that were rejected, by reason.
+    /// The number of rejected lines, by reason.
     pub rejected: RejectCounts,
-    /// Values that were dropped from lines that were new, by field and reason.
+    /// The number of values dropped from new lines, by field and reason.
     pub dropped: DroppedCounts,
-    /// The durations of deliveries, from when the transport handed them in until everything was durable.
+    /// The durations of deliveries, from the moment the transport handed them in until everything was durable.
     pub deliveries: DurationHistogram,
-    /// When something was last delivered, Unix seconds, UTC.
+    /// The time of the last delivery, Unix seconds, UTC.
     pub last_success: Option<i64>,
     /// The last failure.
     pub last_error: Option<LastError>,
-    /// The sources that the transport speaks to, by their address, as far as it reports them.
+    /// The sources that the transport talks to, by address, as far as it reports them.
     pub sources: BTreeMap<String, SourceStatus>,
 }
 
@@ -52,13 +52,13 @@ pub struct TransportStatus {
 pub struct Totals {
     /// The number of lines and messages that arrived: stored + duplicates + rejected.
     pub received: u64,
-    /// The number of measurements that are new.
+    /// The number of new measurements.
     pub stored: u64,
-    /// The number of measurements that were stored before.
+    /// The number of measurements that had been stored before.
     pub duplicates: u64,
-    /// The number of lines that were rejected, by reason.
+    /// The number of rejected lines, by reason.
     pub rejected: RejectCounts,
-    /// The number of values that were dropped from lines that were new, by field and reason.
+    /// The number of values dropped from new lines, by field and reason.
     pub dropped: DroppedCounts,
 }
 
@@ -68,37 +68,37 @@ pub struct Totals {
 pub enum TransportState {
     /// It has not been started yet.
     Starting,
-    /// It runs.
+    /// It is running.
     Running,
-    /// It failed and waits to be called again.
+    /// It failed and is waiting to be called again.
     Waiting,
     /// Its source has ended.
     Ended,
 }
 
-/// Something that failed, and when.
+/// A failure and its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastError {
-    /// When, Unix seconds, UTC.
+    /// The time of the failure, Unix seconds, UTC.
     pub at: i64,
     /// The failure.
     pub message: String,
 }
 
-/// The state of a source of a transport: a polled node, a broker.
+/// The state of a transport's source: a polled node or a broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceStatus {
-    /// `true` if it answered when it was last spoken to.
+    /// Set if it answered the last time it was talked to.
     pub up: bool,
-    /// Since when that is so, Unix seconds, UTC.
+    /// The time since when that is so, Unix seconds, UTC.
     pub since: i64,
-    /// Why it is down.
+    /// The reason why it is down.
     pub error: Option<String>,
-    /// When something last came from it, Unix seconds, UTC. `None`: nothing yet, since the start.
+    /// The time at which something last came from it, Unix seconds, UTC; `None` if nothing has since the start.
     pub last_received_at: Option<i64>,
-    /// A hint that something may be wrong though the source is up: nothing has come from it for long.
+    /// A hint that something may be wrong although the source is up: nothing has come from it for a long time.
     pub note: Option<String>,
 }
 
@@ -109,7 +109,7 @@ pub(crate) struct Account(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     status: TransportStatus,
-    /// The failure that was logged last, until something is delivered: then the same again is news.
+    /// The failure that was logged last. It is cleared by a delivery, after which the same failure is news again.
     logged: Option<String>,
     hearings: BTreeMap<String, Hearing>,
 }
@@ -179,7 +179,7 @@ impl Account {
         status.last_success = Some(unix_now());
     }
 
-    /// Notes a failure. Whether it is to be logged: not when it is the one that was logged last.
+    /// Records a failure, and returns whether to log it: not if it is the one that was logged last.
     pub(crate) fn fail(&self, message: String) -> bool {
         let mut state = self.lock();
         let is_new = state.logged.as_ref() != Some(&message);
@@ -188,7 +188,7 @@ impl Account {
         is_new
     }
 
-    /// Notes how a source fares, and logs it when that changed.
+    /// Records the state of a source, and logs it if it has changed.
     pub(crate) fn set_source(&self, source: &str, error: Option<&dyn fmt::Display>) {
         let mut state = self.lock();
         let State { status, logged, hearings } = &mut *state;
@@ -219,19 +219,19 @@ impl Account {
         status.sources.insert(source.into(), SourceStatus { up, since, error, last_received_at, note });
     }
 
-    /// Expects a source to bring something now and then while it is up.
+    /// Expects a source to deliver something now and then while it is up.
     pub(crate) fn expect(&self, source: &str, expectation: Expectation) {
         self.lock().hearings.insert(source.into(), Hearing::new(expectation));
     }
 
-    /// Notes that something has come from a source, where that is expected.
+    /// Records that something has come from a source, if that is expected.
     pub(crate) fn hear(&self, source: &str) {
         if let Some(hearing) = self.lock().hearings.get_mut(source) {
             hearing.hear(unix_now());
         }
     }
 
-    /// Logs once when nothing has come from a source for long, and says when to look again.
+    /// Logs once if nothing has come from a source for a long time, and returns when to check again.
     pub(crate) fn look_at(&self, source: &str) -> Option<Instant> {
         let mut state = self.lock();
         let State { status, hearings, .. } = &mut *state;

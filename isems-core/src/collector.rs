@@ -1,4 +1,4 @@
-//! The collector: owns transports, runs and supervises them.
+//! The collector, which owns, runs and supervises transports.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use crate::{
     panic_message, unix_now,
 };
 
-/// Runs transports, each on a task of its own, and calls those that fail again.
+/// Runs transports, each on a task of its own, and calls failed ones again.
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -40,8 +40,8 @@ pub struct Collector {
     monitor: Monitor,
 }
 
-/// Tells how a collector's transports fare, also while it runs. Cheap to clone; clones know of transports that are
-/// added later, too.
+/// Reports the state of a collector's transports, even while it runs. Cheap to clone; clones also see transports that
+/// are added later.
 #[derive(Debug, Clone, Default)]
 pub struct Monitor {
     accounts: Arc<RwLock<Vec<Account>>>,
@@ -54,7 +54,7 @@ impl Monitor {
         self.accounts.read().unwrap_or_else(PoisonError::into_inner).iter().map(Account::snapshot).collect()
     }
 
-    /// Returns what all transports together have brought. Cheaper than adding up [`transports`](Self::transports).
+    /// Returns the counts of all transports together. Cheaper than adding up [`transports`](Self::transports).
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for account in &*self.accounts.read().unwrap_or_else(PoisonError::into_inner) {
@@ -63,7 +63,7 @@ impl Monitor {
         totals
     }
 
-    /// Returns whether the clock of this computer can be right, as far as what has arrived tells.
+    /// Returns whether the clock of this computer can be right, judging by what has arrived.
     pub fn clock(&self) -> ClockState {
         self.clock.state(unix_now())
     }
@@ -92,8 +92,8 @@ impl Collector {
         &self.repository
     }
 
-    /// Adds a transport. A `Box<dyn Transport>` is one, too. Returns an error if its name cannot be one, or is that of
-    /// another transport: counters, rejects and what it [remembers](Inbox::remember) are kept under it.
+    /// Adds a transport, which may be a `Box<dyn Transport>`. Returns an error if its name is not valid or already
+    /// taken by another transport: counters, rejects and the values it [remembers](Inbox::remember) are kept under it.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Result<Self, InvalidTransportName> {
         let name = transport.name();
         InvalidTransportName::check(name)?;
@@ -111,7 +111,7 @@ impl Collector {
         Ok(self)
     }
 
-    /// Heeds other [limits](Limits) than the default ones, for each transport by itself.
+    /// Sets [limits](Limits) other than the defaults, which apply to each transport separately.
     #[must_use]
     pub fn limits(mut self, limits: &Limits) -> Self {
         self.transports =
@@ -120,32 +120,32 @@ impl Collector {
         self
     }
 
-    /// Tells an observer every measurement that was new, when it is durable and before its receipt is given out; never
-    /// none. There may be several, and whether transports are added before or after them does not matter.
+    /// Adds an observer, which gets all new measurements once they are durable and before their receipt is returned,
+    /// and is never called with none. There can be several. They also see transports that were added before them.
     ///
-    /// It is called by the tasks of the transports, by several at a time, so it has to be quick and must not block.
-    /// What it is told at once comes from one delivery. Of a delivery that is stopped while it is stored, as when the
-    /// collector stops, it is told nothing, though the measurements may be stored.
+    /// The observer is called by the transports' tasks, possibly by several at a time, so it must be quick and must not
+    /// block. Each call has the measurements of one delivery. If a delivery is stopped while it is being stored, as
+    /// when the collector stops, the observer is not called, although the measurements may be stored.
     #[must_use]
     pub fn observe(self, observer: impl Fn(&[Measurement]) + Send + Sync + 'static) -> Self {
         self.observers.add(observer);
         self
     }
 
-    /// Waits otherwise than from one second to a minute between the runs of a transport that fails.
+    /// Sets the delays between the runs of a failing transport, by default from one second to a minute.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Returns a handle that tells how the transports fare, also those that are added later.
+    /// Returns a handle that reports the state of the transports, including those that are added later.
     pub fn monitor(&self) -> Monitor {
         self.monitor.clone()
     }
 
-    /// Runs the transports until `stop` is ready or all of them have ended. A transport that still runs is dropped at
-    /// its next `await`; when this returns, none runs any more.
+    /// Runs the transports until `stop` is ready or all of them have ended. A transport that is still running is
+    /// dropped at its next `await`; none is running when this returns.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
         for (transport, inbox) in self.transports {
@@ -166,7 +166,7 @@ async fn supervise(mut transport: Box<dyn Transport>, inbox: Inbox, mut backoff:
         account.set_state(TransportState::Running);
         let received_before = account.received();
         let started = time::Instant::now();
-        // A transport that panicked may be called again: whatever it left behind is its own, behind `&mut self`.
+        // A transport that panicked can be called again: whatever state it left behind is its own, behind `&mut self`.
         let result = AssertUnwindSafe(async { transport.run(&inbox).await }).catch_unwind().await;
         let error = match result {
             Ok(Ok(())) => {
@@ -195,7 +195,7 @@ async fn supervise(mut transport: Box<dyn Transport>, inbox: Inbox, mut backoff:
     }
 }
 
-/// A run of this length was no failed start, even if its source had nothing to say.
+/// A run of this length was not a failed start, even if its source had nothing to say.
 const LONG_RUN: time::Duration = time::Duration::from_mins(1);
 
 impl fmt::Debug for Collector {

@@ -2,7 +2,7 @@
 
 use std::{any::Any, error::Error};
 
-/// An error with its causes, in one line. A cause that is named already is not named again.
+/// Formats an error and its causes in one line. A cause that is already part of the text is not repeated.
 ///
 /// ```
 /// use isems_core::{RepositoryError, chain};
@@ -23,7 +23,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Returns the message of a panic that was caught.
+/// Returns the message of a caught panic.
 pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")

@@ -1,5 +1,5 @@
-//! The table of a measurement's fields. Decoding, the formats that are written, the API's schema and the metrics take
-//! names, units, ranges and descriptions from it.
+//! The table of a measurement's fields, from which decoding, output formats, the API schema and the metrics take names,
+//! units, ranges and descriptions.
 
 use std::{borrow::Cow, fmt, ops::RangeInclusive};
 
@@ -14,11 +14,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
-    /// The node that measured.
+    /// The node.
     NodeId,
     /// The measured time.
     Timestamp,
-    /// Whose clock the measured time is.
+    /// The clock that the measured time was read from.
     TimeSource,
     /// The time of arrival.
     ReceivedAt,
@@ -26,7 +26,7 @@ pub enum Field {
     IsemsRevision,
     /// The name of the firmware.
     FirmwareVersion,
-    /// The level of power saving.
+    /// The power save level.
     PowerSaveLevel,
     /// A number with a unit.
     Number(NumberField),
@@ -93,7 +93,7 @@ const STATUS: Properties = text(
     "Status word of twelve bits in hex, most significant bit first. The oldest nodes report none.",
 );
 
-/// The range of voltages, shares and temperatures; it is wide, see [`NumberField::range`].
+/// The range of voltages, percentages and temperatures. It is wide, see [`NumberField::range`].
 const THOUSAND: RangeInclusive<f64> = -1e3..=1e3;
 
 /// The numeric fields, in the order of [`NumberField::ALL`].
@@ -195,7 +195,7 @@ impl Field {
         Self::Status,
     ];
 
-    /// The fields of a csvlog line, in their order.
+    /// The fields of a csvlog line, in order.
     pub const CSVLOG: [Self; 19] = {
         let mut fields = [Self::NodeId; 19];
         let mut from = 0;
@@ -223,32 +223,32 @@ impl Field {
         }
     }
 
-    /// The field's name on the wire and in JSON.
+    /// Returns the field's name on the wire and in JSON.
     pub const fn name(self) -> &'static str {
         self.properties().name
     }
 
-    /// The field of a name; `None` when there is none.
+    /// Returns the field of a name, or `None` if there is none.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
-    /// The field's unit, empty for none.
+    /// Returns the field's unit, empty if it has none.
     pub const fn unit(self) -> &'static str {
         self.properties().unit
     }
 
-    /// The place of the field in a csvlog line, from 0 on; `None` for what only a collector knows.
+    /// Returns the field's position in a csvlog line, counted from 0, or `None` if only a collector knows the field.
     pub const fn csvlog_place(self) -> Option<usize> {
         self.properties().csvlog_place
     }
 
-    /// A sentence or two for people.
+    /// Returns a description of one or two sentences.
     pub const fn description(self) -> &'static str {
         self.properties().description
     }
 
-    /// The field's bit in a [`FieldSet`].
+    /// Returns the field's bit in a [`FieldSet`].
     const fn bit(self) -> u32 {
         match self {
             Self::NodeId => 1,
@@ -286,7 +286,7 @@ impl FieldSet {
         Self(bits)
     };
 
-    /// Returns whether a field is in the set.
+    /// Returns whether the set contains a field.
     pub const fn contains(self, field: Field) -> bool {
         self.0 & field.bit() != 0
     }
@@ -310,14 +310,14 @@ impl fmt::Display for Field {
     }
 }
 
-/// By its name.
+/// Serializes as the name.
 impl Serialize for Field {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
 }
 
-/// By its name.
+/// Deserializes from the name.
 impl<'de> Deserialize<'de> for Field {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Cow::<str>::deserialize(deserializer)?;
@@ -353,27 +353,27 @@ impl NumberField {
         &NUMBERS[self as usize]
     }
 
-    /// The field's name on the wire and in JSON.
+    /// Returns the field's name on the wire and in JSON.
     pub const fn name(self) -> &'static str {
         self.properties().name
     }
 
-    /// The field's unit, empty for none.
+    /// Returns the field's unit, empty if it has none.
     pub const fn unit(self) -> &'static str {
         self.properties().unit
     }
 
-    /// The accepted values. The ranges are wide: they keep out what the field cannot hold, not what is unlikely.
+    /// Returns the accepted values. The ranges are wide: they exclude what is impossible, not what is unlikely.
     pub const fn range(self) -> &'static RangeInclusive<f64> {
         &self.properties().range
     }
 
-    /// The number of decimals that nodes print.
+    /// Returns the number of decimals that nodes print.
     pub const fn decimals(self) -> u8 {
         self.properties().decimals
     }
 
-    /// A sentence or two for people.
+    /// Returns a description of one or two sentences.
     pub const fn description(self) -> &'static str {
         self.properties().description
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Counts durations in buckets. The buckets are fixed, so that it takes no more memory however much is counted.
+/// A histogram with fixed buckets, so that it takes no more memory however many durations it counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct DurationHistogram {
     counts: [u64; Self::BOUNDS.len() + 1],
@@ -12,20 +12,20 @@ pub struct DurationHistogram {
 }
 
 impl DurationHistogram {
-    /// The longest durations of the buckets, seconds. What took longer than the last one is in a bucket of its own.
+    /// The upper bounds of the buckets, seconds. Longer durations go into one more bucket.
     pub const BOUNDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
-    /// The number of durations in each bucket and in none before it; one more than there are bounds.
+    /// The number of durations in each bucket alone; there is one more bucket than bounds.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// All durations together, seconds.
+    /// Returns the sum of all durations, seconds.
     pub fn sum(&self) -> f64 {
         self.sum
     }
 
-    /// The number of durations.
+    /// Returns the number of durations.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }

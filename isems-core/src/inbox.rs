@@ -1,4 +1,4 @@
-//! The only door to the repository: decoding, storing, accounting.
+//! The only way into the repository: decoding, storing, accounting.
 
 use std::{collections::BTreeMap, fmt, mem, sync::Arc, time::Instant};
 
@@ -18,8 +18,8 @@ use crate::{
     observers::Observers,
 };
 
-/// Takes what a transport has received. Everything that is stored goes through one, and everything is counted in it:
-/// stored + duplicates + rejected = received. Values that were dropped from stored lines are counted beside that.
+/// Accepts what a transport has received. Everything that is stored passes through an inbox and is counted there:
+/// stored + duplicates + rejected = received. Values dropped from stored lines are counted separately.
 #[derive(Clone)]
 pub struct Inbox {
     transport: Arc<str>,
@@ -32,40 +32,39 @@ pub struct Inbox {
     journal: Arc<Journal>,
 }
 
-/// The result of a delivery. It is given out when everything in it is durable.
+/// The result of a delivery, returned once everything in it is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
-    /// The number of lines (or objects) that arrived; blank lines are none.
+    /// The number of lines (or objects) that arrived, without blank lines.
     pub received: u64,
-    /// The number of those that are new.
+    /// The number of new measurements among them.
     pub stored: u64,
-    /// The number of those that were already stored with the same values.
+    /// The number of measurements that were already stored with the same values.
     pub duplicates: u64,
-    /// The number of those that were rejected, by reason.
+    /// The number of rejected lines, by reason.
     pub rejected: RejectCounts,
-    /// The first [`Self::REJECTS_TOLD`] of the rejected lines, in their order.
+    /// The first [`Self::REJECTS_TOLD`] of the rejected lines, in order.
     pub rejects: Vec<RejectedLine>,
-    /// The number of values that were dropped from lines that are new, by field and reason.
+    /// The number of values dropped from new lines, by field and reason.
     pub dropped: DroppedCounts,
-    /// The first [`Self::REJECTS_TOLD`] of the dropped values, in the order of their lines.
+    /// The first [`Self::REJECTS_TOLD`] of the dropped values, in line order.
     pub dropped_values: Vec<DroppedValue>,
-    /// The number of bytes at the end that belong to a line that was still being written. They are not counted; fetch
-    /// them again.
+    /// The number of bytes at the end that belong to an unfinished line. They are not counted; fetch them again.
     pub incomplete_bytes: usize,
 }
 
 impl Receipt {
-    /// The most rejected lines, and the most dropped values, that a receipt tells one by one.
+    /// The number of rejected lines, and of dropped values, that a receipt lists individually.
     pub const REJECTS_TOLD: usize = 100;
 
-    /// The number of lines that were refused for now, because of the [limits](Limits). They are taken when the source
-    /// offers them again later, so a transport whose source keeps them should not count them as read.
+    /// The number of lines that were refused for now because of the [limits](Limits). They are accepted when the source
+    /// offers them again later, so a transport whose source keeps them should not treat them as read.
     pub fn refused_for_now(&self) -> u64 {
         self.rejected.of(RejectReason::RateLimited) + self.rejected.of(RejectReason::TooManyNodes)
     }
 
-    /// Counts rejected lines, and tells the first ones.
+    /// Counts rejected lines, and lists the first ones.
     fn reject(&mut self, lines: &[RejectedLine]) {
         for line in lines {
             self.rejected.add(line.reason, 1);
@@ -75,35 +74,35 @@ impl Receipt {
         self.rejects.truncate(Self::REJECTS_TOLD);
     }
 
-    /// Counts dropped values, and tells the first ones.
+    /// Counts dropped values, and lists the first ones.
     fn drop_values(&mut self, values: Vec<(NodeId, DroppedValue)>) {
         self.dropped = values.iter().map(|(_, value)| (value.field, value.reason)).collect();
         self.dropped_values = values.into_iter().map(|(_, value)| value).take(Self::REJECTS_TOLD).collect();
     }
 }
 
-/// A delivery that is about to be stored, as far as it is known.
+/// The known facts about a delivery that is about to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    /// The number of bytes at the end that belong to a line that was still being written.
+    /// The number of bytes at the end that belong to an unfinished line.
     pub incomplete_bytes: usize,
     /// The number of lines that are refused for now, see [`Receipt::refused_for_now`].
     pub refused_for_now: u64,
 }
 
-/// Remembers nothing.
+/// Returns nothing to remember.
 fn nothing(_: &Pending) -> Option<(String, Vec<u8>)> {
     None
 }
 
 impl Inbox {
-    /// The most rejects of one node and reason (and field, for dropped values) that the reject log keeps in an hour;
-    /// the others are only counted, so that a source that sends nothing but nonsense does not push everything else
-    /// aside. Of all nodes together 2,000 are kept.
+    /// The number of rejects per node and reason (and field, for dropped values) that the reject log keeps in an hour.
+    /// The others are only counted, so that a source that sends nothing but nonsense does not push everything else out.
+    /// For all nodes together, 2,000 are kept.
     pub const REJECTS_LOGGED: usize = journal::KEPT_OF_ONE as usize;
 
-    /// The inbox of a transport of this name, with the default limits. A [`Collector`](crate::Collector) makes one for
-    /// each of its transports; make one yourself to deliver without a collector.
+    /// Makes an inbox for a transport of this name, with the default limits. A [`Collector`](crate::Collector) makes
+    /// one for each of its transports; make one yourself to deliver without a collector.
     pub fn new(transport: &str, repository: Arc<dyn Repository>) -> Self {
         let transport: Arc<str> = transport.into();
         Self {
@@ -118,44 +117,44 @@ impl Inbox {
         }
     }
 
-    /// Heeds other limits than the default ones.
+    /// Sets limits other than the defaults.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limiter = Arc::new(Limiter::new(limits));
         self
     }
 
-    /// Shares what is known of the clock with other inboxes.
+    /// Shares the knowledge about the clock with other inboxes.
     pub(crate) fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Shares with other inboxes which seconds readings without a time have been given.
+    /// Shares with other inboxes the seconds given to readings without a time.
     pub(crate) fn dating(mut self, dating: Dating) -> Self {
         self.dating = dating;
         self
     }
 
-    /// Tells observers what is new.
+    /// Passes new measurements to observers.
     pub(crate) fn observers(mut self, observers: Observers) -> Self {
         self.observers = observers;
         self
     }
 
-    /// Decodes a payload and stores it. Returns when everything is on disk.
+    /// Decodes and stores a payload, and returns when everything is on disk.
     ///
-    /// Bad lines are no error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of a reason are
-    /// kept in the reject log. So are values that cannot be used, whose lines are stored without them, and lines beyond
-    /// the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of the payload is known to
-    /// be stored; deliver it again later.
+    /// Bad lines are not an error: they are counted in the receipt, and the last [`Self::REJECTS_LOGGED`] of each
+    /// reason are kept in the reject log. So are values that cannot be used, whose lines are stored without them, and
+    /// lines beyond the [limits](Limits), see [`Receipt::refused_for_now`]. An error means that nothing of the payload
+    /// is known to be stored; deliver it again later.
     pub async fn deliver(&self, payload: Payload<'_>) -> Result<Receipt, RepositoryError> {
         self.deliver_and_remember(payload, nothing).await
     }
 
-    /// Like [`deliver`](Self::deliver), and [remembers](Self::remember) a key and a value in the same transaction: how
-    /// far a log was read is on disk if and only if what was read of it is. `remember` is called once, before anything
-    /// is stored, and not at all if the delivery fails before.
+    /// Does the same as [`deliver`](Self::deliver), and [remembers](Self::remember) a key and a value in the same
+    /// transaction, so that the position up to which a log was read is on disk if and only if the lines before it are.
+    /// `remember` is called once, before anything is stored, and not at all if the delivery fails before that.
     pub async fn deliver_and_remember(
         &self,
         payload: Payload<'_>,
@@ -193,9 +192,9 @@ impl Inbox {
         Ok(())
     }
 
-    /// Stores measurements that the transport decoded itself; their place, from 1 on, counts as their line. Those with
-    /// a time that cannot be stored, or that is more than ten minutes later than their arrival, are rejected. Other
-    /// values that are not [valid](Measurement::validate) are dropped.
+    /// Stores measurements that the transport decoded itself; their position, counted from 1, serves as the line
+    /// number. Measurements with a time that cannot be stored, or that is more than ten minutes after their arrival,
+    /// are rejected. Other values that are not [valid](Measurement::validate) are dropped.
     pub async fn deliver_measurements(
         &self,
         source: &str,
@@ -226,7 +225,7 @@ impl Inbox {
         self.store(delivery, nothing).await
     }
 
-    /// Rejects a payload as a whole, unread: it is counted and kept in the reject log as one line.
+    /// Rejects a whole payload unread: it is counted, and kept in the reject log, as one line.
     pub async fn reject(&self, payload: &Payload<'_>, reason: RejectReason) -> Result<Receipt, RepositoryError> {
         let Payload { source, received_at, ref node, bytes, .. } = *payload;
         let delivery = Delivery {
@@ -241,29 +240,29 @@ impl Inbox {
         self.store(delivery, nothing).await
     }
 
-    /// Keeps a value for the transport across restarts, such as how far a log was read.
+    /// Keeps a value for the transport across restarts, such as the position up to which a log was read.
     pub async fn remember(&self, key: &str, value: Vec<u8>) -> Result<(), RepositoryError> {
         let metadata = vec![(self.metadata_key(key), value)];
         self.repository.store(Batch { metadata, ..Batch::default() }).await.map(drop)
     }
 
-    /// Returns what the transport last [remembered](Self::remember) under a key.
+    /// Returns the value that the transport last [remembered](Self::remember) under a key.
     pub async fn recall(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
         self.repository.metadata(&self.metadata_key(key)).await
     }
 
-    /// Reports that a source of the transport (a node, a broker) answers. Logged when that is news.
+    /// Reports that a source of the transport (a node, a broker) answers. Logged if that is news.
     pub fn source_up(&self, source: &str) {
         self.account.set_source(source, None);
     }
 
-    /// Reports that a source of the transport does not answer, while the transport goes on. Logged when that is news.
+    /// Reports that a source of the transport does not answer, while the transport continues. Logged if that is news.
     pub fn source_down(&self, source: &str, error: &dyn fmt::Display) {
         self.account.set_source(source, Some(error));
     }
 
-    /// Expects a source to bring something now and then while it is up; [`heard`](Self::heard) says that it does. Where
-    /// nothing comes for long, the source's status has a note.
+    /// Expects a source to deliver something now and then while it is up; call [`heard`](Self::heard) when it does. If
+    /// nothing comes for a long time, the source's status has a note.
     pub fn expect(&self, source: &str, expectation: Expectation) {
         self.account.expect(source, expectation);
     }
@@ -273,8 +272,8 @@ impl Inbox {
         self.account.hear(source);
     }
 
-    /// Logs it, once, when nothing has come for long from a source that is expected to bring something, and returns
-    /// when it is time to look again; `None` when nothing is expected of it.
+    /// Logs once if nothing has come for a long time from a source that is expected to deliver something, and returns
+    /// when to check again, or `None` if nothing is expected of it.
     pub fn look_for_silence(&self, source: &str) -> Option<tokio::time::Instant> {
         self.account.look_at(source)
     }
@@ -293,7 +292,7 @@ impl Inbox {
         Arc::new(Origin { transport, source: source.into(), node, received_at, journal })
     }
 
-    /// Stores a delivery, with all that belongs to it, in one transaction.
+    /// Stores a delivery, with everything that belongs to it, in one transaction.
     async fn store(
         &self,
         mut delivery: Delivery,
@@ -354,7 +353,7 @@ impl Inbox {
         }
     }
 
-    /// Moves what is beyond the limits to the rejects.
+    /// Moves measurements beyond the limits to the rejects.
     async fn admit(&self, delivery: &mut Delivery) -> Result<Taken<'_>, RepositoryError> {
         let mut lines = BTreeMap::new();
         for measurement in &delivery.measurements {
@@ -392,7 +391,7 @@ impl Inbox {
         Ok(taken)
     }
 
-    /// Returns whether a new node can be taken beside others that are about to be stored.
+    /// Returns whether a new node can be accepted in addition to others that are about to be stored.
     async fn has_room_for_node(&self, others: usize) -> Result<bool, RepositoryError> {
         if !self.limiter.take_new_node() {
             return Ok(false);
@@ -406,7 +405,7 @@ impl Inbox {
     }
 }
 
-/// Judges the time of a measurement by its arrival, as far as the clock that showed it can be right.
+/// Checks the time of a measurement against its arrival, if the clock that showed the arrival can be right.
 fn judge(measurement: &Measurement, clock: ClockState) -> Result<(), InvalidField> {
     let latest = measurement.received_at.saturating_add(Measurement::CLOCK_AHEAD_SECONDS);
     let reason = match clock {

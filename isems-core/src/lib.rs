@@ -39,8 +39,8 @@
 //! # }
 //! ```
 //!
-//! Features: `testing` (conformance suites for both traits and a driver for transports) and `simulation` (a deterministic
-//! simulator of solar nodes). Neither is needed in production.
+//! Features: `testing` (conformance suites for both traits and a driver for transports) and `simulation` (a
+//! deterministic simulator of solar nodes). Neither is needed in production.
 
 mod account;
 mod backoff;

@@ -1,4 +1,4 @@
-//! Limits: how much one node may bring, and how many nodes there may be.
+//! Limits on the measurements from one node, and on the number of nodes.
 
 use std::{
     collections::HashMap,
@@ -10,35 +10,34 @@ use tokio::time::Instant;
 
 use crate::NodeId;
 
-/// Bounds what one transport takes from each node, and the number of nodes. 0 means no limit.
+/// Limits on what one transport accepts from each node, and on the number of nodes. 0 means no limit.
 ///
-/// What counts are measurements that are new. Duplicates are free: a log that is read again, or messages whose lines
-/// overlap, cost nothing. A limit is an allowance that fills up with time: who has used it up is refused until it has
-/// filled up again, and everyone else goes on as before. The defaults keep a program that has gone wild, or a stranger
-/// at an open broker, from filling the disk; no real network meets them:
+/// Only new measurements count. Duplicates are free: reading a log again, or messages with overlapping lines, cost
+/// nothing. A limit is an allowance that refills over time: a node that has used it up is refused until it has
+/// refilled, and all others go on as before. The defaults keep a program gone wild, or a stranger on an open broker,
+/// from filling the disk; no real network reaches them:
 ///
-/// * The quickest nodes measure every 15 s, which is 4 lines a minute. The limit is five times that.
-/// * What has piled up while the collector was away comes at once: 40,320 lines of the quickest node after a week, or
-///   the two logs of 3,660 lines each that a router keeps. A node that is known can bring 50,000 at once, a new one
-///   8,000.
-/// * A network of a thousand nodes can be there at the first start. After that a node an hour would be many.
+/// * The fastest nodes measure every 15 s, which is 4 lines a minute. The limit is five times that.
+/// * Lines that piled up while the collector was away arrive at once: 40,320 lines from the fastest node after a week,
+///   or the two logs of 3,660 lines each that a router keeps. A known node can send 50,000 at once, a new one 8,000.
+/// * A network of a thousand nodes can be there at the first start. After that, one new node an hour would be a lot.
 ///
-/// A payload is taken or refused as a whole, so a node can exceed its allowance by one payload; it then waits for
-/// longer. The allowances begin anew when the program starts.
+/// A payload is accepted or refused as a whole, so a node can exceed its allowance by one payload, after which it waits
+/// that much longer. The allowances start afresh when the program starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// New measurements of one node, by the minute, in the long run. 0: as many as come.
+    /// The sustained number of new measurements per minute from one node. 0: no limit.
     pub lines_per_minute_and_node: u32,
-    /// New measurements that a node can bring at once, after a silence.
+    /// The number of new measurements that a known node can send at once after a silence.
     pub lines_at_once: u32,
-    /// New measurements that a node can bring at once when it was unknown before.
+    /// The number of new measurements that an unknown node can send at once.
     pub lines_at_once_of_new_node: u32,
-    /// The number of nodes in the repository from which on no new one is taken. 0: as many as come. Known nodes go on.
+    /// The number of nodes in the repository at which no new ones are accepted. Known nodes go on. 0: no limit.
     pub nodes: u32,
-    /// New nodes by the hour, in the long run. 0: as many as come.
+    /// The sustained number of new nodes per hour. 0: no limit.
     pub new_nodes_per_hour: u32,
-    /// New nodes that can come at once.
+    /// The number of new nodes that can appear at once.
     pub new_nodes_at_once: u32,
 }
 
@@ -56,16 +55,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// No limits, for sources that are trusted, such as an import.
+    /// Sets no limits, for trusted sources such as an import.
     pub fn none() -> Self {
         Self { lines_per_minute_and_node: 0, nodes: 0, new_nodes_per_hour: 0, ..Self::default() }
     }
 }
 
-/// The most nodes whose allowances are held. An allowance that has filled up is not held.
+/// The maximum number of allowances in memory. One that has refilled is not kept.
 const NODES_HELD: usize = 100_000;
 
-/// Heeds the limits of one transport.
+/// Enforces the limits for one transport.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limits: Limits,
@@ -78,7 +77,7 @@ struct Allowances {
     new_nodes: Allowance,
 }
 
-/// The lines left at a time; negative when overdrawn.
+/// The lines that are left at a time; negative if overdrawn.
 #[derive(Debug, Clone, Copy)]
 struct Allowance {
     left: f64,
@@ -98,17 +97,17 @@ impl Limiter {
         Self { allowances: Mutex::new(Allowances { nodes: HashMap::new(), new_nodes }), limits }
     }
 
-    /// The most nodes there may be.
+    /// The maximum number of nodes.
     pub(crate) fn nodes(&self) -> Option<usize> {
         (self.limits.nodes > 0).then_some(self.limits.nodes as usize)
     }
 
-    /// Returns whether an allowance of a node is held. Then the node is known, or was taken already.
+    /// Returns whether there is an allowance for a node, which means that the node is known or was accepted already.
     pub(crate) fn holds(&self, node: &NodeId) -> bool {
         self.lock().nodes.contains_key(node)
     }
 
-    /// Returns whether a further node can be taken now. It counts as one that was.
+    /// Returns whether one more node can be accepted now, and counts it if so.
     pub(crate) fn take_new_node(&self) -> bool {
         let limits = &self.limits;
         if limits.new_nodes_per_hour == 0 {
@@ -121,7 +120,7 @@ impl Limiter {
         has_room
     }
 
-    /// Takes lines from a node's allowance, if a line is left of it.
+    /// Takes lines from a node's allowance if at least one is left.
     pub(crate) fn take_lines(&self, node: &NodeId, lines: u64, is_new: bool) -> bool {
         let limits = &self.limits;
         if limits.lines_per_minute_and_node == 0 {
@@ -161,8 +160,8 @@ impl Limiter {
     }
 }
 
-/// Lines that were taken from allowances and are on their way to the repository. What is not [spent](Self::spend) when
-/// it is dropped is given back.
+/// Lines that were taken from allowances and are on their way to the repository. Those that are not
+/// [spent](Self::spend) when it is dropped are given back.
 #[derive(Debug)]
 pub(crate) struct Taken<'a> {
     pub(crate) limiter: &'a Limiter,
@@ -170,7 +169,7 @@ pub(crate) struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    /// Gives back what turned out not to be new, to several nodes each in proportion.
+    /// Gives back lines that turned out not to be new, to several nodes in proportion.
     pub(crate) fn spend(mut self, new: u64) {
         let all: u64 = self.lines.iter().map(|(_, lines)| lines).sum();
         for (node, lines) in self.lines.drain(..) {

@@ -1,4 +1,4 @@
-//! The observers of what is stored.
+//! The observers of stored measurements.
 
 use std::{
     fmt,
@@ -22,7 +22,7 @@ impl Observers {
         !self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Tells what is new, if anything is.
+    /// Calls the observers, if there is anything new.
     pub(crate) fn tell(&self, new: &[Measurement]) {
         if new.is_empty() {
             return;

@@ -1,9 +1,9 @@
-//! Text of strangers, as it may be shown.
+//! Escaping text from strangers before it is shown.
 
 use std::borrow::Cow;
 
-/// A text of a stranger as it may stand in a log or on a terminal: characters that steer one, or turn the direction of
-/// writing, are escaped as in `\u{1b}`.
+/// Escapes a stranger's text for a log or a terminal: characters that control the terminal or change the direction of
+/// writing become `\u{1b}` and the like.
 ///
 /// ```
 /// assert_eq!(isems_core::printable("Hütte 7"), "Hütte 7");
@@ -24,7 +24,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// Control characters, line and paragraph separators, and those that turn the direction of writing.
+/// Returns whether it is a control character, a line or paragraph separator, or one that changes the direction of
+/// writing.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

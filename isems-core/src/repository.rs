@@ -1,4 +1,4 @@
-//! The trait of what keeps measurements.
+//! The trait of everything that keeps measurements.
 
 use std::{any::Any, borrow::Cow, fmt, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     BoxError, Field, FieldSet, InvalidField, Measurement, Node, NodeId, Reject, RejectReason, Series, SeriesQuery,
 };
 
-/// The number of measurements in a page where the caller does not say.
+/// The number of measurements in a page unless the caller says otherwise.
 const PAGE: usize = 10_000;
 
 /// The number of nodes in a page of [`node_pages`].
@@ -18,53 +18,54 @@ const NODE_PAGE: usize = 1_000;
 
 /// A store of measurements that answers questions about them.
 ///
-/// The key of a measurement is its node and its second. Order of arrival never matters. All methods may be called at
-/// any time from many tasks. The feature `testing` has a conformance suite for implementations.
+/// A measurement's key is its node and second. The order of arrival never matters. All methods may be called at any
+/// time from many tasks. The feature `testing` has a conformance suite for implementations.
 ///
-/// It is [`Any`], so that a program can find out that it works on one that has more to offer, such as a
+/// It is [`Any`], so that a program can find out whether it has an implementation with more to offer, such as a
 /// [file](crate::RedbRepository).
 #[async_trait]
 pub trait Repository: Any + Send + Sync {
-    /// Stores a batch, all of it or nothing, and returns when it is durable.
+    /// Stores a batch, all or nothing, and returns when it is durable.
     ///
-    /// A measurement whose key is new is stored. One whose key is stored with the [same
-    /// values](Measurement::same_values) is a duplicate and changes nothing. One whose key is stored with other values
-    /// is a conflict: the first one stays. The same holds within a batch, in its order. [Rejects](Batch::all_rejects)
-    /// are appended to the reject log, of which at least the newest 10,000 are kept. Cost: one write to the disk,
-    /// shared by all batches that are stored at the same time. Nothing is written for an empty batch.
+    /// A measurement with a new key is stored. One whose key is already stored with the [same
+    /// values](Measurement::same_values) is a duplicate and changes nothing. One whose key is already stored with other
+    /// values is a conflict: the first one stays. The same holds within a batch, in its order.
+    /// [Rejects](Batch::all_rejects) are appended to the reject log, which keeps at least the newest 10,000. Cost: one
+    /// write to the disk, shared by all batches that are stored at the same time. Nothing is written for an empty
+    /// batch.
     async fn store(&self, batch: Batch) -> Result<Stored, RepositoryError>;
 
-    /// Proves that the repository can store measurements now, and returns an error if it cannot. Cost: at most one
-    /// small write to the disk, shared with the batches that are stored at the same time.
+    /// Proves that the repository can store measurements now, or returns an error. Cost: at most one small write to the
+    /// disk, shared with the batches that are stored at the same time.
     async fn probe(&self) -> Result<(), RepositoryError>;
 
-    /// Returns the nodes whose ids come after `after` (from the first one on for `None`), each with its newest
-    /// measurement, ordered by the bytes of the id, at most `limit` of them. Cost: the number of nodes in the answer.
+    /// Returns at most `limit` nodes whose ids come after `after` (from the first node on if that is `None`), each with
+    /// its newest measurement, ordered by the bytes of the id. Cost: the number of nodes returned.
     async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError>;
 
-    /// Returns every node with its newest measurement, ordered by the bytes of its id. Cost: the number of nodes, all
-    /// of them in memory; [`node_pages`] needs less.
+    /// Returns all nodes with their newest measurements, ordered by the bytes of their ids. Cost: the number of nodes,
+    /// all of them in memory; [`node_pages`] needs less.
     async fn nodes(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
         self.nodes_after(None, usize::MAX).await
     }
 
-    /// Returns the number of nodes. Cost: one look-up.
+    /// Returns the number of nodes. Cost: one lookup.
     async fn node_count(&self) -> Result<u64, RepositoryError>;
 
-    /// Returns a node with its newest measurement. Cost: one look-up.
+    /// Returns a node with its newest measurement. Cost: one lookup.
     async fn node(&self, id: &NodeId) -> Result<Option<Arc<Node>>, RepositoryError>;
 
     /// Returns measurements of a node. An unknown node has none.
     ///
-    /// Node and measured time are always given. Any other field that the [query](MeasurementQuery::fields) does not
+    /// Node and measured time are always filled in. Any other field that the [query](MeasurementQuery::fields) does not
     /// select is either as it was stored or missing (`None`; [`TimeSource::Node`](crate::TimeSource::Node), and the
-    /// measured time as the time of arrival), so that a caller reads what it selected and nothing else. Cost: the
-    /// number of measurements in the answer; implementations that keep columns apart read only the selected ones.
+    /// measured time as the time of arrival), so only read the fields that you selected. Cost: the number of
+    /// measurements returned; implementations that store columns separately read only the selected ones.
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError>;
 
-    /// Returns fields of a node in buckets, over what the range and the time from the node's oldest to its newest
-    /// measurement have in common. An unknown node has no buckets. Cost: the number of measurements in the range;
-    /// implementations that keep columns apart read only those of the fields.
+    /// Returns a node's fields in buckets, over the intersection of the range and the time from the node's oldest to
+    /// its newest measurement. An unknown node has no buckets. Cost: the number of measurements in the range;
+    /// implementations that store columns separately read only those of the fields.
     async fn series(&self, query: &SeriesQuery) -> Result<Series, RepositoryError> {
         let Some(node) = self.node(&query.node).await? else { return Ok(Series::empty(query, 0, -1)) };
         let mut series = Series::empty(query, node.first_timestamp, node.latest.timestamp);
@@ -82,35 +83,34 @@ pub trait Repository: Any + Send + Sync {
         Ok(series)
     }
 
-    /// Removes the measurements of a node from one time on and before another, and returns how many measurements that
-    /// were, when it is durable. A node of which nothing is left is forgotten. Cost: the number of measurements
-    /// removed.
+    /// Deletes a node's measurements from one time until before another, and returns their number once that is durable.
+    /// A node that has none left is forgotten. Cost: the number of measurements deleted.
     async fn delete(&self, node: &NodeId, from: i64, to: i64) -> Result<u64, RepositoryError>;
 
-    /// Returns entries of the reject log, newest first. Cost: the number of rejects from the newest one (or the query's
-    /// cursor) to the last one of the answer, of which the log has a bounded number.
+    /// Returns entries of the reject log, newest first. Cost: the number of entries from the newest one (or the query's
+    /// cursor) to the last one returned; the length of the log is bounded.
     async fn rejects(&self, query: &RejectQuery) -> Result<RejectPage, RepositoryError>;
 
-    /// Returns the value that was stored under a key of [`Batch::metadata`]. Cost: one look-up.
+    /// Returns the value stored under a key of [`Batch::metadata`]. Cost: one lookup.
     async fn metadata(&self, key: &str) -> Result<Option<Vec<u8>>, RepositoryError>;
 }
 
-/// Measurements and everything else that is stored together with them.
+/// Measurements and everything that is stored along with them.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// Measurements, of any nodes, in any order. They are [valid](Measurement::validate).
     pub measurements: Vec<Measurement>,
     /// Entries for the reject log.
     pub rejects: Vec<Reject>,
-    /// Further entries for the reject log, which depend on what becomes of the measurements.
+    /// Further entries for the reject log, which depend on the outcomes of the measurements.
     pub late_rejects: Option<LateRejects>,
-    /// Values to keep under a key; a value that was there is replaced.
+    /// Values to keep, by key. They replace earlier ones.
     pub metadata: Vec<(String, Vec<u8>)>,
 }
 
 impl Batch {
-    /// Returns all entries for the reject log, those that depend on the outcomes last. A repository calls this once,
-    /// when it knows the outcomes, and appends the entries in the transaction that stores the measurements.
+    /// Returns all entries for the reject log; those that depend on the outcomes come last. A repository calls this
+    /// once, when it knows the outcomes, and appends the entries in the transaction that stores the measurements.
     pub fn all_rejects(&self, stored: &Stored) -> Cow<'_, [Reject]> {
         let late = self.late_rejects.as_ref().map(|late| (late.0)(&self.measurements, stored)).unwrap_or_default();
         if late.is_empty() {
@@ -125,15 +125,14 @@ impl Batch {
     }
 }
 
-/// A function that makes entries of the reject log from the measurements of a batch and their outcomes.
+/// A function that makes reject-log entries from the measurements of a batch and their outcomes.
 #[derive(Clone)]
 pub struct LateRejects(Arc<MakeRejects>);
 
 type MakeRejects = dyn Fn(&[Measurement], &Stored) -> Vec<Reject> + Send + Sync;
 
 impl LateRejects {
-    /// Makes entries with `make`. It may be called on any thread, and more than once, and must
-    /// not block.
+    /// Wraps `make`. It may be called on any thread, and more than once, and must not block.
     pub fn new(make: impl Fn(&[Measurement], &Stored) -> Vec<Reject> + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }
@@ -148,14 +147,14 @@ impl fmt::Debug for LateRejects {
 /// The outcomes of a batch's measurements.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stored {
-    /// The outcome of each, in the order of the batch.
+    /// The outcome of each measurement, in the order of the batch.
     pub outcomes: Vec<Outcome>,
 }
 
 /// The outcome of storing a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is new, and stored.
+    /// It is new and was stored.
     Stored,
     /// It was already stored with the same values.
     Duplicate,
@@ -202,38 +201,39 @@ impl FromIterator<Outcome> for Stored {
 pub struct MeasurementQuery {
     /// The node.
     pub node: NodeId,
-    /// Not before this measured time, Unix seconds, UTC.
+    /// The earliest measured time, Unix seconds, UTC.
     pub from: i64,
-    /// Before this measured time, Unix seconds, UTC.
+    /// The measured time before which the range ends, Unix seconds, UTC.
     pub to: i64,
-    /// In which order of measured time.
+    /// The order, by measured time.
     pub order: Order,
-    /// At most this many.
+    /// The maximum number of measurements.
     pub limit: usize,
-    /// The fields that are read. Node and measured time are read in any case.
+    /// The fields to read. Node and measured time are always read.
     pub fields: FieldSet,
 }
 
 impl MeasurementQuery {
-    /// Everything of a node, oldest first.
+    /// Selects everything of a node, oldest first.
     pub fn oldest_first(node: NodeId) -> Self {
         let (from, to, limit) = (i64::MIN, i64::MAX, usize::MAX);
         Self { node, from, to, order: Order::OldestFirst, limit, fields: FieldSet::ALL }
     }
 
-    /// Everything of a node, newest first.
+    /// Selects everything of a node, newest first.
     pub fn newest_first(node: NodeId) -> Self {
         Self { order: Order::NewestFirst, ..Self::oldest_first(node) }
     }
 
-    /// The newest measurement of a node before an instant, Unix seconds, UTC.
+    /// Selects the newest measurement of a node before an instant, Unix seconds, UTC.
     pub fn newest_before(node: NodeId, instant: i64) -> Self {
         Self { to: instant, limit: 1, ..Self::newest_first(node) }
     }
 
-    /// The query that goes on where a page, the answer to this one, ended. `None` when there is nothing more.
+    /// Returns the query that continues after a page, the answer to this query, or `None` if there is nothing more.
     ///
-    /// What is stored meanwhile is met if it lies after the last measurement of the page, and nothing is met twice.
+    /// Measurements stored meanwhile are included if they lie after the last one of the page, and none is returned
+    /// twice.
     pub fn after(&self, page: &[Measurement]) -> Option<Self> {
         let last = page.last().filter(|_| page.len() >= self.limit)?.timestamp;
         Some(match self.order {
@@ -252,25 +252,25 @@ impl MeasurementQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RejectQuery {
-    /// The node that the reject names; whether it can be a [`NodeId`] does not matter.
+    /// The node that the reject names; it does not have to be a valid [`NodeId`].
     pub node: Option<String>,
-    /// The transport that brought it.
+    /// The transport that delivered it.
     pub transport: Option<String>,
-    /// Why it was rejected.
+    /// The reason for the rejection.
     pub reason: Option<RejectReason>,
-    /// Only what is older than a page, which has this as its [`next`](RejectPage::next).
+    /// Selects only entries older than the page that has this as its [`next`](RejectPage::next).
     pub before: Option<u64>,
-    /// At most this many.
+    /// The maximum number of rejects.
     pub limit: usize,
 }
 
 impl RejectQuery {
-    /// The newest ones.
+    /// Selects the newest rejects.
     pub fn newest(limit: usize) -> Self {
         Self { node: None, transport: None, reason: None, before: None, limit }
     }
 
-    /// Returns whether a reject is of the node, the transport and for the reason that are asked for.
+    /// Returns whether a reject has the node, transport and reason that the query selects.
     pub fn matches(&self, reject: &Reject) -> bool {
         self.node.as_ref().is_none_or(|node| reject.node.as_ref() == Some(node))
             && self.transport.as_ref().is_none_or(|transport| reject.transport == *transport)
@@ -278,18 +278,18 @@ impl RejectQuery {
     }
 }
 
-/// Rejects, newest first, and where to go on.
+/// A page of rejects, newest first, with the cursor for the next one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RejectPage {
     /// The rejects.
     pub rejects: Vec<Reject>,
-    /// The [`before`](RejectQuery::before) of the query for what is older. `None` when there is nothing older.
+    /// The [`before`](RejectQuery::before) of the query for older rejects, or `None` if there are none.
     pub next: Option<u64>,
 }
 
 impl RejectPage {
-    /// The answer to a query over a log: its rejects with numbers that rise with time, newest first, from the query's
-    /// cursor on (numbers below [`RejectQuery::before`]). For implementations of [`Repository::rejects`].
+    /// Answers a query from a log: rejects with their numbers, which rise with time, newest first, starting at the
+    /// query's cursor (numbers below [`RejectQuery::before`]). For implementations of [`Repository::rejects`].
     pub fn of<E>(query: &RejectQuery, log: impl IntoIterator<Item = Result<(u64, Reject), E>>) -> Result<Self, E> {
         let mut page = Self::default();
         let mut last = None;
@@ -309,7 +309,8 @@ impl RejectPage {
     }
 }
 
-/// All that a query asks for, page by page, so that memory stays flat. The query's limit is that of the whole.
+/// Returns everything that a query selects, page by page, so that memory use stays flat. The query's limit applies to
+/// the whole.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -342,9 +343,9 @@ pub fn pages(
     }))
 }
 
-/// Every node, ordered by the bytes of its id, page by page, so that memory stays flat.
+/// Returns all nodes, ordered by the bytes of their ids, page by page, so that memory use stays flat.
 ///
-/// A node that is first stored meanwhile is met if its id comes after the last one of the page before.
+/// A node that is first stored meanwhile is included if its id comes after the last one of the previous page.
 pub fn node_pages(
     repository: &dyn Repository,
 ) -> impl Stream<Item = Result<Vec<Arc<Node>>, RepositoryError>> + Send + Unpin + '_ {
@@ -365,7 +366,7 @@ pub enum Order {
     NewestFirst,
 }
 
-/// An error of a repository, in terms that hold for any store. What a store can say beyond that is in the source.
+/// An error of a repository, in terms that hold for any store. Further details are in the source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RepositoryError {
@@ -374,21 +375,21 @@ pub enum RepositoryError {
     Unavailable {
         /// The operation that failed: `open`, `read`, `write` or `copy`.
         action: &'static str,
-        /// Set if the same call can succeed later without anybody intervening.
+        /// Set if the same call can succeed later without anyone intervening.
         retry: bool,
         /// The cause.
         source: BoxError,
     },
-    /// There is no room left. What is stored can be read all the same.
+    /// There is no space left. Stored data can still be read.
     #[error("cannot write the database: it is full")]
     Full {
         /// The cause.
         source: BoxError,
     },
-    /// The stored data is damaged, or a part of it that was needed is.
+    /// The stored data is damaged, at least the part that was needed.
     #[error("the database is damaged")]
     Damaged {
-        /// The problem, and where it is.
+        /// The problem and its location.
         source: BoxError,
     },
     /// The stored data has a format that this version does not know.
@@ -399,10 +400,10 @@ pub enum RepositoryError {
         /// The newest format that this version reads.
         supported: u32,
     },
-    /// The store takes no further node.
+    /// The store cannot hold any more nodes.
     #[error("cannot store node {node:?}: there are already {limit} nodes")]
     TooManyNodes {
-        /// The node that is too many.
+        /// The node that is one too many.
         node: NodeId,
         /// The number of nodes that the store can hold.
         limit: u64,
@@ -428,7 +429,7 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
-    /// Returns whether the same call can succeed later, without anybody changing what is asked for or what is stored.
+    /// Returns whether the same call can succeed later without anyone changing the request or the stored data.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { retry: true, .. } | Self::Full { .. })
     }

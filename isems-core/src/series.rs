@@ -1,13 +1,13 @@
-//! Series: numeric fields of a node over time, in buckets, ready for a chart.
+//! Series: a node's numeric fields over time, in buckets, ready for a chart.
 
 use crate::{Measurement, NodeId, NumberField};
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// The times of measurements are below this, Unix seconds.
+/// Every measured time is below this, Unix seconds.
 const END_OF_TIME: i64 = 1 << 32;
 
-/// Widths of buckets below a day, seconds. Each divides a day, so that buckets begin at whole minutes and hours.
+/// The bucket widths below a day, seconds. Each divides a day, so that buckets start at whole minutes and hours.
 const INTERVALS: [i64; 30] = [
     1,
     2,
@@ -41,7 +41,7 @@ const INTERVALS: [i64; 30] = [
     SECONDS_A_DAY,
 ];
 
-/// Which series are wanted.
+/// A query for series.
 ///
 /// ```
 /// use isems_core::{Buckets, NumberField, SeriesQuery};
@@ -59,34 +59,34 @@ const INTERVALS: [i64; 30] = [
 pub struct SeriesQuery {
     /// The node.
     pub node: NodeId,
-    /// The fields, each once.
+    /// The fields, without repeats.
     pub fields: Vec<NumberField>,
-    /// Not before this measured time, Unix seconds, UTC.
+    /// The earliest measured time, Unix seconds, UTC.
     pub from: i64,
-    /// Before this measured time, Unix seconds, UTC.
+    /// The measured time before which the range ends, Unix seconds, UTC.
     pub to: i64,
-    /// The division of the range.
+    /// The division of the range into buckets.
     pub buckets: Buckets,
 }
 
 /// The division of a range into buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Buckets {
-    /// At most this many, at least 1, of an interval that [`SeriesQuery::interval`] chooses.
+    /// At most this many buckets, at least 1, of a width that [`SeriesQuery::interval`] chooses.
     AtMost(usize),
-    /// Of this interval, seconds, at least 1. There are as many as cover the range and the node's measurements; the
-    /// caller sees to it that these are not too many: each takes 32 bytes a field, and ten years have 315 million
-    /// seconds.
+    /// Buckets of this width, seconds, at least 1, as many as cover the range and the node's measurements. The caller
+    /// must keep their number reasonable: each takes 32 bytes per field, and ten years have 315 million seconds.
     Wide(i64),
 }
 
 impl SeriesQuery {
-    /// The width of the buckets that cover a range, seconds: the shortest of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 and 30
-    /// seconds or minutes, of 1, 2, 3, 4, 6, 8 and 12 hours, and of whole days, of which as many are enough as there
-    /// may be; or the one that the query names. Of the range counts what a measurement can have as its time.
+    /// Returns the width of the buckets that cover a range, seconds. It is the width that the query gives, or else the
+    /// smallest that does not need more buckets than allowed, out of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 and 30 seconds or
+    /// minutes, 1, 2, 3, 4, 6, 8 and 12 hours, and whole days. Only the part of the range in which measurements can lie
+    /// counts.
     ///
-    /// For several nodes in one chart: choose the interval for the range of all of them, and ask for [`Buckets::Wide`]
-    /// of it. Buckets begin at multiples of it since the epoch, so those of all nodes fit.
+    /// To show several nodes in one chart, choose the interval for their common range and query [`Buckets::Wide`] with
+    /// it. Buckets start at multiples of the interval since the epoch, so those of all nodes line up.
     pub fn interval(&self, from: i64, to: i64) -> i64 {
         let points = match self.buckets {
             Buckets::AtMost(points) => i64::try_from(points.max(1)).unwrap_or(i64::MAX),
@@ -95,34 +95,34 @@ impl SeriesQuery {
         let (from, to) = (from.clamp(0, END_OF_TIME), to.clamp(0, END_OF_TIME));
         let enough = |interval: &i64| buckets(from, to, *interval) <= points;
         INTERVALS.into_iter().find(enough).unwrap_or_else(|| {
-            // A bucket that begins with the epoch and covers all time is always enough.
+            // One bucket from the epoch on that covers all time is always enough.
             let days = ((to - from) / SECONDS_A_DAY / points).max(1)..END_OF_TIME / SECONDS_A_DAY;
             days.map(|days| days * SECONDS_A_DAY).find(enough).unwrap_or(END_OF_TIME)
         })
     }
 }
 
-/// The number of aligned buckets that cover a range.
+/// Returns the number of aligned buckets that cover a range.
 fn buckets(from: i64, to: i64, interval: i64) -> i64 {
     if from >= to { 0 } else { (to - 1).div_euclid(interval) - from.div_euclid(interval) + 1 }
 }
 
-/// Fields of a node over time.
+/// A node's fields over time.
 ///
-/// All fields have the same buckets, one after the other without gaps: bucket `i` begins at `start + i * interval`. A
-/// bucket in which nothing was measured has a count of 0.
+/// All fields have the same buckets, without gaps: bucket `i` starts at `start + i * interval`. A bucket without
+/// measurements has a count of 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// When the first bucket begins: a multiple of the interval, Unix seconds, UTC.
+    /// The start of the first bucket: a multiple of the interval, Unix seconds, UTC.
     pub start: i64,
     /// The width of a bucket, seconds.
     pub interval: i64,
-    /// The buckets of each field, in the order that was asked for.
+    /// The buckets of each field, in the order of the query.
     pub fields: Vec<(NumberField, Vec<Bucket>)>,
 }
 
 impl Series {
-    /// The empty buckets for what a query asks of a node whose measurements lie between two times, both included.
+    /// Makes the empty buckets for a query on a node whose measurements lie between two times, both included.
     pub fn empty(query: &SeriesQuery, first: i64, last: i64) -> Self {
         let (from, to) = (query.from.max(first), query.to.min(last.saturating_add(1)));
         let interval = query.interval(from, to);
@@ -131,12 +131,12 @@ impl Series {
         Self { start: from.div_euclid(interval) * interval, interval, fields }
     }
 
-    /// Adds a measurement that lies in the range of the buckets.
+    /// Adds a measurement within the range of the buckets.
     pub fn add(&mut self, measurement: &Measurement) {
         self.add_numbers(measurement.timestamp, |field| measurement.number(field));
     }
 
-    /// Adds the numbers of a time that lies in the range of the buckets.
+    /// Adds the numbers measured at a time within the range of the buckets.
     pub(crate) fn add_numbers(&mut self, timestamp: i64, number: impl Fn(NumberField) -> Option<f64>) {
         let place = (timestamp - self.start).div_euclid(self.interval) as usize;
         for (field, buckets) in &mut self.fields {
@@ -150,7 +150,7 @@ impl Series {
 /// A summary of one field's values within an interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
-    /// The number of values. Where it is 0, the other members mean nothing.
+    /// The number of values. If it is 0, the other members are meaningless.
     pub count: u64,
     /// The lowest value.
     pub min: f64,
@@ -161,10 +161,10 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A bucket without values.
+    /// Makes a bucket without values.
     pub const EMPTY: Self = Self { count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, sum: 0.0 };
 
-    /// The average of the values, `None` where there are none.
+    /// Returns the average of the values, or `None` if there are none.
     pub fn average(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum / self.count as f64)
     }

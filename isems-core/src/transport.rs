@@ -1,16 +1,15 @@
-//! The trait of everything that brings measurements in.
+//! The trait of everything that delivers measurements.
 
 use async_trait::async_trait;
 
 use crate::Inbox;
 
-/// Any error, where a caller only reports it.
+/// Any error, for callers that only report it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A way by which measurements come in: it fetches or receives bytes and delivers them to its [`Inbox`].
+/// A way in which measurements arrive: it fetches or receives bytes and delivers them to its [`Inbox`].
 ///
-/// A [`Collector`](crate::Collector) owns transports and runs each on a task of its own. One task owns a transport, so
-/// it needs no locks.
+/// A [`Collector`](crate::Collector) owns transports and runs each on a task of its own, so a transport needs no locks.
 ///
 /// ```
 /// use isems_core::{BoxError, Inbox, Payload, Transport, async_trait};
@@ -32,27 +31,28 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// ```
 #[async_trait]
 pub trait Transport: Send {
-    /// Returns the transport's name, the same for its whole life and after a restart: it stands in counters, logs and
-    /// rejects, and what the transport [remembers](Inbox::remember) is kept under it. One word in lower case, 1 to 64
-    /// bytes of UTF-8 without `/`. No two transports of a collector have the same.
+    /// Returns the transport's name, which must stay the same for its whole life and after a restart: counters, logs
+    /// and rejects contain it, and the values that the transport [remembers](Inbox::remember) are kept under it. It is
+    /// one word in lower case, 1 to 64 bytes of UTF-8 without `/`, and unique within a collector.
     fn name(&self) -> &str;
 
-    /// Returns the sources that the transport is set to follow, for people: addresses, topics. Without credentials.
+    /// Returns the sources that the transport is configured to follow, for people: addresses or topics, without
+    /// credentials.
     fn follows(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Brings measurements in until the source ends or fails.
+    /// Delivers measurements until the source ends or fails.
     ///
     /// * **`Ok`**: the source has ended. `run` is not called again.
-    /// * **`Err`**: the collector logs it once, waits and calls `run` again. The wait is one second, doubles up to a
-    ///   minute, varies at random by a quarter, and starts over after a delivery. So an implementation needs no retry
-    ///   loop of its own. A panic is treated like `Err`, and harms no other transport.
-    /// * **Being stopped**: the future is dropped at its next `await`. What must not be lost then is what the source
-    ///   was already told to forget: acknowledge to the source only after [`Inbox::deliver`] has returned `Ok`.
+    /// * **`Err`**: the collector logs the error once, waits, and calls `run` again. The delay starts at one second,
+    ///   doubles up to a minute, varies at random by a quarter, and starts over after a delivery, so an implementation
+    ///   needs no retry loop of its own. A panic is treated like `Err`, and harms no other transport.
+    /// * **Being stopped**: the future is dropped at its next `await`. To lose nothing then, acknowledge to the source
+    ///   only after [`Inbox::deliver`] has returned `Ok`.
     ///
-    /// [`Inbox::deliver`] returns when what it stored is on disk, so its `await` is both the acknowledgement and the
-    /// back-pressure. Several deliveries may be awaited at a time; those that overlap share one write to the disk.
+    /// [`Inbox::deliver`] returns once everything it stored is on disk, so awaiting it is both the acknowledgement and
+    /// the back-pressure. Several deliveries may be awaited at a time; those that overlap share one write to the disk.
     /// Delivering the same measurements again is harmless: they count as duplicates.
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError>;
 }
@@ -60,24 +60,24 @@ pub trait Transport: Send {
 /// The reason why a transport cannot be added to a collector under its name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTransportName {
-    /// Another transport of the collector has the name.
+    /// Another transport of the collector already has the name.
     #[error("two transports are named {name:?}; give one of them another name")]
     Taken {
         /// The name.
         name: String,
     },
-    /// No transport can have the name.
+    /// The name is not valid for a transport.
     #[error("invalid name {name:?} of a transport: {problem}; expected one word in lower case, such as mqtt-2")]
     Invalid {
         /// The name.
         name: String,
-        /// The fault of it.
+        /// The problem with it.
         problem: &'static str,
     },
 }
 
 impl InvalidTransportName {
-    /// The longest name, in bytes of UTF-8.
+    /// The maximum length of a name, in bytes of UTF-8.
     const MAX_BYTES: usize = 64;
 
     pub(crate) fn check(name: &str) -> Result<(), Self> {

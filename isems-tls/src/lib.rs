@@ -1,7 +1,7 @@
-//! TLS for clients: which certificate authorities they trust, and which certificate they show.
+//! TLS for clients: the certificate authorities they trust, and the certificate they present.
 //!
-//! Polling, subscribing and the reports of errors all trust in this one way: the authorities that the system trusts, or those
-//! of a PEM file. Cryptography is ring's, which needs nothing installed.
+//! Polling, subscribing and error reporting all establish trust in the same way: by the authorities that the system
+//! trusts, or by those in a PEM file. The cryptography is ring's, which needs nothing installed.
 //!
 //! ```
 //! let config = isems_tls::client_config(None, None)?;
@@ -27,7 +27,7 @@ use rustls::{
 
 use crate::system::SystemVerifier;
 
-/// PEM files with a certificate, followed by those of intermediate authorities if there are any, and with its private key.
+/// PEM files with a certificate, followed by any intermediate certificates, and its private key.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
     /// The certificates.
@@ -36,11 +36,11 @@ pub struct Identity<'a> {
     pub key_file: &'a Path,
 }
 
-/// Makes the configuration of a client that trusts the authorities of a PEM file, or else those of the system, and shows a
-/// certificate to servers that ask for one, if it has one.
+/// Makes the configuration of a client that trusts the authorities in a PEM file, or else those of the system, and
+/// presents its certificate, if it has one, to servers that ask for it.
 ///
-/// The files are read now. The system's certificates are read when the first server is to be verified, so that a client of
-/// servers without TLS never needs them.
+/// The files are read immediately. The system's certificates are read when the first server is verified, so a client
+/// that never uses TLS never needs them.
 pub fn client_config(ca_file: Option<&Path>, identity: Option<Identity<'_>>) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
@@ -64,7 +64,7 @@ fn roots_of(path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// The certificates of a file, of which there is at least one.
+/// Reads the certificates of a file, which must contain at least one.
 fn certificates_of(name: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     let certificates: Vec<_> = certificates.map_err(|error| unusable(name, path)(error.into()))?;
@@ -84,7 +84,7 @@ fn key_of(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-/// The error of a file that cannot be used.
+/// Makes the error for a file that cannot be used.
 fn unusable(name: &'static str, path: &Path) -> impl FnOnce(Box<dyn Error + Send + Sync>) -> TlsError {
     move |source| TlsError::File { name, path: path.into(), source }
 }
@@ -103,7 +103,7 @@ pub enum TlsError {
         /// The reason.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// rustls finds no protocol version for its cryptography, which does not happen.
+    /// rustls finds no protocol version for its cryptography, which does not happen in practice.
     #[error("cannot set up TLS")]
     Rustls(#[source] rustls::Error),
 }

@@ -10,7 +10,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-/// The system's verifier, loaded when it is first needed. It decides nothing by itself.
+/// The system's verifier, loaded when it is first needed. It makes no decisions of its own.
 #[derive(Debug)]
 pub(crate) struct SystemVerifier {
     provider: Arc<CryptoProvider>,

@@ -11,11 +11,12 @@ use crate::{
     poll::{Poll, add},
 };
 
-/// How many polls try to fetch an archive that cannot be fetched, or that the router is still writing.
+/// The number of polls that try to fetch an archive that cannot be fetched, or that the router is still writing.
 pub(crate) const TRIES: u8 = 8;
 
 impl Poll<'_> {
-    /// Fetches an archive and stores its whole lines. How many of the tries are left, 0 when there is nothing more to fetch.
+    /// Fetches an archive, stores its complete lines, and returns the number of tries left; 0 if there is nothing more
+    /// to fetch.
     pub(crate) async fn fetch_archive(
         &self,
         url: Url,
@@ -45,7 +46,7 @@ impl Poll<'_> {
         }
     }
 
-    /// The decompressed archive and when it arrived; `None` when there is none.
+    /// Returns the decompressed archive and its time of arrival, or `None` if there is none.
     async fn archive(&self, url: Url) -> Result<Option<(Body, i64)>, PollError> {
         let answer = self.client.send(self.target, self.client.get(self.target, url, Encoding::Identity)).await?;
         match answer.status() {
@@ -54,7 +55,7 @@ impl Poll<'_> {
             _ => {}
         }
         let received_at = answer.received_at;
-        // The file is compressed. Some servers call that its encoding, others compress it once more.
+        // The file itself is compressed. Some servers declare that as its encoding, others compress it once more.
         let limit = self.client.max_body_bytes();
         let mut archive = answer.body().await.gunzip(limit);
         if archive.is_gzip() {

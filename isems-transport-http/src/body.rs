@@ -1,4 +1,4 @@
-//! Reading and decompressing bodies, both up to a limit.
+//! Reading and decompressing bodies, each up to a limit.
 
 use std::{io::Read, time::Duration};
 
@@ -8,26 +8,26 @@ use tokio::time::{self, Instant};
 
 use crate::BodyFlaw;
 
-/// What arrived of a body.
+/// The part of a body that arrived.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
-    /// How many bytes arrived, which differs when they were compressed.
+    /// The number of bytes that arrived, which differs if they were compressed.
     pub(crate) received: usize,
-    /// Why that is not all of it.
+    /// The reason why that is not all of it.
     pub(crate) flaw: Option<BodyFlaw>,
 }
 
-/// The most that a body may take.
+/// The limits on a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimits {
-    /// From the start of the request on.
+    /// Counted from the start of the request.
     pub(crate) time: Duration,
     pub(crate) bytes: usize,
 }
 
 impl Body {
-    /// More than this is only set aside as it arrives, whatever the server announces.
+    /// More than this is only allocated as it arrives, whatever the server announces.
     const LARGEST_RESERVE: usize = 1 << 20;
 
     pub(crate) async fn read(mut response: Response, started: Instant, limits: BodyLimits) -> Self {
@@ -55,7 +55,7 @@ impl Body {
         self.bytes.starts_with(&[0x1f, 0x8b])
     }
 
-    /// Decompresses as much as can be. What was wrong with the compressed body is wrong with this one.
+    /// Decompresses as much as possible. A flaw of the compressed body is one of the result, too.
     pub(crate) fn gunzip(self, limit: usize) -> Self {
         let mut bytes = Vec::new();
         let result = MultiGzDecoder::new(self.bytes.as_slice()).take(limit as u64 + 1).read_to_end(&mut bytes);

@@ -1,4 +1,4 @@
-//! The HTTP client: one for all targets.
+//! The HTTP client, shared by all targets.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
 
 const MAX_REDIRECTS: usize = 5;
 
-/// Nodes are polled rarely: a connection is worth keeping for the archive that follows a log, and no longer.
+/// Nodes are polled rarely: a connection is worth keeping for the archive that follows a log, but no longer.
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Sends requests and reads answers, both within limits.
@@ -33,7 +33,7 @@ impl Client {
     pub(crate) fn new(config: &HttpConfig) -> Result<Self, ConfigError> {
         let tls = isems_tls::client_config(config.ca_file.as_deref(), None)
             .map_err(|error| ConfigError::Client { cause: error.to_string() })?;
-        // Nodes' web servers are home-made, so what can be understood in spite of a mistake is.
+        // Nodes' web servers are home-made, so answers that can be understood despite a mistake are accepted.
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(concat!("isems/", env!("CARGO_PKG_VERSION")))
@@ -53,12 +53,12 @@ impl Client {
         Ok(Self { http, connect_timeout: config.connect_timeout, limits })
     }
 
-    /// How large a body may be.
+    /// Returns the maximum size of a body.
     pub(crate) fn max_body_bytes(&self) -> usize {
         self.limits.bytes
     }
 
-    /// A request for a file that may come encoded.
+    /// Makes a request for a file that may come encoded.
     pub(crate) fn get(&self, target: &Target, url: Url, encoding: Encoding) -> RequestBuilder {
         let accepted = match encoding {
             Encoding::Identity => "identity",
@@ -90,19 +90,19 @@ impl Client {
     }
 }
 
-/// What may not be followed is stopped at, so that the answer itself tells where it points.
+/// Stops at a redirection that must not be followed, so that the answer itself tells where it points.
 fn follow_within_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
     let within_host = attempt.previous().first().is_some_and(|first| first.host() == attempt.url().host());
     if within_host && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
-/// The head of an answer; the body is still to be read.
+/// The head of an answer, whose body is still to be read.
 #[derive(Debug)]
 pub(crate) struct Answer {
     response: Response,
     started: Instant,
     limits: BodyLimits,
-    /// When it arrived, Unix seconds.
+    /// The time of arrival, Unix seconds.
     pub(crate) received_at: i64,
 }
 
@@ -111,7 +111,7 @@ impl Answer {
         self.response.status()
     }
 
-    /// The error that a status is which brings no log.
+    /// Returns the error for a status that comes with no log.
     pub(crate) fn refusal(&self) -> PollError {
         let status = self.status();
         let location = self.header(LOCATION).filter(|_| status.is_redirection());
@@ -125,7 +125,7 @@ impl Answer {
         }
     }
 
-    /// The value of a header, where it is text.
+    /// Returns the value of a header if it is text.
     pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
     }
@@ -138,7 +138,7 @@ impl Answer {
         }
     }
 
-    /// Whether the server tells that it knows byte ranges.
+    /// Returns whether the server says that it supports byte ranges.
     pub(crate) fn accepts_ranges(&self) -> bool {
         self.header(ACCEPT_RANGES).is_some_and(|units| units.eq_ignore_ascii_case("bytes"))
     }
@@ -147,30 +147,30 @@ impl Answer {
         ContentRange::parse(self.header(CONTENT_RANGE)?)
     }
 
-    /// Reads the body as it travels.
+    /// Reads the body as it comes over the wire.
     pub(crate) async fn body(self) -> Body {
         Body::read(self.response, self.started, self.limits).await
     }
 }
 
-/// How a body is encoded.
+/// The encoding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Identity,
     Gzip,
 }
 
-/// Which part of a log a body is.
+/// The part of a log that a body contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContentRange {
     /// The position of its first byte.
     pub(crate) start: usize,
-    /// Whether it holds the last byte of the log, as far as the server tells.
+    /// Set if it contains the last byte of the log, as far as the server tells.
     pub(crate) to_the_end: bool,
 }
 
 impl ContentRange {
-    /// From a header's value: `bytes FIRST-LAST/LENGTH`, where the length can be `*`.
+    /// Parses the value of a header: `bytes FIRST-LAST/LENGTH`, where the length can be `*`.
     fn parse(value: &str) -> Option<Self> {
         let (unit, range) = value.split_once(' ')?;
         let (span, length) = range.trim().split_once('/')?;

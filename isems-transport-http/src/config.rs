@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Target;
 
-/// Which nodes are polled, and how. Durations are numbers of seconds when it is read or written.
+/// The targets to poll, and the settings for polling them. Durations are serialized as numbers of seconds.
 ///
 /// ```
 /// # use std::{path::PathBuf, time::Duration};
@@ -19,28 +19,28 @@ use crate::Target;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
-    /// The [name](isems_core::Transport::name) of the transport, which is kept with what it knows of logs. `http` unless
-    /// told.
+    /// The [name](isems_core::Transport::name) of the transport, under which its knowledge of the logs is kept.
+    /// Default: `http`.
     pub name: String,
     /// The logs to poll. One that is listed twice is polled once.
     pub targets: Vec<Target>,
-    /// The time from the start of a poll to the start of the next one of the same target. 15 minutes unless told.
+    /// The time from the start of one poll of a target to the start of its next. Default: 15 minutes.
     #[serde(with = "seconds")]
     pub interval: Duration,
-    /// How many targets are polled at a time, those not counted that have become slow. 16 unless told.
+    /// The number of targets polled at a time, not counting those that have become slow. Default: 16.
     pub concurrency: usize,
-    /// How long it may take to find a node's address and to connect. 10 seconds unless told.
+    /// The time limit for looking up a node's address and connecting. Default: 10 seconds.
     #[serde(with = "seconds")]
     pub connect_timeout: Duration,
-    /// How long one request may take, from the start to the last byte of its answer. 120 seconds unless told.
+    /// The time limit for one request, from its start to the last byte of its answer. Default: 120 seconds.
     #[serde(with = "seconds")]
     pub total_timeout: Duration,
-    /// A PEM file with the certificates of the authorities to trust, for nodes with `https`. It is read when the transport is
-    /// made. Those that the system trusts unless told.
+    /// A PEM file with the certificates of the authorities to trust for nodes with `https`, which is read when the
+    /// transport is made. Default: those that the system trusts.
     pub ca_file: Option<PathBuf>,
-    /// How large an answer may be, in bytes, both as it travels and when it is decompressed. 8 MiB unless told.
+    /// The maximum size of an answer in bytes, both on the wire and decompressed. Default: 8 MiB.
     pub max_body_bytes: usize,
-    /// How long a poll counts among those that are limited by `concurrency`. 5 seconds unless told.
+    /// The time after which a poll is slow and no longer counts towards `concurrency`. Default: 5 seconds.
     #[serde(with = "seconds")]
     pub slow_after: Duration,
 }
@@ -85,7 +85,7 @@ impl HttpConfig {
     }
 }
 
-/// Why a transport cannot be made from a configuration.
+/// The reason why a transport cannot be made from a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -94,7 +94,7 @@ pub enum ConfigError {
     Duration {
         /// The name of the field.
         setting: &'static str,
-        /// What it is set to.
+        /// The invalid value.
         value: Duration,
     },
     /// A number is zero.
@@ -106,7 +106,7 @@ pub enum ConfigError {
     /// The HTTP client cannot be set up on this system.
     #[error("cannot set up the HTTP client: {cause}")]
     Client {
-        /// Why.
+        /// The cause.
         cause: String,
     },
 }

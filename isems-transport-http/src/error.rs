@@ -1,43 +1,43 @@
-//! Why a poll failed.
+//! The reasons why polls fail.
 
 use std::{error::Error, time::Duration};
 
 use isems_core::{Receipt, RepositoryError};
 
-/// Why a poll of a target failed. The messages name no credentials.
+/// The reason why a poll of a target failed. The messages contain no credentials.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PollError {
-    /// No connection came about.
+    /// The connection could not be established.
     #[error("cannot connect: {cause}")]
     Connect {
-        /// Why: the name is unknown, the connection was refused, the certificate is not trusted.
+        /// The cause: the name is unknown, the connection was refused, the certificate is not trusted.
         cause: String,
     },
-    /// No connection came about in time.
+    /// The connection was not established in time.
     #[error("no connection within {limit:?}")]
     ConnectTimeout {
-        /// The time that was given.
+        /// The time limit.
         limit: Duration,
     },
-    /// The connection brought no HTTP answer.
+    /// The connection did not yield an HTTP answer.
     #[error("no usable HTTP answer: {cause}")]
     NoAnswer {
-        /// Why.
+        /// The cause.
         cause: String,
     },
-    /// The answer did not begin in time.
+    /// The answer did not start in time.
     #[error("no answer within {limit:?}")]
     AnswerTimeout {
-        /// The time that was given.
+        /// The time limit.
         limit: Duration,
     },
-    /// The answer has a status that brings no log.
+    /// The answer has a status that comes with no log.
     #[error("answered with status {code} {reason}")]
     Status {
         /// The status code.
         code: u16,
-        /// What it means, empty when it is no standard one.
+        /// The reason phrase of the code, empty if it is not a standard one.
         reason: &'static str,
     },
     /// The answer is a redirection to another host, which is not followed.
@@ -46,34 +46,34 @@ pub enum PollError {
         /// The host.
         host: String,
     },
-    /// The host redirects to itself again and again.
+    /// The host keeps redirecting to itself.
     #[error("redirected more than {limit} times")]
     TooManyRedirects {
-        /// How many redirections are followed.
+        /// The number of redirections that are followed.
         limit: usize,
     },
-    /// The body is encoded in a way that was not asked for.
+    /// The body has an encoding that was not asked for.
     #[error("content encoding {encoding:?} is not supported, only gzip is")]
     Encoding {
         /// The value of the header.
         encoding: String,
     },
-    /// The answer has no line of a log in it.
+    /// The answer does not contain a single line of a log.
     #[error("answered with something that is no log, {content_type}: \"{words}\"; is this the address of the log?")]
     NotALog {
-        /// What the server calls it, empty when it does not say.
+        /// The content type that the server gives, empty if it gives none.
         content_type: String,
         /// Its first words.
         words: String,
     },
-    /// The body did not arrive whole. Its whole lines were stored.
+    /// The body did not arrive completely. Its complete lines were stored.
     #[error("{cause} after {bytes} bytes with {} lines, {} of them new and stored", .receipt.received, .receipt.stored)]
     Incomplete {
-        /// What is wrong with it.
+        /// The cause.
         cause: BodyFlaw,
-        /// How much arrived.
+        /// The number of bytes that arrived.
         bytes: usize,
-        /// What became of the lines.
+        /// The result of storing the lines.
         receipt: Box<Receipt>,
     },
     /// The repository cannot be read or written.
@@ -81,7 +81,7 @@ pub enum PollError {
     Repository(#[from] RepositoryError),
 }
 
-/// Why a body did not arrive whole.
+/// The reason why a body did not arrive completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyFlaw {
@@ -91,13 +91,13 @@ pub enum BodyFlaw {
     /// It did not end in time.
     #[error("answer not complete within {limit:?}, given up")]
     TimedOut {
-        /// The time that was given.
+        /// The time limit.
         limit: Duration,
     },
     /// It is too large.
     #[error("answer larger than {limit} bytes, given up")]
     TooLarge {
-        /// The size that was allowed.
+        /// The maximum size.
         limit: usize,
     },
     /// Its compressed form is damaged or ends too early.
@@ -105,7 +105,7 @@ pub enum BodyFlaw {
     Damaged,
 }
 
-/// An error and its causes, in one line.
+/// Formats an error and its causes in one line.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -116,7 +116,7 @@ pub(crate) fn causes(error: &dyn Error) -> String {
     text
 }
 
-/// The last of an error's causes.
+/// Returns the root cause of an error.
 pub(crate) fn root_cause(error: &dyn Error) -> String {
     let mut root = error;
     while let Some(cause) = root.source() {

@@ -1,7 +1,7 @@
 //! Polls the logs of solar mesh nodes over HTTP for [`isems_core`].
 //!
-//! An [`HttpTransport`] is made from an [`HttpConfig`], which lists the [`Target`]s: the addresses of the nodes. It fetches
-//! each node's csvlog on an interval and delivers its lines to the [`Inbox`](isems_core::Inbox).
+//! An [`HttpTransport`] is made from an [`HttpConfig`], which lists the [`Target`]s, the addresses of the nodes' logs.
+//! It fetches each csvlog at an interval and delivers its lines to the [`Inbox`](isems_core::Inbox).
 //!
 //! ```
 //! use std::sync::Arc;
@@ -22,30 +22,32 @@
 //! # }
 //! ```
 //!
-//! # What travels
+//! # Saving bandwidth
 //!
-//! Links are slow and airtime costs the nodes battery, so nothing travels twice when the node's web server can help it:
+//! Links are slow and airtime drains the nodes' batteries, so nothing travels twice if the node's web server can avoid
+//! it:
 //!
-//! * An unchanged log is answered by `304`: requests carry `If-None-Match`, or `If-Modified-Since` where the server has told
-//!   no `ETag`. Not both: the web server of OpenWrt heeds a time besides the tag, and then takes a new log for an unchanged
-//!   one while the router's clock is behind.
-//! * Of a log that grew only the new bytes are fetched, where the server has told that it knows ranges. The range starts at
-//!   the last line that was read; when the answer does not begin with that line, the log is another one and is fetched as a
-//!   whole. `If-Range` is not sent: every appended line changes the validators, so a server that heeds it would send
-//!   everything, always, and the web server of OpenWrt refuses it. The line in common proves the same as `If-Range`, and proves it for servers without validators.
+//! * An unchanged log is answered with `304`: requests carry `If-None-Match`, or `If-Modified-Since` if the server sent
+//!   no `ETag`, but never both. OpenWrt's web server heeds the time even if there is a tag, and then takes a new log
+//!   for an unchanged one while the router's clock is behind.
+//! * Of a log that has grown, only the new bytes are fetched if the server is known to support ranges. The range starts
+//!   with the last line that was read; if the answer does not begin with that line, the log is a different one and is
+//!   fetched whole. `If-Range` is not sent: every appended line changes the validators, so a server that heeds it would
+//!   always send everything, and OpenWrt's web server rejects it. The shared line proves the same as `If-Range`, even
+//!   for servers without validators.
 //! * Whole logs may come compressed.
 //!
-//! What is known of a log is kept in the repository, so it survives a restart.
+//! Everything known about a log is kept in the repository, so it survives a restart.
 //!
 //! # Rotation
 //!
-//! A router compresses its `ffopenmppt.log` to `ffopenmppt.log.gz` now and then, and starts a new one. When that happened
-//! since the last poll, the archive is fetched too, so no line in between is missed.
+//! From time to time, a router compresses its `ffopenmppt.log` to `ffopenmppt.log.gz` and starts a new one. If that has
+//! happened since the last poll, the archive is fetched too, so that no line in between is missed.
 //!
-//! # Nodes that fail
+//! # Failing nodes
 //!
-//! Each target has a loop and a back-off of its own. A poll that takes long gives its place to another one and goes on, so
-//! a node that is dead, slow, endless or talks nonsense delays none. The whole lines of a body that broke off are kept.
+//! Each target has its own loop and back-off. A slow poll gives up its slot to another one and carries on, so a node
+//! that is dead, slow, endless or talking nonsense delays no other. The complete lines of a truncated body are kept.
 
 mod archive;
 mod body;

@@ -1,4 +1,4 @@
-//! What is remembered of a log between two polls.
+//! The state kept of a log between two polls.
 
 use isems_core::{Inbox, RepositoryError};
 use reqwest::{
@@ -9,29 +9,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::Target;
 
-/// What is known of a log. The default: nothing.
+/// The knowledge about a log, which is empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogState {
-    /// How many of its bytes were read: the end of its last whole line.
+    /// The number of bytes that were read, up to the end of the last complete line.
     pub(crate) consumed: usize,
-    /// The text that ends there: the last whole line, or the end of it.
+    /// The text that ends there: the last complete line, or the end of it.
     pub(crate) overlap: String,
-    /// Whether the server has told that it knows ranges of the log as it is, uncompressed.
+    /// Set if the server has said that it supports ranges of the uncompressed log.
     pub(crate) ranges: bool,
-    /// What identifies the last answer. None when that was not whole.
+    /// The validators of the last answer, empty if that was not complete.
     pub(crate) validators: Validators,
-    /// How many more polls try to fetch the archive of the log's predecessor.
+    /// The number of further polls that try to fetch the archive of the previous log.
     pub(crate) archive_tries: u8,
 }
 
-/// What identifies the content of an answer.
+/// The identification of an answer's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Validators {
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<String>,
 }
 
-/// The form in which a state is kept.
+/// The serialized form of a state.
 #[derive(Serialize, Deserialize)]
 struct Record {
     version: u32,
@@ -43,7 +43,7 @@ impl LogState {
     const VERSION: u32 = 1;
     const LONGEST_OVERLAP: usize = 1024;
 
-    /// What is known of a target's log; nothing when what was kept cannot be read.
+    /// Returns the state of a target's log, empty if the stored value cannot be read.
     pub(crate) async fn recall(inbox: &Inbox, target: &Target) -> Result<Self, RepositoryError> {
         let kept = inbox.recall(&key(target)).await?;
         let record = kept.and_then(|kept| serde_json::from_slice::<Record>(&kept).ok());
@@ -52,18 +52,20 @@ impl LogState {
         Ok(state.unwrap_or_default())
     }
 
-    /// Returns the key and the value under which a target's log is remembered.
+    /// Returns the key and value under which the state of a target's log is remembered.
     pub(crate) fn entry(&self, target: &Target) -> (String, Vec<u8>) {
         let record = Record { version: Self::VERSION, state: self.clone() };
         (key(target), serde_json::to_vec(&record).unwrap_or_default())
     }
 
-    /// Where a range starts that has only the overlap before the news; `None` when the log is to be fetched as a whole.
+    /// Returns the start of a range that has only the overlap before the news, or `None` if the whole log is to be
+    /// fetched.
     pub(crate) fn range_start(&self) -> Option<usize> {
         (self.ranges && !self.overlap.is_empty()).then(|| self.consumed - self.overlap.len())
     }
 
-    /// Whether a log can be the known one, grown or not. `whole`: whether `bytes` are all of it.
+    /// Returns whether a log can be the known one, whether it has grown or not. `whole` says whether `bytes` are all of
+    /// it.
     pub(crate) fn is_continued_by(&self, bytes: &[u8], whole: bool) -> bool {
         match bytes.get(self.consumed - self.overlap.len()..self.consumed) {
             Some(overlap) => overlap == self.overlap.as_bytes(),
@@ -71,7 +73,7 @@ impl LogState {
         }
     }
 
-    /// Notes that the log was read up to `consumed`, where the text ends that `bytes` are the end of.
+    /// Records that the log was read up to `consumed`, where `bytes` end.
     pub(crate) fn advance(&mut self, consumed: usize, bytes: &[u8]) {
         let line = last_line(bytes);
         let overlap = &line[line.len().saturating_sub(Self::LONGEST_OVERLAP)..];
@@ -81,10 +83,11 @@ impl LogState {
 }
 
 impl Validators {
-    /// Has the request answered only when the answer would be another one.
+    /// Makes the request conditional, so that an unchanged log is not sent again.
     ///
-    /// The time is sent only where there is no tag. Routers' web servers heed it besides the tag, and take a log for unchanged
-    /// that is older than the known one, as it is when the router has been started again and its clock is not set yet.
+    /// The time is sent only if there is no tag. Routers' web servers heed it even if there is one, and take any log
+    /// older than the known one for unchanged, which happens when the router has been restarted and its clock is not
+    /// set yet.
     pub(crate) fn write_to(&self, request: RequestBuilder) -> RequestBuilder {
         let etag = self.etag.as_deref().map(|etag| (IF_NONE_MATCH, etag));
         let condition = etag.or(self.last_modified.as_deref().map(|time| (IF_MODIFIED_SINCE, time)));
@@ -95,7 +98,7 @@ impl Validators {
     }
 }
 
-/// The last line that is not blank, with all that follows it.
+/// Returns the last line that is not blank, with everything after it.
 fn last_line(bytes: &[u8]) -> &[u8] {
     let text = bytes.trim_ascii_end();
     let start = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);

@@ -14,10 +14,10 @@ use crate::{
     log_state::{LogState, Validators},
 };
 
-/// The separators that a line of a log can have.
+/// The field separators that a log line can have.
 const SEPARATORS: std::ops::RangeInclusive<usize> = 17..=18;
 
-/// The most characters that are shown of what is no log.
+/// The number of characters shown of an answer that is not a log.
 const SHOWN: usize = 60;
 
 /// A poll of a log.
@@ -28,13 +28,13 @@ pub(crate) struct Poll<'a> {
     pub(crate) inbox: &'a Inbox,
 }
 
-/// What a request for the log brought.
+/// The result of a request for the log.
 enum News {
-    /// It is as it was.
+    /// It is unchanged.
     Nothing,
-    /// It grew: the overlap and what follows it.
+    /// It has grown: the overlap and the part after it.
     Grown(Content),
-    /// All of it.
+    /// The whole log.
     Log(Content),
 }
 
@@ -48,7 +48,7 @@ struct Content {
 }
 
 impl Poll<'_> {
-    /// Fetches what is new, and stores it together with how far the log was read.
+    /// Fetches the news, and stores it together with the position up to which the log was read.
     pub(crate) async fn run(self) -> Result<Receipt, PollError> {
         let mut remembered = LogState::recall(self.inbox, self.target).await?;
         let mut state = remembered.clone();
@@ -60,7 +60,7 @@ impl Poll<'_> {
         result
     }
 
-    /// Advances the state over what was stored, and over nothing else. `remembered` is the state that is on disk.
+    /// Advances the state over the lines that were stored, and no further. `remembered` is the state on disk.
     async fn update(&self, state: &mut LogState, remembered: &mut LogState) -> Result<Receipt, PollError> {
         let news = self.news(state).await?;
         if let News::Log(content) = &news {
@@ -89,7 +89,8 @@ impl Poll<'_> {
         let remember = |pending: &Pending| {
             let whole_lines = &body.bytes[..body.bytes.len() - pending.incomplete_bytes];
             let consumed = start + whole_lines.len();
-            // What broke off before the end that is known says nothing against it. What is refused for now is read again.
+            // A body that broke off before the known end proves nothing against it. Lines that are refused for now are
+            // read again.
             if pending.refused_for_now == 0 && (body.flaw.is_none() || consumed > next.consumed) {
                 next.advance(consumed, whole_lines);
                 next.ranges = ranges;
@@ -108,10 +109,10 @@ impl Poll<'_> {
         }
     }
 
-    /// Refuses an answer that has no line of a log in it. It changes nothing of what is known of the log.
+    /// Refuses an answer without a log line, leaving the state of the log unchanged.
     async fn check(&self, content: &Content) -> Result<(), PollError> {
         let Content { body, received_at, media_type, .. } = content;
-        // What is wrong with a body that did not arrive whole is told anyway.
+        // The flaw of an incomplete body is reported anyway.
         if body.flaw.is_some() || is_log(&body.bytes) {
             return Ok(());
         }
@@ -150,7 +151,7 @@ impl Poll<'_> {
         self.log_or_nothing(answer, &Validators::default()).await
     }
 
-    /// What follows the overlap; `None` when the answer does not begin with it.
+    /// Returns the part after the overlap, or `None` if the answer does not begin with the overlap.
     async fn grown(&self, answer: Answer, state: &LogState, start: usize) -> Result<Option<Content>, PollError> {
         let Some(range) = answer.range().filter(|range| range.start == start) else { return Ok(None) };
         if answer.encoding()? != Encoding::Identity {
@@ -171,7 +172,7 @@ impl Poll<'_> {
         }
     }
 
-    /// The whole log, or nothing when it is still the one of the validators that were asked about.
+    /// Takes the whole log, or nothing if it still has the validators that the request asked about.
     async fn log_or_nothing(&self, answer: Answer, asked: &Validators) -> Result<News, PollError> {
         match answer.status() {
             StatusCode::NOT_MODIFIED if *asked != Validators::default() => return Ok(News::Nothing),
@@ -193,14 +194,15 @@ impl Poll<'_> {
         Ok(News::Log(Content { body, received_at, ranges, validators, media_type }))
     }
 
-    /// Returns the payload of a body. A last line without its end is left for the next poll unless it is whole by itself.
+    /// Makes the payload of a body. A last line without a line ending is left for the next poll unless it is complete
+    /// on its own.
     pub(crate) fn payload<'b>(&'b self, bytes: &'b [u8], received_at: i64) -> Payload<'b> {
         Payload { whole: false, received_at, ..Payload::csvlog(bytes, self.target.as_str()) }
     }
 }
 
-/// Returns whether a body is a log: it is empty, or has a line with the fields of one, or is the beginning of a first line that
-/// is still being written.
+/// Returns whether a body is a log: it is empty, contains a line with the right fields, or is the beginning of a first
+/// line that is still being written.
 fn is_log(bytes: &[u8]) -> bool {
     let separators = |line: &[u8]| line.split(|byte| *byte == b';').count() - 1;
     let has_line = bytes.split(|byte| *byte == b'\n').any(|line| SEPARATORS.contains(&separators(line)));
@@ -213,7 +215,7 @@ fn validators(answer: &Answer) -> Validators {
     Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
 }
 
-/// Adds the receipt of a further payload. Each line has its number in the payload that it came with.
+/// Adds the receipt of a further payload. Line numbers are those within each payload.
 pub(crate) fn add(total: &mut Receipt, receipt: &Receipt) {
     total.received += receipt.received;
     total.stored += receipt.stored;

@@ -1,4 +1,4 @@
-//! The address of a log that is polled.
+//! The addresses of the logs to poll.
 
 use std::{
     fmt,
@@ -16,24 +16,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::HttpConfig;
 
-/// Where a router keeps its log.
+/// The path at which a router keeps its log.
 const DEFAULT_PATH: &str = "/ISEMS/ffopenmppt.log";
 
-/// The log that a router compresses to an archive beside it when it has become long.
+/// The log that a router compresses into an archive beside it once it has grown long.
 const ROTATING_NAME: &str = "ffopenmppt.log";
 
-/// The address of a log that is polled.
+/// The address of a log to poll.
 ///
-/// It is read from a host or address with or without a port, which means the log of a router on it, or from an `http://` or
-/// `https://` URL. A URL without a path means a router's log as well.
+/// It is parsed from a host or address with an optional port, meaning a router's log on that host, or from an `http://`
+/// or `https://` URL. A URL without a path means a router's log, too.
 ///
-/// A URL may have a user name and a password for basic authentication. They are sent to the node and shown nowhere: the
-/// text form, which is also what is serialized, lacks them.
+/// A URL may contain a user name and password for basic authentication. They are sent to the node and shown nowhere
+/// else: the text form, which is also the serialized form, omits them.
 ///
-/// After a `#` can stand settings of this target alone, joined by `&` and percent-encoded where they need it: `timeout` (how
-/// long one request may take) and `interval` (how often it is polled), each a number of seconds, or with a unit as in `30s`,
-/// `5m` or `2h`; and `header`, as often as needed, such as `header=X-Key:%20s3cret`, which is sent with each request. They are
-/// not in the text form either.
+/// Settings for this target alone can follow a `#`, joined by `&` and percent-encoded if necessary: `timeout` (the
+/// limit for one request) and `interval` (between polls), each a number of seconds or with a unit as in `30s`, `5m` or
+/// `2h`; and any number of `header`s, such as `header=X-Key:%20s3cret`, which are sent with each request. The text form
+/// omits these as well.
 ///
 /// ```
 /// use isems_transport_http::Target;
@@ -49,7 +49,7 @@ const ROTATING_NAME: &str = "ffopenmppt.log";
 pub struct Target {
     /// With credentials.
     url: Url,
-    /// Without.
+    /// Without credentials.
     text: String,
     settings: Settings,
 }
@@ -63,32 +63,32 @@ struct Settings {
 }
 
 impl Target {
-    /// The URL, without credentials.
+    /// Returns the URL without credentials.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The URL, with credentials.
+    /// Returns the URL with credentials.
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The time that one request to this target may take, where that is its own.
+    /// Returns this target's own limit for one request, if it has one.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.settings.timeout
     }
 
-    /// The time from one poll of this target to the next, where that is its own.
+    /// Returns this target's own interval between polls, if it has one.
     pub(crate) fn interval(&self) -> Option<Duration> {
         self.settings.interval
     }
 
-    /// Headers that this target is sent.
+    /// Returns the headers sent to this target.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.settings.headers
     }
 
-    /// Where the log's archive is, with credentials, when the log is one of those that are rotated.
+    /// Returns the URL of the log's archive, with credentials, if the log is one that is rotated.
     pub(crate) fn archive_url(&self) -> Option<Url> {
         let name = self.url.path_segments()?.next_back()?;
         (name == ROTATING_NAME).then(|| {
@@ -125,7 +125,7 @@ impl FromStr for Target {
 }
 
 impl Settings {
-    /// Reads what stands after the `#`. Errors name no values, which can be secrets.
+    /// Parses the part after the `#`. Errors contain no values, which can be secrets.
     fn parse(text: &str) -> Result<Self, String> {
         let mut settings = Self::default();
         for setting in text.split('&').filter(|setting| !setting.is_empty()) {
@@ -194,7 +194,7 @@ fn parse_address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// A text as it may be shown, whether it can be parsed or not.
+/// Redacts a text for display, whether or not it can be parsed.
 fn without_credentials(text: &str) -> String {
     let Some((user, host)) = text.rsplit_once('@') else { return text.into() };
     let scheme = user.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
@@ -225,7 +225,7 @@ impl<'de> Deserialize<'de> for Target {
     }
 }
 
-/// A text that is no [`Target`].
+/// A text that is not a valid [`Target`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid target {value:?}: {reason}; expected an address such as 10.0.0.7, node.mesh:8080 or [fd00::7], \

@@ -1,4 +1,4 @@
-//! The transport: when which target is polled.
+//! The transport, which schedules the polls of its targets.
 
 use std::{
     collections::HashSet,
@@ -16,13 +16,13 @@ use tracing::debug;
 
 use crate::{ConfigError, HttpConfig, PollError, Target, client::Client, poll::Poll};
 
-/// After a first failure a target is tried again this soon, or after the interval when that is shorter.
+/// After its first failure a target is tried again this soon, or after the interval if that is shorter.
 const FIRST_RETRY: Duration = Duration::from_secs(30);
 
-/// A target that keeps failing is tried at least this often, or on the interval when that is longer.
+/// A target that keeps failing is tried at least this often, or at its interval if that is longer.
 const LAST_RETRY: Duration = Duration::from_mins(15);
 
-/// A node that adds nothing to its log is quiet after this time, or so many intervals when that is longer.
+/// A node that adds nothing to its log is quiet after this time, or this many intervals if that is longer.
 const QUIET_AFTER: Duration = Duration::from_hours(1);
 const INTERVALS_OF_QUIET: u32 = 4;
 
@@ -34,23 +34,24 @@ pub struct HttpTransport {
     targets: Vec<Target>,
     interval: Duration,
     slow_after: Duration,
-    /// A permit is a target that is being polled and is not slow yet.
+    /// Each permit is a target being polled that is not slow yet.
     slots: Semaphore,
     trigger: PollTrigger,
 }
 
-/// Makes an [`HttpTransport`] poll at once, wherever the transport itself has gone. Clones do the same.
+/// Makes an [`HttpTransport`] poll at once, even after the transport itself was moved away. Clones do the same.
 #[derive(Debug, Clone)]
 pub struct PollTrigger {
-    /// Its value does not matter, only that it changes.
+    /// Only the fact that the value changes matters.
     requests: watch::Sender<()>,
     targets: usize,
 }
 
 impl PollTrigger {
-    /// Lets every target be polled now, and returns how many there are. A target that is being polled is polled once more after
-    /// that, however often this is called meanwhile; one that waits to be tried again is tried, and counts as tried. Their
-    /// intervals begin anew. A transport that does not run polls nothing; it polls everything when it starts.
+    /// Has every target polled now, and returns their number. A target that is being polled is polled once more
+    /// afterwards, however often this is called meanwhile; one that is waiting for a retry is tried now, which counts
+    /// as that retry. Their intervals start over. A transport that is not running polls nothing until it starts, when
+    /// it polls everything.
     pub fn poll_now(&self) -> usize {
         self.requests.send_replace(());
         self.targets
@@ -58,7 +59,7 @@ impl PollTrigger {
 }
 
 impl HttpTransport {
-    /// A transport that polls nothing yet.
+    /// Makes a transport that does not poll anything yet.
     pub fn new(config: HttpConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let client = Client::new(&config)?;
@@ -70,18 +71,18 @@ impl HttpTransport {
         Ok(Self { name, client, targets, interval, slow_after, slots, trigger })
     }
 
-    /// What is polled, in the order of the configuration, each once.
+    /// Returns the targets in the order of the configuration, each once.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
 
-    /// What makes it poll at once.
+    /// Returns a handle that makes it poll at once.
     pub fn trigger(&self) -> PollTrigger {
         self.trigger.clone()
     }
 
-    /// Polls every target once and returns when all are done. `on_report` is called for each as it is done, with what
-    /// became of its lines or why it failed.
+    /// Polls every target once and returns when all are done. `on_report` is called for each as it finishes, with the
+    /// result of storing its lines or the reason why it failed.
     pub async fn poll_all(&self, inbox: &Inbox, mut on_report: impl FnMut(&Target, &Result<Receipt, PollError>)) {
         let poll = |target| async move { (target, self.poll(target, inbox).await) };
         let mut polls: FuturesUnordered<_> = self.targets.iter().map(poll).collect();
@@ -90,7 +91,7 @@ impl HttpTransport {
         }
     }
 
-    /// Polls a target on the interval, for ever.
+    /// Polls a target at its interval, for ever.
     async fn follow(&self, target: &Target, inbox: &Inbox) {
         let interval = target.interval().unwrap_or(self.interval);
         let mut backoff = Backoff::new(interval.min(FIRST_RETRY), interval.max(LAST_RETRY));
@@ -104,12 +105,12 @@ impl HttpTransport {
             } else {
                 backoff.next_wait()
             };
-            // The sender is this transport's own, so waiting for it does not fail.
+            // The sender is this transport's own, so waiting for it cannot fail.
             let _ = time::timeout(wait, requests.changed()).await;
         }
     }
 
-    /// Polls a target once, as soon as there is a slot, and reports how it fares.
+    /// Polls a target once, as soon as there is a slot, and reports the state of the source.
     async fn poll(&self, target: &Target, inbox: &Inbox) -> Result<Receipt, PollError> {
         // The semaphore is never closed.
         let slot = self.slots.acquire().await;
@@ -150,8 +151,8 @@ impl Transport for HttpTransport {
         self.targets.iter().map(|target| target.as_str().into()).collect()
     }
 
-    /// Polls every target at once and then on the interval. It ends at once when there is none, and not at all otherwise:
-    /// the error of a target is a matter of that target.
+    /// Polls every target at once and then at the interval. It ends immediately if there are no targets, and otherwise
+    /// never: a target's errors are its own.
     async fn run(&mut self, inbox: &Inbox) -> Result<(), BoxError> {
         let this = &*self;
         for target in &this.targets {

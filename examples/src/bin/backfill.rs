@@ -1,13 +1,13 @@
-//! Fills gaps from an API: asks another collector for what its nodes measured, and stores what is missing here.
+//! Fills gaps from an API: asks another collector for its nodes' measurements, and stores those that are missing here.
 //!
-//! `cargo run -p isems-examples --bin backfill -- http://127.0.0.1:5000 2026-11-01 isems.redb`. What is here already counts as a
-//! duplicate, so it can be run as often as wanted. The file must not be open elsewhere.
+//! `cargo run -p isems-examples --bin backfill -- http://127.0.0.1:5000 2026-11-01 isems.redb`. Measurements that are
+//! already here count as duplicates, so it can be run as often as you like. The file must not be open elsewhere.
 
 use std::{env, sync::Arc};
 
 use isems_core::{BoxError, Format, Inbox, Payload, RedbRepository};
 
-/// The most bytes that are stored at a time.
+/// The maximum number of bytes stored at a time.
 const CHUNK: usize = 1 << 20;
 
 #[tokio::main]
@@ -30,7 +30,7 @@ async fn main() -> Result<(), BoxError> {
         if lines.len() < CHUNK && !is_over {
             continue;
         }
-        // What follows the last line end is still on its way.
+        // Anything after the last line ending is still on its way.
         let whole =
             if is_over { lines.len() } else { lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1) };
         let rest = lines.split_off(whole);

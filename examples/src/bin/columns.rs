@@ -1,5 +1,5 @@
-//! Reads the history of a node into columns, as one hands them to a statistics library, and computes from them at which time
-//! of day the battery is fullest.
+//! Reads the history of a node into columns, ready for a statistics library, and computes the time of day at which the
+//! battery is fullest.
 //!
 //! `cargo run -p isems-examples --bin columns -- isems.redb Elektra-Dach`. The server must not have the file open.
 
@@ -8,7 +8,7 @@ use std::env;
 use futures_util::TryStreamExt;
 use isems_core::{BoxError, Field, MeasurementQuery, NumberField, RedbRepository, pages};
 
-/// A column for each field that is wanted; a value that the node did not report is NaN.
+/// One column per field; a value that the node did not report is NaN.
 #[derive(Default)]
 struct Columns {
     timestamp: Vec<i64>,

@@ -1,7 +1,7 @@
-//! Embeds the core: collects from a simulated node into memory, and prints each measurement as it comes in.
+//! Embeds the core: collects from a simulated node into memory, and prints each measurement as it arrives.
 //!
-//! `cargo run -p isems-examples --bin embed`, and Ctrl-C to end it. The node begins an hour ago at a measurement a
-//! second, until it has caught up.
+//! `cargo run -p isems-examples --bin embed`; press Ctrl-C to stop. The node starts an hour in the past and sends one
+//! measurement per second until it has caught up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use isems_core::{
 };
 use tokio::time;
 
-/// Measures once a second as long as the node's time is in the past.
+/// Measures once a second while the node's time is in the past.
 struct Simulated(SimulatedNode);
 
 #[async_trait]

@@ -1,8 +1,8 @@
 //! A transport of your own: follows a csvlog file that another program appends to, as `tail -F` does.
 //!
-//! `cargo run -p isems-examples --bin file_transport -- ffopenmppt.log`. The file of the database is `file.redb`, unless a second
-//! argument names another one. The place that was read to is stored together with the measurements, so that nothing is read
-//! twice after a restart; a log that has become shorter is read from its beginning.
+//! `cargo run -p isems-examples --bin file_transport -- ffopenmppt.log`. The database is `file.redb` unless a second
+//! argument names another file. The position in the log is stored together with the measurements, so nothing is read
+//! twice after a restart; a log that has become shorter is read from the start.
 
 use std::{env, future::pending, io::SeekFrom, path::PathBuf, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::{
     time,
 };
 
-/// At most this much is read at a time, in bytes.
+/// The maximum number of bytes read at a time.
 const CHUNK: u64 = 1 << 20;
 
 struct LogFile(PathBuf);
@@ -36,7 +36,7 @@ impl Transport for LogFile {
             file.seek(SeekFrom::Start(place)).await?;
             let mut lines = Vec::new();
             file.take(CHUNK).read_to_end(&mut lines).await?;
-            // The last line may be half written: it is left for the next time.
+            // The last line may be half-written; it is left for the next read.
             let payload = Payload { whole: false, ..Payload::csvlog(&lines, &source) };
             let mut next = place;
             let receipt = inbox

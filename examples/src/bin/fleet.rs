@@ -1,5 +1,5 @@
 //! A simulated fleet to point a collector at: serves the logs of its nodes over HTTP and, given a broker, publishes
-//! MQTT messages as the nodes' firmware does. It prints at its start how a collector reaches it.
+//! MQTT messages as the nodes' firmware does. On startup it prints how to point a collector at it.
 //!
 //! * `cargo run --release -p isems-examples --bin fleet -- --nodes 20 --days 3`
 //! * `cargo run --release -p isems-examples --bin fleet -- --broker 127.0.0.1:1883 --days 30 --rate 1000`
@@ -17,31 +17,31 @@ use isems_server::fleet::{FleetServer, SimulatedClock};
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Outgoing, QoS};
 use tokio::time;
 
-/// How many of its newest lines a node sends at a time.
+/// The number of its newest lines that a node sends at a time.
 const LINES_A_MESSAGE: usize = 5;
 
 /// A simulated fleet of solar nodes: logs over HTTP, messages over MQTT.
 #[derive(Parser)]
 struct Arguments {
-    /// How many nodes
+    /// Number of nodes
     #[arg(long, default_value_t = 10)]
     nodes: u32,
-    /// How many days of history the nodes begin with
+    /// Days of history that the nodes start with
     #[arg(long, default_value_t = 2)]
     days: u32,
-    /// Replay the history this many times as fast as it was, instead of having it all at once
+    /// Replay the history at this many times its real speed, instead of having it all at once
     #[arg(long)]
     speed: Option<f64>,
-    /// The same seed gives the same nodes
+    /// Seed of the simulation; the same seed gives the same nodes
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where to serve the logs
+    /// Address to serve the logs on
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// An MQTT broker to publish to, host or host:port
+    /// MQTT broker to publish to, host or host:port
     #[arg(long)]
     broker: Option<String>,
-    /// Publish JSON objects instead of csvlog lines; they have no time, so that there is no history
+    /// Publish JSON objects instead of csvlog lines; they carry no time, so there is no history
     #[arg(long)]
     json: bool,
     /// Publish at most this many messages a second
@@ -110,7 +110,7 @@ async fn publish(arguments: &Arguments, broker: &str, start: i64, clock: &Simula
     }
 }
 
-/// Keeps the connection going, and tells how many messages went out.
+/// Keeps the connection going, and prints how many messages went out.
 async fn drive(mut events: EventLoop) -> std::convert::Infallible {
     let mut published = 0_u64;
     loop {
@@ -130,7 +130,7 @@ async fn drive(mut events: EventLoop) -> std::convert::Infallible {
     }
 }
 
-/// What the nodes send: topic and message.
+/// The topic and text of a node's message.
 struct Messages {
     json: bool,
     /// The newest lines of each node.

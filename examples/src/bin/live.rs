@@ -1,7 +1,7 @@
-//! Shows live in a terminal what nodes measure, and which of them fall silent or come back.
+//! Shows measurements live in a terminal, and which nodes fall silent or come back.
 //!
-//! `cargo run -p isems-examples --bin live -- 10.36.0.7 10.36.0.9` polls these nodes once a minute. A node whose usual interval
-//! is known counts as silent after three of them.
+//! `cargo run -p isems-examples --bin live -- 10.36.0.7 10.36.0.9` polls these nodes once a minute. A node whose usual
+//! interval is known counts as silent after three of them.
 
 use std::{env, sync::Arc, time::Duration};
 

@@ -1,8 +1,8 @@
-//! Embeds the HTTP service in another program: a greenhouse that measures for itself, and serves what it has measured, with
-//! the generated documentation, beside a page of its own.
+//! Embeds the HTTP service in another program: a greenhouse that takes its own measurements, and serves them, with the
+//! generated documentation, beside a page of its own.
 //!
 //! `cargo run -p isems-examples --bin service`, then open <http://127.0.0.1:8000/greenhouse> and
-//! <http://127.0.0.1:8000/docs>. Another address can be given as an argument.
+//! <http://127.0.0.1:8000/docs>. A different address can be given as an argument.
 
 use std::{env, future::pending, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use poem::{
 };
 use tokio::time;
 
-/// The greenhouse's own sensors, here a simulated node that begins an hour ago.
+/// The greenhouse's own sensors, here a simulated node that starts an hour in the past.
 struct Greenhouse(Fleet);
 
 #[async_trait]

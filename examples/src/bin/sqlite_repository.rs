@@ -1,7 +1,8 @@
-//! A repository of your own: measurements in SQLite, each as JSON beside its key. It shows that it keeps the contract by
-//! running the conformance suite on itself, and then collects a simulated day into a file.
+//! A repository of your own: measurements in SQLite, each as JSON beside its key. It proves that it keeps the contract
+//! by running the conformance suite on itself, and then collects a simulated day into a file.
 //!
-//! `cargo run -p isems-examples --bin sqlite_repository`. The file is `isems.sqlite`, unless another one is named.
+//! `cargo run -p isems-examples --bin sqlite_repository`. The file is `isems.sqlite` unless an argument names another
+//! one.
 
 use std::{
     env,
@@ -23,7 +24,7 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS reject (number INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT);
     CREATE TABLE IF NOT EXISTS metadata (key TEXT PRIMARY KEY, value BLOB);";
 
-/// What is known of nodes. A node is there from its first measurement on, so that it has an oldest and a newest one.
+/// The records of nodes. A node exists from its first measurement on, so it always has an oldest and a newest one.
 const NODES: &str = "
     SELECT node.id, first_received_at, last_received_at, count(*), min(timestamp),
         (SELECT json FROM measurement WHERE node = node.id ORDER BY timestamp DESC LIMIT 1)
@@ -38,7 +39,7 @@ impl SqliteRepository {
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
-    /// SQLite blocks, so this is where calls cross to threads that may be blocked.
+    /// SQLite blocks, so this is where calls move to threads that may block.
     async fn call<T: Send + 'static>(
         &self,
         action: &'static str,
@@ -46,7 +47,7 @@ impl SqliteRepository {
     ) -> Result<T, RepositoryError> {
         let connection = self.0.clone();
         let result = task::spawn_blocking(move || {
-            // A call that has panicked has rolled its transaction back.
+            // A call that panicked has rolled its transaction back.
             work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
         });
         let result = result.await.unwrap_or_else(|error| Err(error.into()));
@@ -92,7 +93,7 @@ impl Repository for SqliteRepository {
     }
 
     async fn nodes_after(&self, after: Option<&NodeId>, limit: usize) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        // No id is empty, so all of them come after the empty text.
+        // No id is empty, so all ids come after the empty text.
         let after = after.map_or(String::new(), ToString::to_string);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.call("read", move |connection| {
@@ -214,7 +215,7 @@ fn node(row: &Row<'_>) -> Result<Arc<Node>, BoxError> {
     }))
 }
 
-/// Three simulated nodes over a day.
+/// Three simulated nodes over one day.
 struct Day(Fleet);
 
 #[async_trait]

@@ -1,7 +1,7 @@
-//! Acts when a battery falls below a voltage: prints a line, where yours may switch a relay. It hears of measurements as they
-//! are stored, and acts once until the battery has recovered.
+//! Acts when a battery falls below a voltage: this one prints a line, yours might switch a relay. It sees measurements
+//! as they are stored, and acts once until the battery has recovered.
 //!
-//! `cargo run -p isems-examples --bin threshold -- 12.4` shows it with three simulated nodes over two days.
+//! `cargo run -p isems-examples --bin threshold -- 12.4` demonstrates it with three simulated nodes over two days.
 
 use std::{
     collections::HashSet,
@@ -14,7 +14,7 @@ use isems_core::{
     BoxError, Collector, Inbox, Measurement, NodeId, RedbRepository, Transport, async_trait, simulation::Fleet,
 };
 
-/// The voltage has to rise this far above the threshold before a fall counts again, V.
+/// The voltage must rise this far above the threshold before another fall counts, V.
 const HYSTERESIS: f64 = 0.2;
 
 /// Watches for batteries that fall below a voltage.
@@ -24,7 +24,7 @@ struct LowBattery {
 }
 
 impl LowBattery {
-    /// Is called by the collector with what has just been stored, so it must be quick.
+    /// Called by the collector with the measurements just stored, so it must be quick.
     fn observe(&self, stored: &[Measurement]) {
         let mut low = self.low.lock().unwrap_or_else(PoisonError::into_inner);
         for measurement in stored {
@@ -38,7 +38,7 @@ impl LowBattery {
     }
 }
 
-/// Two days of three simulated nodes, at once.
+/// Two days of three simulated nodes, all at once.
 struct TwoDays(Fleet);
 
 #[async_trait]

@@ -1,8 +1,11 @@
-//! A transport of your own: csvlog lines that arrive as UDP datagrams.
+//! A transport of your own: csvlog lines arriving as UDP datagrams.
 //!
 //! `cargo run -p isems-examples --bin udp_transport`, then send a line:
-//! `echo "Hut;1;$(date +%s);v1;711;0;18.6;18.6;14.073;100;100;28;11.67;14.086;7;20;52.5;13.4;300" | nc -uN 127.0.0.1 7000`.
-//! The file is `udp.redb`. Another address and another file can be given as arguments.
+//! ```sh
+//! line="Hut;1;$(date +%s);v1;711;0;18.6;18.6;14.073;100;100;28;11.67;14.086;7;20;52.5;13.4;300"
+//! echo "$line" | nc -uN 127.0.0.1 7000
+//! ```
+//! The file is `udp.redb`. A different address and file can be given as arguments.
 
 use std::{env, future::pending, sync::Arc};
 
