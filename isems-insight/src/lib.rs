@@ -52,9 +52,11 @@
 
 mod assessment;
 pub mod attention;
+mod backtest;
 mod battery;
 mod countdown;
 mod data_quality;
+mod discharge;
 mod energy;
 pub mod events;
 mod evidence;
@@ -62,8 +64,11 @@ mod finding;
 mod history;
 mod level;
 mod mesh;
+mod nights;
+mod outlook;
 mod panel;
 pub mod position;
+mod reserve;
 mod rules;
 mod setup;
 pub mod severity;
@@ -78,6 +83,7 @@ mod watcher;
 
 pub use crate::{
     assessment::{Assessment, Unknown},
+    backtest::{AskedAt, Backtest, NightForecast, NightScore},
     battery::{Battery, Estimate},
     data_quality::DataQuality,
     energy::{Energy, Expected, LoadOff, Survival},

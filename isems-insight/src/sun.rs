@@ -1,7 +1,7 @@
 //! The position of the sun.
 
 use isems_core::Measurement;
-use solar_positioning::{Horizon, Location, SolarEvents, SolarPositions, time::JulianDate};
+use solar_positioning::{Location, SolarPositions, time::JulianDate};
 
 use crate::Position;
 
@@ -11,6 +11,9 @@ const JULIAN_1970: f64 = 2_440_587.5;
 /// The difference of terrestrial and universal time in the 2020s, seconds. Its change over decades moves the sun by less
 /// than a thousandth of a degree.
 const DELTA_T: f64 = 69.2;
+
+/// The elevation at which the upper edge of the sun touches the horizon, with the usual refraction, degrees.
+const HORIZON: f64 = -0.833;
 
 const DAY: i64 = 86_400;
 
@@ -69,29 +72,63 @@ impl Sun {
         self.position(time).elevation
     }
 
-    /// Returns the sun's next passage of the meridian after a time, Unix seconds, UTC.
+    /// Returns whether the sun is above the horizon at a time.
+    pub fn is_up(&self, time: i64) -> bool {
+        self.elevation(time) > HORIZON
+    }
+
+    /// Returns the sun's next passage of the meridian after a time, Unix seconds, UTC, to within a minute.
     pub fn next_noon(&self, time: i64) -> i64 {
-        let (start, end) = (julian(time), julian(time + 2 * DAY));
-        let noon = SolarEvents::grena3().next_transit_from_julian(start, end, self.longitude, DELTA_T);
-        noon.ok().flatten().map_or(time + DAY / 2, unix)
+        // Mean solar noon is up to 17 minutes off the true one. There the azimuth moves by a quarter of a degree a minute or
+        // more, so two corrections are enough. Between the tropics, where the sun can stand in the zenith, the mean has to do.
+        let mean = DAY / 2 - (self.longitude * 240.0) as i64;
+        let passage = |day: i64| {
+            let mut noon = mean + day * DAY;
+            for _ in 0..2 {
+                let before = hour_angle(self.position(noon - 900).azimuth, self.latitude);
+                let after = hour_angle(self.position(noon + 900).azimuth, self.latitude);
+                let step = -900.0 * (before + after) / (after - before);
+                if step.abs() < 1800.0 {
+                    noon += step as i64;
+                }
+            }
+            noon
+        };
+        let day = (time - mean).div_euclid(DAY);
+        (day..day + 3).map(passage).find(|noon| *noon > time).unwrap_or(time + DAY)
     }
 
     /// Returns the next sunset after a time, Unix seconds, UTC. `None` if there is none within two days, as in the polar day
     /// and night.
     pub fn next_set(&self, time: i64) -> Option<i64> {
-        let (start, end) = (julian(time), julian(time + 2 * DAY));
-        let events = SolarEvents::grena3();
-        let set = events.next_set_from_julian(start, end, self.location(), DELTA_T, Horizon::SunriseSunset);
-        set.ok().flatten().map(unix)
+        self.next_crossing(time, false)
     }
 
     /// Returns the next sunrise after a time, Unix seconds, UTC. `None` if there is none within two days, as in the polar
     /// day and night.
     pub fn next_rise(&self, time: i64) -> Option<i64> {
-        let (start, end) = (julian(time), julian(time + 2 * DAY));
-        let events = SolarEvents::grena3();
-        let rise = events.next_rise_from_julian(start, end, self.location(), DELTA_T, Horizon::SunriseSunset);
-        rise.ok().flatten().map(unix)
+        self.next_crossing(time, true)
+    }
+
+    /// Looks for a crossing of the horizon in steps of half an hour, and then halves the step. The crate's own search is
+    /// rigorous even at the poles, and a thousand times slower.
+    fn next_crossing(&self, time: i64, rises: bool) -> Option<i64> {
+        const STEP: i64 = 1800;
+        let mut was_up = self.is_up(time);
+        let mut before = time;
+        for _ in 0..2 * DAY / STEP {
+            let mut after = before + STEP;
+            let is_up = self.is_up(after);
+            if is_up == rises && was_up != rises {
+                while after - before > 8 {
+                    let middle = before.midpoint(after);
+                    *(if self.is_up(middle) == rises { &mut after } else { &mut before }) = middle;
+                }
+                return Some(after);
+            }
+            (was_up, before) = (is_up, after);
+        }
+        None
     }
 
     fn location(&self) -> Location {
@@ -103,6 +140,7 @@ fn julian(time: i64) -> f64 {
     JULIAN_1970 + time as f64 / DAY as f64
 }
 
-fn unix(julian: f64) -> i64 {
-    ((julian - JULIAN_1970) * DAY as f64).round() as i64
+/// The azimuth counted from the meridian that the sun passes at noon, degrees.
+fn hour_angle(azimuth: f64, latitude: f64) -> f64 {
+    if latitude >= 0.0 { azimuth - 180.0 } else { (azimuth + 180.0).rem_euclid(360.0) - 180.0 }
 }

@@ -14,17 +14,26 @@
 //! assert!(day[0].open_circuit_voltage < day[720].open_circuit_voltage);
 //! ```
 
+mod battery;
+mod event;
 mod fleet;
+mod gauge;
 mod node;
+mod panel;
 mod random;
+mod sky;
+mod true_mesh;
+mod true_node;
 
 use std::fmt::Write;
 
 use crate::{Measurement, NumberField};
 
 pub use self::{
+    event::{TrueEvent, TrueEventKind},
     fleet::Fleet,
     node::{SimulatedNode, node_name},
+    true_mesh::{TrueMesh, TrueMeshOptions},
 };
 
 /// Formats a measurement as the JSON object that an ESP32 node sends: without node, time and firmware, and with the

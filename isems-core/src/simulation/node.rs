@@ -262,6 +262,6 @@ impl Iterator for SimulatedNode {
 }
 
 /// Rounds a number to as many decimals as `scale` has zeros. The result is never `-0`, which no node prints.
-fn rounded(number: f64, scale: f64) -> f64 {
+pub(super) fn rounded(number: f64, scale: f64) -> f64 {
     (number * scale).round() / scale + 0.0
 }

@@ -1,21 +1,42 @@
 //! What the mesh as a whole saw, so that one node can be held against its neighbours.
 
-use isems_core::Measurement;
-
-use crate::{History, Position, Sun};
+use crate::{
+    History, Position, Sun,
+    discharge::{DischargeCurve, Shape, falls},
+    reserve::cut_off,
+};
 
 /// What the mesh as a whole saw up to an instant: the background of every [assessment](crate::assess) at that instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mesh {
     at: i64,
     sun: Option<Sun>,
+    discharge: Shape,
 }
 
 impl Mesh {
     /// Takes in the histories of all nodes. They must end before `at`, Unix seconds, UTC.
     pub fn of<'a>(histories: impl IntoIterator<Item = &'a History>, at: i64) -> Self {
         let histories: Vec<&History> = histories.into_iter().collect();
-        Self { at, sun: middle(histories.iter().filter_map(|history| history.latest())) }
+        let sun = Self::middle(histories.iter().copied());
+        let curves: Vec<DischargeCurve> = histories
+            .iter()
+            .filter_map(|history| {
+                let falls = falls(history, i64::MIN, at);
+                DischargeCurve::learn(&falls, cut_off(history)?, at, &Shape::default())
+            })
+            .collect();
+        Self { at, sun, discharge: Shape::of(&curves) }
+    }
+
+    /// Returns the sun seen from the median position of some nodes; `None` if none has one.
+    pub fn middle<'a>(histories: impl IntoIterator<Item = &'a History>) -> Option<Sun> {
+        let positions = histories.into_iter().filter_map(|history| match Position::of(history.latest()?) {
+            Position::Set { latitude, longitude } => Some((latitude, longitude)),
+            Position::Unset | Position::ShippedDefault => None,
+        });
+        let (mut latitudes, mut longitudes): (Vec<f64>, Vec<f64>) = positions.unzip();
+        Sun::at_place(median(&mut latitudes)?, median(&mut longitudes)?)
     }
 
     /// Returns the instant, Unix seconds, UTC.
@@ -27,16 +48,11 @@ impl Mesh {
     pub fn sun(&self) -> Option<Sun> {
         self.sun
     }
-}
 
-/// Returns the sun seen from the median position.
-fn middle<'a>(latest: impl Iterator<Item = &'a Measurement>) -> Option<Sun> {
-    let positions = latest.filter_map(|latest| match Position::of(latest) {
-        Position::Set { latitude, longitude } => Some((latitude, longitude)),
-        Position::Unset | Position::ShippedDefault => None,
-    });
-    let (mut latitudes, mut longitudes): (Vec<f64>, Vec<f64>) = positions.unzip();
-    Sun::at_place(median(&mut latitudes)?, median(&mut longitudes)?)
+    /// Returns the typical form of the discharge curves.
+    pub(crate) fn discharge(&self) -> &Shape {
+        &self.discharge
+    }
 }
 
 /// Returns the median of finite numbers, the upper one of two; `None` of none. Their order changes.

@@ -2,7 +2,9 @@
 
 mod charge;
 mod clock;
+mod comeback;
 mod controller;
+mod dark_reserve;
 mod data;
 mod panel;
 mod position_jump;
