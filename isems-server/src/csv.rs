@@ -1,4 +1,4 @@
-//! Measurements as CSV (RFC 4180), and the dialects of it that spreadsheets read.
+//! Measurements as CSV (RFC 4180), including the dialects that spreadsheets read.
 
 use std::{
     fmt,
@@ -10,14 +10,14 @@ use isems_core::{Field, Measurement};
 
 use crate::{line::Layout, line::source, time::Time};
 
-/// The character between two values of CSV.
+/// The separator between two values of CSV.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Separator {
     /// `,`
     #[default]
     #[value(name = ",")]
     Comma,
-    /// `;`, as spreadsheets expect it where numbers have a decimal comma
+    /// `;`, which spreadsheets expect if numbers have a decimal comma
     #[value(name = ";")]
     Semicolon,
     /// A tab
@@ -25,7 +25,7 @@ pub enum Separator {
     Tab,
 }
 
-/// The decimal mark of the numbers in CSV.
+/// The decimal mark of numbers in CSV.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Decimal {
     /// `.`
@@ -55,7 +55,7 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    /// A dialect whose values can be told apart.
+    /// Makes a dialect in which values remain distinguishable.
     pub(crate) fn new(separator: Option<Separator>, decimal: Option<Decimal>) -> Result<Self, &'static str> {
         let dialect = Self { separator: separator.unwrap_or_default(), decimal: decimal.unwrap_or_default() };
         if dialect.separator == Separator::Comma && dialect.decimal == Decimal::Comma {
@@ -115,8 +115,8 @@ fn number(output: &mut Vec<u8>, number: Option<f64>, dialect: Dialect) -> io::Re
     Ok(())
 }
 
-/// Writes a text. One that a spreadsheet would take for a formula gets an apostrophe in front, and so does one that
-/// already has an apostrophe there, so that removing one restores every text. Texts have no control characters.
+/// Writes a text. One that a spreadsheet would take for a formula is preceded by an apostrophe, as is one that already
+/// starts with an apostrophe, so that removing one restores every text. Texts have no control characters.
 fn text(output: &mut Vec<u8>, text: &str, dialect: Dialect) {
     let separator = char::from(dialect.separator.byte());
     let is_quoted = text.contains([separator, '"']);

@@ -1,17 +1,17 @@
 //! The ISEMS collector as a server: settings, wiring, and the HTTP service with its OpenAPI document.
 //!
-//! `main` is a few lines around this library, so that tests run what it runs:
+//! `main` is only a thin layer over this library, so that tests run the same code:
 //!
 //! * [`settings::Arguments`] reads flags, environment and file;
 //! * [`Server`] opens the database, the transports and the port, and runs until it is stopped;
 //! * [`poll()`] polls every node once;
-//! * [`import()`](import::import) brings in logs and the database of the Python collector;
-//! * [`maintenance`] has the commands that look after a database;
-//! * [`api::Service`] is the HTTP service alone, for whoever embeds it;
-//! * [`serve`](serve::serve) serves it within limits, over a [TLS certificate](tls::Certificate) if there is one, to those who
-//!   have one of the [tokens](tokens::Tokens) where that is needed;
-//! * [`Sentry`](sentry::Sentry) reports errors and panics, where that is set;
-//! * [`live`] tells subscribers what happens;
+//! * [`import()`](import::import) imports logs, exports and the database of the Python collector;
+//! * [`maintenance`] has the commands that maintain a database;
+//! * [`api::Service`] is the HTTP service on its own, for embedding;
+//! * [`serve`](serve::serve) serves it within limits, with HTTPS if there is a [TLS certificate](tls::Certificate), and
+//!   with access control if there are [tokens](tokens::Tokens);
+//! * [`Sentry`](sentry::Sentry) reports errors and panics, if configured;
+//! * [`live`] streams events to subscribers;
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
 pub mod api;

@@ -14,18 +14,18 @@ use serde::{
 
 use crate::{csv::Dialect, time::Time};
 
-/// The form of measurements that are written line by line.
+/// The format of measurements that are written line by line.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// The fields that are written, in their order.
+    /// The fields to write, in order.
     pub(crate) fields: Vec<Field>,
-    /// The time zone of the times.
+    /// The time zone of times.
     pub(crate) zone: TimeZone,
     /// The dialect of CSV.
     pub(crate) dialect: Dialect,
 }
 
-/// Writes a JSON object and a line end.
+/// Writes a JSON object and a line ending.
 pub(crate) fn ndjson(output: &mut Vec<u8>, measurement: &Measurement, layout: &Layout) -> io::Result<()> {
     let object = Object { measurement, fields: &layout.fields, zone: &layout.zone };
     serde_json::to_writer(&mut *output, &object)?;
@@ -44,7 +44,7 @@ pub(crate) fn source(source: TimeSource) -> &'static str {
     }
 }
 
-/// A measurement as its JSON form, but with times as text, and of some fields, in their order.
+/// A measurement in its JSON form, but with times as text, and only some fields, in order.
 pub(crate) struct Object<'a> {
     pub(crate) measurement: &'a Measurement,
     pub(crate) fields: &'a [Field],
@@ -73,7 +73,7 @@ impl Serialize for Object<'_> {
     }
 }
 
-/// Serializes as text, without a string of its own.
+/// Serializes as text, without allocating a string.
 struct Text<T>(T);
 
 impl<T: fmt::Display> Serialize for Text<T> {

@@ -25,24 +25,23 @@ use tracing::debug;
 
 use crate::{line::Object, time::Time};
 
-/// The time that clients are told to wait before they reconnect.
+/// The time that clients are told to wait before reconnecting.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The number of events that a connection holds at a time, which bounds how much it keeps in memory.
+/// The number of events that a connection holds at a time, which limits its memory use.
 const AT_ONCE: usize = 64;
 
-/// The number of events whose texts are shared: the newest ones, as many as the watcher keeps by default.
+/// The number of newest events whose texts are shared, which is as many as the watcher keeps by default.
 const TEXTS: u64 = 8192;
 
 /// The options of [`Live`].
 #[derive(Debug, Clone, Copy)]
 pub struct LiveOptions {
-    /// The most subscribers at a time.
+    /// The maximum number of subscribers at a time.
     pub subscribers: usize,
-    /// The time that a subscriber waits after it was sent something, so that more can be sent together.
+    /// The time that a subscriber waits after something was sent, so that more can be sent together.
     pub pause: Duration,
-    /// The time without events after which a subscriber is sent a comment, so that nothing on the way closes the
-    /// connection.
+    /// The time without events after which a comment is sent, so that nothing on the way closes the connection.
     pub heartbeat: Duration,
 }
 
@@ -52,7 +51,7 @@ impl Default for LiveOptions {
     }
 }
 
-/// Sends a watcher's events to subscribers. Each event is written once, for the first one who wants it.
+/// Sends a watcher's events to subscribers. Each event is formatted once, for the first subscriber who wants it.
 pub struct Live {
     options: LiveOptions,
     watcher: Watcher,
@@ -65,7 +64,7 @@ pub struct Live {
 struct Texts {
     /// Identifies this run of the server.
     run: String,
-    /// The text of an event is at the event's number modulo the length.
+    /// The text of an event is at the index given by the event's number modulo the length.
     slots: Box<[Mutex<Option<Text>>]>,
 }
 
@@ -88,7 +87,7 @@ impl Texts {
         let mut slot = self.slots[(number % TEXTS) as usize].lock().unwrap_or_else(PoisonError::into_inner);
         match &*slot {
             Some(text) if text.number == number => text.bytes.clone(),
-            // A slow subscriber wants an event that most have had: the text of the newer one stays.
+            // A slow subscriber wants an event that most have already had: the text of the newer one stays.
             Some(text) if text.number > number => self.write(event),
             _ => {
                 let bytes = self.write(event);
@@ -115,7 +114,7 @@ impl Texts {
         }
     }
 
-    /// Returns an event as it is sent. JSON has no line ends, so the data is one line.
+    /// Returns an event as it is sent. JSON has no line breaks, so the data is a single line.
     fn block(&self, number: u64, name: &str, data: &impl Serialize) -> Bytes {
         let mut text = format!("id: {}-{number}\nevent: {name}\ndata: ", self.run).into_bytes();
         serde_json::to_writer(&mut text, data)
@@ -135,11 +134,11 @@ struct WrittenChange<'a> {
     at: Time<'a>,
 }
 
-/// Why events are missing.
+/// The reason why events are missing.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum GapReason {
-    /// The id is of another run of the server.
+    /// The id is from another run of the server.
     OtherRun,
     /// Later events are no longer kept.
     TooOld,
@@ -184,15 +183,14 @@ impl Live {
         self.options.subscribers - self.seats.available_permits()
     }
 
-    /// Returns the number of subscribers that were cut off so far because they read too slowly.
+    /// Returns the number of subscribers cut off so far because they read too slowly.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Subscribes to the events of some nodes, or of all if none is named, from now on or after the event with an id.
-    /// Returns `None` if there are as many subscribers as there may be.
-    /// The stream ends when the collector stops. It ends with an error if it is read so slowly that its next event
-    /// is no longer kept.
+    /// Subscribes to the events of the given nodes, or of all if there are none, from now on or after the event with an
+    /// id. Returns `None` if the maximum number of subscribers is reached. The stream ends when the collector stops. It
+    /// ends with an error if it is read so slowly that its next event is no longer kept.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         mut nodes: Vec<String>,
@@ -202,7 +200,7 @@ impl Live {
         nodes.sort_unstable();
         let (events, gap) = self.begin(last_event_id);
         let position = events.position();
-        // An id without data is no event, but clients keep it.
+        // An id without data is not an event, but clients keep it.
         let mut opening = format!("retry: {}\nid: {}-{position}\n\n", RETRY.as_millis(), self.texts.run).into_bytes();
         if let Some(reason) = gap {
             opening.extend_from_slice(&self.texts.block(position, "gap", &Gap::new(reason)));
@@ -225,7 +223,7 @@ impl Live {
         Some(chunks.map_ok(|chunks| stream::iter(chunks.into_iter().map(Ok))).try_flatten())
     }
 
-    /// Returns the place where a subscriber begins, and the reason if something before it may be missing.
+    /// Returns the position at which a subscriber starts, and the reason if something before it may be missing.
     fn begin(&self, last_event_id: Option<&str>) -> (Subscription, Option<GapReason>) {
         let Some(id) = last_event_id else { return (self.watcher.subscribe(), None) };
         let number = id.strip_prefix(&*self.texts.run).and_then(|rest| rest.strip_prefix('-')?.parse().ok());
@@ -247,7 +245,7 @@ impl fmt::Debug for Live {
 
 struct Subscriber {
     live: Arc<Live>,
-    /// In order; all nodes where there is none.
+    /// Sorted; empty for all nodes.
     nodes: Vec<String>,
     events: Subscription,
     opening: Option<Bytes>,
@@ -258,12 +256,12 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    /// Returns what to send next, or `None` at the end. Called once the connection has taken what came before.
+    /// Returns what to send next, or `None` at the end. Called once the connection has taken everything before.
     async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
         if let Some(opening) = self.opening.take() {
             return Ok(Some(vec![opening]));
         }
-        // What was missed before this call is the reader's fault; what is missed while this waits is not.
+        // Events missed before this call are the reader's fault; events missed while this waits are not.
         if self.events.has_missed() {
             return Err(io::Error::other("live events are read too slowly"));
         }
@@ -288,7 +286,7 @@ impl Subscriber {
         }
     }
 
-    /// Returns what is new for this subscriber, as much as is sent at once.
+    /// Returns the news for this subscriber, as much as is sent at once.
     fn take(&mut self) -> Vec<Bytes> {
         let Self { live, nodes, events, .. } = self;
         let is_wanted = |event: &Event| {
@@ -303,7 +301,7 @@ impl Subscriber {
 }
 
 impl Drop for Subscriber {
-    /// One that reads nothing at all is not asked again: its connection is given up.
+    /// A subscriber that reads nothing at all is never polled again; its connection is closed.
     fn drop(&mut self) {
         if self.events.has_missed() {
             self.live.dropped.fetch_add(1, Ordering::Relaxed);

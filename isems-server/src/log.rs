@@ -1,4 +1,4 @@
-//! Logging to standard error, and reporting of errors where that is set.
+//! Logging to standard error, and error reporting if configured.
 
 use std::{
     fmt as text,
@@ -27,8 +27,8 @@ use crate::{
     settings::{DatabaseArguments, LogFormat, LogLevel},
 };
 
-/// Starts logging, and reporting where a server for it is named; that lasts as long as what is given back. It can be
-/// done once a process.
+/// Starts logging, and error reporting if a server for it is given, which lasts as long as the returned guard. It can
+/// be done once per process.
 pub fn start(settings: &DatabaseArguments) -> Result<Option<Sentry>, BoxError> {
     let level = match settings.log {
         LogLevel::Error => LevelFilter::ERROR,
@@ -37,7 +37,7 @@ pub fn start(settings: &DatabaseArguments) -> Result<Option<Sentry>, BoxError> {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    // The frameworks log every step of their own; theirs is heard from the level below on.
+    // The frameworks log their every step, so they are only logged at one level below.
     let frameworks = if level > LevelFilter::DEBUG { level } else { level.min(LevelFilter::WARN) };
     let filter = Targets::new().with_default(frameworks).with_target("isems", level);
     let sentry = settings.sentry_dsn()?.map(Sentry::start).transpose()?;
@@ -49,7 +49,7 @@ pub fn start(settings: &DatabaseArguments) -> Result<Option<Sentry>, BoxError> {
     Ok(sentry)
 }
 
-/// Writes events for people: one line for each, whatever stands in it.
+/// Writes events for people, each in one line, whatever it contains.
 pub fn for_people<S, W>(writer: W, colours: bool) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -58,8 +58,8 @@ where
     fmt::layer().fmt_fields(OneLine).with_writer(writer).with_ansi(colours)
 }
 
-/// Keeps an event in one line for people: control characters in a message or a value, which a stranger may have chosen,
-/// are escaped, so that nothing can look like a line of its own or move the cursor.
+/// Keeps an event for people in one line: control characters in a message or value, which a stranger may have chosen,
+/// are escaped, so that nothing can pass for a line of its own or move the cursor.
 struct OneLine;
 
 impl<'writer> FormatFields<'writer> for OneLine {

@@ -14,7 +14,7 @@ use isems_server::{
 };
 use tokio::runtime::Runtime;
 
-/// The time that the process waits for what is still under way when all else has ended.
+/// The time that the process waits at its end for work still under way.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    // Held to the end, however that comes: the last error is worth a report most of all.
+    // Held until the end, however it comes: the last error is the one most worth reporting.
     let sentry = match arguments.database().map(log::start).transpose() {
         Ok(sentry) => sentry.flatten(),
         Err(error) => return failure(&chain(&*error)),
@@ -48,7 +48,7 @@ fn failure(message: &str) -> ExitCode {
 fn execute(arguments: Arguments) -> Result<bool, BoxError> {
     let runtime = Runtime::new()?;
     let result = runtime.block_on(run(arguments));
-    // A check or a backup can still be reading the whole file. That need not come to its end.
+    // A check or a backup may still be reading the whole file; there is no need to wait for it.
     runtime.shutdown_timeout(LAST_WAIT);
     result
 }

@@ -1,4 +1,4 @@
-//! `isems-server poll`: every node once.
+//! `isems-server poll`: polls every node once.
 
 use std::{
     io::{self, Write},
@@ -10,7 +10,8 @@ use isems_transport_http::HttpTransport;
 
 use crate::settings::{InvalidSetting, PollArguments};
 
-/// Polls every configured node once and writes a line for each, then `Inserted N`. Whether all nodes answered.
+/// Polls every configured node once, writes a line for each and then `Inserted N`, and returns whether all nodes
+/// answered.
 pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<bool, BoxError> {
     let config = arguments.http()?;
     if config.targets.is_empty() {

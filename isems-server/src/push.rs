@@ -1,13 +1,13 @@
-//! Measurements that are sent to the HTTP service: a transport like the others, whose source are the service's clients.
+//! Measurements sent to the HTTP service: a transport like the others, whose sources are the service's clients.
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use isems_core::{BoxError, Format, Inbox, NodeId, Payload, Receipt, RepositoryError, Transport, async_trait};
 use tokio::sync::{mpsc, oneshot};
 
-/// The number of pushes that are stored at a time, sharing a write to the disk, and the number that may wait.
+/// The number of pushes stored at a time, sharing one write to the disk, and the number that may wait.
 const AT_A_TIME: usize = 64;
 
-/// A body that a client has sent.
+/// A body sent by a client.
 #[derive(Debug)]
 struct Pushed {
     node: NodeId,
@@ -17,21 +17,21 @@ struct Pushed {
     reply: oneshot::Sender<Result<Receipt, RepositoryError>>,
 }
 
-/// Delivers what a [`Push`] is given.
+/// Delivers the bodies passed to a [`Push`].
 #[derive(Debug)]
 pub struct PushTransport {
     name: String,
     pushed: mpsc::Receiver<Pushed>,
 }
 
-/// Hands over what clients send, wherever its transport has gone.
+/// Passes on what clients send, even after its transport was moved away.
 #[derive(Debug, Clone)]
 pub struct Push(mpsc::Sender<Pushed>);
 
-/// Why something that was sent is not known to be stored.
+/// The reason why a body is not known to be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// The collector does not run.
+    /// The collector is not running.
     #[error("the collector has stopped")]
     Stopped,
     /// It could not be stored.
@@ -43,7 +43,7 @@ impl PushTransport {
     /// The default name.
     const NAME: &str = "push";
 
-    /// Creates a transport named `push` and the handle that feeds it. It ends when all clones of the handle are gone.
+    /// Creates a transport named `push` and the handle that feeds it. It ends once all clones of the handle are gone.
     pub fn new() -> (Self, Push) {
         Self::named(Self::NAME)
     }
@@ -56,8 +56,8 @@ impl PushTransport {
 }
 
 impl Push {
-    /// Stores a body that a node, or somebody on its behalf, has sent. Returns when it is durable. `source` tells
-    /// people where it came from.
+    /// Stores a body sent by a node, or by someone on its behalf, and returns once it is durable. `source` tells people
+    /// where it came from.
     pub async fn deliver(
         &self,
         node: NodeId,
@@ -100,6 +100,6 @@ async fn store(inbox: &Inbox, pushed: Pushed) {
         Format::Csvlog | Format::Csv => Payload { format, node: Some(node), ..Payload::csvlog(&bytes, &source) },
         Format::Json => Payload::json(&bytes, node, &source),
     };
-    // A client that has gone does not wait for its receipt; what it sent is stored.
+    // A client that has gone away does not wait for its receipt; the measurements are stored all the same.
     let _ = reply.send(inbox.deliver(payload).await);
 }

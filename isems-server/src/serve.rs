@@ -1,4 +1,4 @@
-//! An HTTP server that limits what clients can take.
+//! An HTTP server that limits the resources clients can use.
 
 use std::{
     convert::Infallible,
@@ -37,29 +37,29 @@ use tower_http::{
 };
 use tracing::{debug, warn};
 
-/// A request line with its headers that is longer is refused without being read to its end. What a request may have is
-/// less; the service says so where it can still answer.
+/// The size of a request head above which it is refused without being read to its end. The service allows less, and
+/// says so while it can still answer.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
-/// A shorter body is sent as it is.
+/// A body shorter than this is sent uncompressed.
 const MIN_COMPRESSED_BYTES: u16 = 1024;
 
-/// The pause after the system could not accept a connection, usually for lack of file descriptors.
+/// The pause after the system failed to accept a connection, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// The least time between two messages in the log that no connection can be accepted.
+/// The minimum time between two log messages that no connection can be accepted.
 const NOTICE_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Limits on what clients can take.
+/// Limits on the resources clients can use.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// Connections at the same time. Further ones wait in the system's queue until one ends.
+    /// The maximum number of connections. Further ones wait in the system's queue until one ends.
     pub connections: usize,
-    /// The time a client may take for the TLS handshake, for the head of a request, and between two requests.
+    /// The time limit for the TLS handshake, for the head of a request, and between two requests.
     pub head_timeout: Duration,
-    /// The time a client may accept nothing of its answer.
+    /// The time for which a client may accept nothing of its answer.
     pub write_timeout: Duration,
-    /// The time that requests under way get to end when the server stops.
+    /// The time that requests under way get to finish when the server stops.
     pub grace: Duration,
 }
 
@@ -74,8 +74,8 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Answers HTTP/1.1 at a port until `stop` is ready; then no request is taken any more, and those under way get the
-/// [grace](ConnectionLimits::grace). With an acceptor it is HTTPS, and nothing else.
+/// Serves HTTP/1.1 at a port until `stop` is ready; from then on no requests are accepted, and those under way get the
+/// [grace period](ConnectionLimits::grace). With an acceptor it serves HTTPS only.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -86,7 +86,7 @@ pub async fn serve(
     serve_at(listener, tls, endpoint, limits, stop).await
 }
 
-/// Like [`serve`], wherever connections come in.
+/// Does the same as [`serve`] for any kind of listener.
 pub(crate) async fn serve_at(
     listener: impl Listener,
     tls: Option<TlsAcceptor>,
@@ -112,12 +112,12 @@ pub(crate) async fn serve_at(
         while connections.try_join_next().is_some() {}
     }
     drop(door);
-    // What has not ended in time ends with the set of connections.
+    // Connections that have not ended in time end along with the set.
     let _ = time::timeout(limits.grace, graceful.shutdown()).await;
     Ok(())
 }
 
-/// Where connections come in.
+/// A source of connections.
 pub(crate) trait Listener {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Send + 'static;
@@ -125,8 +125,7 @@ pub(crate) trait Listener {
     /// The address that clients connect to.
     fn address(&self) -> io::Result<Addr>;
 
-    /// Waits for the next connection, and returns it with the client's address. Nothing is lost when the future is
-    /// dropped.
+    /// Waits for the next connection, and returns it with the client's address. Dropping the future loses nothing.
     async fn accept(&self) -> io::Result<(Self::Stream, Addr)>;
 }
 
@@ -139,14 +138,14 @@ impl Listener for TcpListener {
 
     async fn accept(&self) -> io::Result<(TcpStream, Addr)> {
         let (stream, remote) = self.accept().await?;
-        // An answer is written at once, so waiting to fill a packet would only delay its end. It fails where the client
-        // has gone already.
+        // An answer is written in one go, so waiting to fill a packet would only delay its end. This fails if the
+        // client is already gone.
         stream.set_nodelay(true).map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
         Ok((stream, Addr::SocketAddr(remote)))
     }
 }
 
-/// Lets connections in while there is a place for one.
+/// Lets connections in while there is room.
 struct Door<L> {
     listener: L,
     places: Arc<Semaphore>,
@@ -161,7 +160,7 @@ impl<L: Listener> Door<L> {
         Self { listener, places: Arc::new(Semaphore::new(limit)), limit, full, failing }
     }
 
-    /// The next connection, and its place. Nothing is lost when the future is dropped.
+    /// Returns the next connection and its permit. Dropping the future loses nothing.
     async fn accept(&mut self) -> (L::Stream, Addr, OwnedSemaphorePermit) {
         if self.places.available_permits() == 0 && self.full.is_due() {
             let limit = self.limit;
@@ -183,7 +182,7 @@ impl<L: Listener> Door<L> {
     }
 }
 
-/// Something that the log says at most once in a while, however often it happens.
+/// A message logged at most once in a while, however often it occurs.
 #[derive(Default)]
 struct Notice(Option<Instant>);
 
@@ -202,7 +201,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// The parts that connections share.
+/// The parts shared by connections.
 struct Shared<E> {
     endpoint: E,
     tls: Option<TlsAcceptor>,
@@ -259,8 +258,8 @@ impl<E: Endpoint<Output = Response> + 'static> Shared<E> {
     }
 }
 
-/// Returns gzip for clients that accept it, chunk by chunk, so that memory does not grow with the body. Events are left
-/// alone: each must arrive when it is sent.
+/// Compresses for clients that accept gzip, chunk by chunk, so that memory use does not grow with the body. Event
+/// streams are left alone: each event must arrive when it is sent.
 fn compression() -> CompressionLayer<impl Predicate> {
     let predicate = SizeAbove::new(MIN_COMPRESSED_BYTES).and(NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(predicate)

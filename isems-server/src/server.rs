@@ -21,19 +21,19 @@ use crate::{
     tls::Certificate,
 };
 
-/// The time between two looks at the files of the TLS certificate.
+/// The interval at which the files of the TLS certificate are checked.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The part of the database that is cached in memory.
+/// The size of the database's cache.
 const CACHE_BYTES: usize = 16 << 20;
 
-/// The interval of polling simulated nodes.
+/// The interval at which simulated nodes are polled.
 const DEMO_INTERVAL: Duration = Duration::from_secs(3);
 
-/// The history that simulated nodes begin with: two days.
+/// The history that simulated nodes start with: two days.
 const DEMO_HISTORY_SECONDS: i64 = 2 * 86_400;
 
-/// A server that has opened its database and its port, and waits to be run.
+/// A server that has opened its database and port, and is ready to run.
 pub struct Server {
     service: Service,
     access: Access,
@@ -43,12 +43,12 @@ pub struct Server {
     certificate: Option<Certificate>,
     fleet: Option<RunningFleetServer>,
     control: Control,
-    /// Held while the server exists: a demo's database goes with it.
+    /// Held while the server exists, because a demo's database is deleted with it.
     _temporary: Option<TempDir>,
 }
 
 impl Server {
-    /// Opens the database, makes the transports, and binds the port. What is wrong with a setting is found here.
+    /// Opens the database, makes the transports, and binds the port. Invalid settings are found here.
     pub async fn open(arguments: &ServeArguments) -> Result<Self, BoxError> {
         let ServeArguments { demo, collect, service } = arguments;
         let access = service.access()?;
@@ -91,7 +91,7 @@ impl Server {
         let watching =
             WatcherOptions { inactive_after_days: service.hide_inactive_after_days, ..WatcherOptions::default() };
         let collector = WatchedCollector::with_options(collector, watching);
-        // Those who listen must not take all connections.
+        // Event subscribers must not take all connections.
         let subscribers = (limits.connections / 2).max(1);
         let mut builder = Service::builder(collector.watcher())
             .access(access.clone())
@@ -104,7 +104,7 @@ impl Server {
         Ok(Self { service, access, collector, listener, limits, certificate, fleet, control, _temporary: temporary })
     }
 
-    /// The address that the port is bound to.
+    /// Returns the address that the port is bound to.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -117,7 +117,7 @@ impl Server {
         let when_stopped = || {
             let mut stopped = stopped.clone();
             async move {
-                // An error means that the sender is gone, which is a stop as well.
+                // An error means that the sender is gone, which also means stop.
                 let _ = stopped.wait_for(|stopped| *stopped).await;
             }
         };
@@ -163,7 +163,7 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// Says what others can do who reach the address, where that may not be meant.
+/// Warns about what others who reach the address can do if that may not be intended.
 fn warn_of_exposure(address: SocketAddr, access: &Access, encrypted: bool) {
     if address.ip().to_canonical().is_loopback() {
         return;
@@ -177,7 +177,7 @@ fn warn_of_exposure(address: SocketAddr, access: &Access, encrypted: bool) {
     }
 }
 
-/// The path of the database. A demo's is in a temporary folder, unless one is named.
+/// Returns the path of the database. A demo's is in a temporary folder unless one is given.
 fn database(arguments: &PollArguments, demo: bool) -> Result<(PathBuf, Option<TempDir>), BoxError> {
     if demo && arguments.database.database_url.is_none() {
         let folder = tempfile::Builder::new().prefix("isems-demo-").tempdir()?;
@@ -200,7 +200,7 @@ fn http(config: HttpConfig, triggers: &mut Vec<PollTrigger>) -> Result<HttpTrans
     Ok(transport)
 }
 
-/// The transports that the settings ask for.
+/// Makes the transports that the settings ask for.
 fn with_transports(
     mut collector: Collector,
     collect: &PollArguments,

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal;
 
-/// Ready when the process is asked to end: SIGINT (Ctrl-C) or, on Unix, SIGTERM.
+/// Waits until the process is asked to end: by SIGINT (Ctrl-C) or, on Unix, SIGTERM.
 pub async fn stop() -> io::Result<()> {
     #[cfg(unix)]
     {

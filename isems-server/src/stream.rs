@@ -1,4 +1,4 @@
-//! Measurements as a stream of text, in memory that does not grow with their number.
+//! Measurements as a stream of text, using an amount of memory that does not grow with their number.
 
 use std::{collections::VecDeque, io, ops::Range, sync::Arc};
 
@@ -13,14 +13,14 @@ use crate::{
     line::{self, Layout},
 };
 
-/// The approximate amount that is written at a time, in bytes.
+/// The approximate number of bytes written at a time.
 pub(crate) const CHUNK: usize = 64 << 10;
 
-/// The number of chunks that wait for a client that reads slowly.
+/// The number of chunks that may wait for a slow client.
 const CHUNKS: usize = 2;
 
-/// The number of measurements that are read at a time. A stream holds two pages at most, well below a megabyte, however
-/// slowly it is read.
+/// The number of measurements read at a time. A stream holds two pages at most, well below a megabyte, however slowly
+/// it is read.
 const PAGE: usize = 1000;
 
 /// A text format of measurements.
@@ -45,20 +45,20 @@ impl TextFormat {
     }
 }
 
-/// The measurements that are wanted, node after node.
+/// The selected measurements, node after node.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
-    /// The nodes, each with the measured times of it, Unix seconds.
+    /// The nodes, each with its range of measured times, Unix seconds.
     pub(crate) nodes: VecDeque<(NodeId, Range<i64>)>,
     pub(crate) order: Order,
-    /// At most this many of all nodes together.
+    /// The maximum number for all nodes together.
     pub(crate) limit: usize,
-    /// The fields that are read.
+    /// The fields to read.
     pub(crate) fields: FieldSet,
 }
 
 impl Selection {
-    /// Reads the next measurements, of one node and at most so many; `None` if there are no more.
+    /// Reads up to this many further measurements, all of one node; `None` if there are no more.
     async fn page(
         &mut self,
         repository: &dyn Repository,
@@ -91,9 +91,9 @@ impl Selection {
         Ok(found)
     }
 
-    /// Returns all of them as text. The next page is read while a chunk is sent, and no more; reading ends when the
-    /// stream is dropped. A failure after the first page ends the stream with an error, so that no part passes for the
-    /// whole.
+    /// Streams all of them as text. The next page is read while a chunk is sent, but no further ones; reading ends when
+    /// the stream is dropped. A failure after the first page ends the stream with an error, so that a part never passes
+    /// for the whole.
     pub(crate) async fn text(
         mut self,
         repository: Arc<dyn Repository>,
@@ -111,7 +111,7 @@ impl Selection {
             if let Some(chunk) = receiver.recv().await {
                 return Some((Ok(chunk), (receiver, task)));
             }
-            // The last chunk was the end only if the task says so. One that panicked does not.
+            // The last chunk is the end only if the task says so; a task that panicked does not.
             let error = match task.join_next().await? {
                 Ok(Ok(())) => return None,
                 Ok(Err(error)) => io::Error::other(error),
@@ -119,7 +119,7 @@ impl Selection {
             };
             Some((Err(error), (receiver, task)))
         });
-        // Compression asks on after the end.
+        // Compression polls again after the end.
         Ok(chunks.fuse())
     }
 
@@ -171,7 +171,7 @@ impl TextWriter {
 
     async fn send(&mut self) {
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + CHUNK / 8));
-        // Where nobody reads any more the task of this writer ends too.
+        // Once nobody is reading any more, the writing task ends too.
         let _ = self.sender.send(chunk.into()).await;
     }
 }

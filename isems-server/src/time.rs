@@ -1,4 +1,4 @@
-//! Times as people name them, and as they are written.
+//! Times as people enter them, and as they are written.
 
 use std::{fmt, ops::Range, str::FromStr};
 
@@ -10,7 +10,7 @@ use jiff::{
 };
 use serde::{Serialize, Serializer};
 
-/// The range of seconds that a measurement can have.
+/// The range of seconds in which measurements can lie.
 pub(crate) const EVER: Range<i64> = 0..1 << 32;
 
 /// Returns a time zone from the built-in data.
@@ -18,23 +18,24 @@ pub(crate) fn time_zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| format!("{name} is no time zone; expected a name such as Europe/Berlin or UTC"))
 }
 
-/// A time as a user names it.
+/// A time as entered by a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// Unix seconds, UTC.
     Second(i64),
-    /// A time on the wall clock of the time zone that goes with it. A day is its midnight.
+    /// A wall-clock time in an accompanying time zone. A day stands for its midnight.
     Local(DateTime),
     /// A number of seconds before now.
     Ago(i64),
 }
 
 impl Moment {
-    /// Returns the time in Unix seconds, UTC; local times are those of a time zone.
+    /// Returns the time in Unix seconds, UTC; local times are those of the given time zone.
     pub(crate) fn second(self, zone: &TimeZone) -> Result<i64, String> {
         match self {
             Self::Second(second) => Ok(second),
-            // A time that the clocks skip is as much later as they skip; one that comes twice is the first of both.
+            // A time that the clocks skip becomes as much later as they skip; for one that occurs twice, the first is
+            // taken.
             Self::Local(time) => {
                 let timestamp = zone.to_ambiguous_timestamp(time).compatible();
                 timestamp.map(whole_second).map_err(|error| format!("{time}: {error}"))
@@ -47,8 +48,8 @@ impl Moment {
 impl FromStr for Moment {
     type Err = &'static str;
 
-    /// Accepts only what cannot be mistaken: dates have two dashes, Unix seconds ten digits, and times relative to now
-    /// a sign and a unit. A time without an offset is local.
+    /// Accepts only unambiguous forms: dates have two dashes, Unix seconds ten digits, and times relative to now a sign
+    /// and a unit. A time without an offset is local.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_digits = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit());
         let second = if is_digits { text.parse().ok().map(Self::Second) } else { None };
@@ -91,7 +92,7 @@ fn dated(text: &str) -> Option<Moment> {
     }
 }
 
-/// Returns the number of seconds before now that `now`, `-90m` and the like mean.
+/// Parses `now`, `-90m` and the like to a number of seconds before now.
 fn ago(text: &str) -> Option<i64> {
     if text == "now" {
         return Some(0);
@@ -109,7 +110,7 @@ fn ago(text: &str) -> Option<i64> {
     is_number.then(|| number.parse::<i64>().ok()).flatten().map(|number| number * seconds)
 }
 
-/// A second in a time zone. Its text is RFC 3339, with `Z` in UTC and with the offset at that time elsewhere.
+/// A second in a time zone. It is formatted as RFC 3339, with `Z` in UTC and the offset at that time elsewhere.
 #[derive(Clone, Copy)]
 pub(crate) struct Time<'a> {
     pub(crate) second: i64,

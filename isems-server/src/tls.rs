@@ -1,4 +1,4 @@
-//! HTTPS: the certificate that the server shows, and how it follows its files.
+//! HTTPS: the server's certificate, and how it follows changes of its files.
 
 use std::{
     convert::Infallible,
@@ -40,7 +40,7 @@ struct Contents {
     key: Vec<u8>,
 }
 
-/// The certificate that clients are shown now.
+/// The certificate currently presented to clients.
 #[derive(Debug)]
 struct Current(RwLock<Arc<CertifiedKey>>);
 
@@ -51,7 +51,7 @@ impl ResolvesServerCert for Current {
 }
 
 impl Certificate {
-    /// Reads the files: the certificate, followed by those that lead to its authority, and the private key.
+    /// Reads the files: the certificate with its chain, and the private key.
     pub fn open(certificate: &Path, key: &Path) -> Result<Self, CertificateError> {
         let files = Files { certificate: certificate.into(), key: key.into() };
         let read = files.read()?;
@@ -59,7 +59,7 @@ impl Certificate {
         Ok(Self { files, current, read })
     }
 
-    /// Accepts TLS 1.2 and 1.3, and speaks HTTP/1.1 in it.
+    /// Returns an acceptor for TLS 1.2 and 1.3 with HTTP/1.1 inside.
     pub fn acceptor(&self) -> Result<TlsAcceptor, rustls::Error> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -69,8 +69,8 @@ impl Certificate {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Looks at the files again and again, and shows what is new in them from then on. What cannot be used is logged
-    /// once, and the last good certificate stays.
+    /// Checks the files periodically, and presents a new certificate from then on. Unusable files are logged once, and
+    /// the last good certificate stays.
     pub async fn follow(mut self, interval: Duration) -> Infallible {
         let mut unreadable = false;
         loop {
@@ -134,7 +134,7 @@ impl std::fmt::Debug for Contents {
     }
 }
 
-/// Why certificate and key cannot be used. It names the files, and shows nothing of what stands in them.
+/// The reason why certificate and key cannot be used. It names the files, but shows nothing of their contents.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file cannot be read.
@@ -142,7 +142,7 @@ pub enum CertificateError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// There is no certificate in the file.
@@ -157,14 +157,14 @@ pub enum CertificateError {
         /// The file.
         path: PathBuf,
     },
-    /// The two do not fit, or are of a kind that is not known.
+    /// The two do not match, or are of an unknown kind.
     #[error("the certificate in {} cannot be used with the key in {}", certificate.display(), key.display())]
     Unusable {
         /// The file of the certificate.
         certificate: PathBuf,
         /// The file of the key.
         key: PathBuf,
-        /// Why not.
+        /// The reason.
         source: rustls::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! API tokens: who may do more than read.
+//! API tokens, which permit more than reading.
 
 use std::{fmt, sync::Arc};
 
@@ -6,10 +6,10 @@ use isems_core::NodeId;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::ConstantTimeEq;
 
-/// The fewest characters of a token.
+/// The minimum length of a token, in characters.
 const MIN_LENGTH: usize = 16;
 
-/// The tokens that are known, each under a name. Of a token only its SHA-256 is kept; none is shown anywhere.
+/// The known tokens, each under a name. Only the SHA-256 of a token is kept; no token is shown anywhere.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens(Arc<[Token]>);
 
@@ -25,16 +25,16 @@ impl fmt::Debug for Token {
 }
 
 impl Tokens {
-    /// Reads `name:token` pairs. Names are unique and consist of letters, digits and `-._`; tokens are unique, have at
-    /// least 16 characters, and consist of what stands in an `Authorization` header as it is: letters, digits and
-    /// `-._~+/=`. An error says which pair is wrong and why, but never shows a token.
+    /// Parses `name:token` pairs. Names are unique and consist of letters, digits and `-._`; tokens are unique, have at
+    /// least 16 characters, and consist of characters that need no escaping in an `Authorization` header: letters,
+    /// digits and `-._~+/=`. An error says which pair is wrong and why, but never shows a token.
     pub fn parse<'a>(pairs: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidToken> {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         Self::read(pairs, |name| !name.is_empty() && name.bytes().all(is_name))
     }
 
-    /// Reads `node:token` pairs like [`parse`](Self::parse). The name is that of a node, or `*` for every node; what
-    /// follows the last colon is the token.
+    /// Parses `node:token` pairs in the same way as [`parse`](Self::parse). The name is that of a node, or `*` for
+    /// every node; the token is the part after the last colon.
     pub fn parse_of_nodes<'a>(pairs: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidToken> {
         Self::read(pairs, |name| NodeId::new(name).is_ok())
     }
@@ -71,12 +71,12 @@ impl Tokens {
         Ok(Self(tokens.into()))
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The name of a token, if it is known. How long it takes tells nothing of the tokens.
+    /// Returns the name of a token if it is known, in a time that reveals nothing about the tokens.
     pub(crate) fn name_of(&self, token: &str) -> Option<Arc<str>> {
         let hash = hash_of(token);
         self.0.iter().fold(
@@ -94,21 +94,21 @@ fn hash_of(token: &str) -> [u8; SHA256_OUTPUT_LEN] {
     hash
 }
 
-/// Why a text is no list of [`Tokens`]. It shows no token.
+/// The reason why a text is not a valid list of [`Tokens`]. It shows no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// There is no colon in it.
+    /// An entry has no colon.
     #[error(
         "entry {position} is no pair; expected NAME:TOKEN, such as admin: and at least 16 characters of `openssl rand -hex 32`"
     )]
     NoPair {
-        /// Which entry, from 1 on.
+        /// The position of the entry, counted from 1.
         position: usize,
     },
-    /// The name is none.
+    /// An entry has no valid name.
     #[error("entry {position} has no valid name before the colon; a name consists of letters, digits and -._")]
     Name {
-        /// Which entry, from 1 on.
+        /// The position of the entry, counted from 1.
         position: usize,
     },
     /// Two tokens have the same name.
@@ -131,7 +131,7 @@ pub enum InvalidToken {
         /// The name.
         name: Arc<str>,
     },
-    /// The token has characters that cannot be sent as they are.
+    /// The token contains characters that would need escaping.
     #[error("the token of {name} has other characters than letters, digits and -._~+/=")]
     Characters {
         /// The name.

@@ -28,7 +28,7 @@ use tracing::error;
 
 use common::{DEADLINE, program, run, text};
 
-/// A request, as it was received.
+/// A request as it was received.
 struct Request {
     head: String,
     body: Vec<u8>,
@@ -49,7 +49,7 @@ impl Request {
         Ok(Self { head, body })
     }
 
-    /// The event of an envelope: a line about the envelope, one about the item, and the item.
+    /// Returns the event of an envelope, which has a line about the envelope, a line about the item, and the item.
     fn event(&self) -> Value {
         let lines: Vec<&[u8]> = self.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
         let [_, item, event] = lines[..] else { panic!("{}", text(&self.body)) };
@@ -58,7 +58,7 @@ impl Request {
     }
 }
 
-/// What a server does with a report.
+/// A server's reaction to a report.
 #[derive(Clone, Copy)]
 enum Conduct {
     Answer(&'static str),
@@ -76,7 +76,7 @@ impl Recorder {
         Self::over(conduct, |stream| stream)
     }
 
-    /// Over a layer on top of TCP.
+    /// Starts a server over a layer on top of TCP.
     fn over<S: Read + Write>(conduct: Conduct, layer: impl Fn(TcpStream) -> S + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -85,7 +85,7 @@ impl Recorder {
             let mut held = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = layer(stream.unwrap());
-                // A client that distrusts the server ends the connection before its request.
+                // A client that does not trust the server ends the connection before its request.
                 let served = serve(&mut stream, conduct, &sender);
                 if served.is_ok() && matches!(conduct, Conduct::Hang) {
                     held.push(stream);
@@ -103,16 +103,16 @@ impl Recorder {
         self.requests.recv_timeout(DEADLINE).unwrap()
     }
 
-    /// What has come so far, of a process that has ended.
+    /// Returns the requests received so far from a process that has ended.
     fn rest(&self) -> Vec<Request> {
         self.requests.try_iter().collect()
     }
 }
 
-/// Keeps a request, and answers it.
+/// Keeps a request and answers it.
 fn serve(stream: &mut (impl Read + Write), conduct: Conduct, sender: &Sender<Request>) -> io::Result<()> {
     let request = Request::read(stream)?;
-    // A test that has ended keeps nothing any more.
+    // A test that has ended no longer keeps anything.
     let _ = sender.send(request);
     match conduct {
         Conduct::Answer(status) => {
@@ -123,7 +123,7 @@ fn serve(stream: &mut (impl Read + Write), conduct: Conduct, sender: &Sender<Req
     }
 }
 
-/// Settings with secrets of every kind, and where to report to.
+/// Returns settings with secrets of every kind, and the server to report to.
 fn environment(dsn: &str) -> [(&str, &str); 6] {
     [
         ("SENTRY_DSN", dsn),
@@ -160,7 +160,7 @@ fn errors_of_the_log_are_reported_without_secrets() {
         for absent in ["server_name", "user", "request", "breadcrumbs", "modules"] {
             assert!(event.get(absent).is_none(), "{absent} in {event}");
         }
-        // The key says for whom a report is; it stands in the header alone, and its secret part nowhere else either.
+        // The public key identifies the recipient and appears only in the header; its secret part appears nowhere.
         assert!(!text(&report.body).to_lowercase().contains("hunter"), "{}", text(&report.body));
     }
     assert_eq!(reports.len(), 2);
@@ -286,10 +286,10 @@ fn reports_go_over_tls_to_a_server_whose_certificate_is_trusted() {
     assert_eq!(sentry.next().event()["message"], "cannot read");
 }
 
-/// Set in a process that a test starts: what that process does.
+/// Set in a process that a test starts, to tell it what to do.
 const PART_OF_CHILD: &str = "TEST_PART_OF_CHILD";
 
-/// This test program once more, where it does a part of a test with the library.
+/// Runs this test program again, to do part of a test with the library.
 fn child(part: &str, folder: &Path, dsn: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "part_of_another_test", "--ignored", "--nocapture"]);

@@ -17,11 +17,11 @@ use tracing::{debug, info};
 use super::problem::Refusal;
 use crate::tokens::Tokens;
 
-/// Paths that stay open when reading is protected: health, and the documentation, which holds no data and is where a
-/// person enters the token.
+/// Paths that stay open when reading is protected: health, and the documentation, which contains no data and is where
+/// people enter their token.
 const OPEN_PATHS: [&str; 5] = ["/", "/docs", "/openapi.json", "/healthz", "/readyz"];
 
-/// The name that stands for a token where none is needed.
+/// The name that stands in for a token if none is needed.
 const UNRESTRICTED: &str = "none needed";
 
 /// The rights of clients.
@@ -33,12 +33,12 @@ pub struct Access {
     pub push_tokens: Tokens,
     /// Requires a token for reading, too. Health and documentation stay open.
     pub protect_reading: bool,
-    /// Lets everybody do everything, whatever the tokens are: for a listener that only the operator reaches.
+    /// Lets everybody do everything, whatever the tokens are: for a listener that only the operator can reach.
     pub unrestricted: bool,
 }
 
 impl Access {
-    /// Rights to do everything, for everybody.
+    /// Makes rights that let everybody do everything.
     pub fn unrestricted() -> Self {
         Self { unrestricted: true, ..Self::default() }
     }
@@ -97,7 +97,7 @@ impl Access {
         Err(Refusal::new(StatusCode::FORBIDDEN, detail))
     }
 
-    /// Lets a request pass that may read. Every request goes through it, so that no operation can be forgotten.
+    /// Lets a request pass if it may read. Every request goes through here, so that no operation can be forgotten.
     pub(super) fn check_reading(&self, request: Request) -> Result<Request> {
         // Other rights are checked by the operations.
         let is_reading = [Method::GET, Method::HEAD].contains(request.method());
@@ -109,7 +109,7 @@ impl Access {
     }
 }
 
-/// Returns what follows the scheme in an `Authorization` header, if it has that scheme.
+/// Returns the part after the scheme of an `Authorization` header, if it has that scheme.
 fn credentials<'a>(header: &'a HeaderValue, wanted: &str) -> Option<&'a str> {
     let (scheme, credentials) = header.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case(wanted).then(|| credentials.trim())
@@ -154,8 +154,8 @@ impl<'a> ApiExtractor<'a> for Authorized {
     }
 }
 
-/// The token that a request carries for pushing, valid or not. Because a node's firmware can do little, it may also be
-/// in the URL, which makes it HTTP Basic.
+/// The token that a request carries for pushing, valid or not. Because a node's firmware is limited, the token can also
+/// be in the URL, which turns it into HTTP Basic.
 #[derive(Debug)]
 pub(super) struct PushCredentials(Option<String>);
 

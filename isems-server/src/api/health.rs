@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::{Tag, transports::Transport};
 
-/// The time for which the result of a write is believed. Everybody may ask, and each test is a write that wears an SD
+/// The time for which the result of a test write is reused. Anyone may ask, and each test is a write that wears an SD
 /// card.
 const PROOF_LASTS: Duration = Duration::from_secs(5);
 
@@ -112,7 +112,7 @@ pub(crate) struct HealthApi {
     pub(crate) watcher: Watcher,
 }
 
-/// A proof by writing that the database can be written, which is believed for a while.
+/// A test write proving that the database can be written, whose result is reused for a while.
 pub(crate) struct WriteProof {
     repository: Arc<dyn Repository>,
     last: Mutex<Option<(Instant, Option<String>)>>,

@@ -361,8 +361,8 @@ const VARY: HeaderValue = HeaderValue::from_static("Accept");
 /// have them.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Suggests a file name for an answer (RFC 6266), to clients that know ASCII only and to all others. No name leads into
-/// another folder. Written by hand because the crate `headers` cannot put a file name into this header.
+/// Suggests a file name for an answer (RFC 6266), both to clients that know only ASCII and to all others. No name leads
+/// into another folder. Written by hand because the crate `headers` cannot put a file name into this header.
 fn attachment(name: &str, ending: &str) -> String {
     let name = name.replace(['/', '\\'], "_");
     let is_plain = |letter: &char| (letter.is_ascii_graphic() || *letter == ' ') && !['"', '%'].contains(letter);

@@ -31,7 +31,7 @@ impl HttpMetrics {
 
     fn count(&self, operation: Option<&OperationId>, method: &str, status: u16, started: Instant) {
         let operation = operation.map_or("other", |OperationId(operation)| operation);
-        // A client can make up methods.
+        // Clients can make up methods.
         let method = ["GET", "HEAD", "POST", "DELETE", "OPTIONS"].into_iter().find(|known| *known == method);
         let class = ["1xx", "2xx", "3xx", "4xx", "5xx"][(usize::from(status) / 100).clamp(1, 5) - 1];
         self.requests.with_label_values(&[operation, method.unwrap_or("other"), class]).inc();

@@ -1,9 +1,9 @@
-//! Numbers of nodes, of which the original's API makes its identifiers.
+//! The numbers of nodes, from which the original's API builds its identifiers.
 //!
-//! The numbers are a list of names in the repository's metadata, in pages of 1,024: line n of all pages together is
-//! the node with number n, counted from 1, and a blank line is a number that no node has. A name stays in the list
-//! when its node is deleted, so an identifier never comes to mean something else. While the list cannot be stored,
-//! new nodes have numbers that hold until the program ends.
+//! The numbers are a list of names in the repository's metadata, in pages of 1,024: line n of all pages together is the
+//! node with number n, counted from 1, and a blank line is a number without a node. A name stays in the list when its
+//! node is deleted, so an identifier never changes its meaning. While the list cannot be stored, new nodes have numbers
+//! that are valid until the program ends.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,7 +17,7 @@ const PAGE: usize = 1024;
 /// The numbers of nodes.
 pub(crate) struct NodeNumbers {
     repository: Arc<dyn Repository>,
-    /// Files that have no list yet have given their own numbers out.
+    /// Files without a list yet have given out numbers of their own.
     database: Option<Arc<RedbRepository>>,
     /// `None` until it is first needed.
     list: Mutex<Option<List>>,

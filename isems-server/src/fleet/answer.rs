@@ -1,4 +1,4 @@
-//! The answer to a request for a log: conditions and ranges are heeded, as routers' web servers do.
+//! The answer to a request for a log, with conditional and range requests as on routers' web servers.
 
 use std::{
     ops::Bound,
@@ -17,7 +17,7 @@ use poem::{
 use super::log::Content;
 
 impl Content {
-    /// The answer to a request: all, a range, or that nothing has changed.
+    /// Returns the answer to a request: the whole log, a range, or that nothing has changed.
     pub(super) fn answer(self, request: &HeaderMap, content_type: ContentType) -> Response {
         let Self { bytes, written_at } = self;
         let length = bytes.len() as u64;
@@ -55,7 +55,7 @@ impl Content {
     }
 }
 
-/// Returns whether the client has the content already. A tag goes before a time.
+/// Returns whether the client already has the content. A tag takes precedence over a time.
 fn is_known(request: &HeaderMap, tag: Option<&ETag>, modified: SystemTime) -> bool {
     if let Some(condition) = request.typed_get::<IfNoneMatch>() {
         return tag.is_some_and(|tag| !condition.precondition_passes(tag));
@@ -63,7 +63,7 @@ fn is_known(request: &HeaderMap, tag: Option<&ETag>, modified: SystemTime) -> bo
     request.typed_get::<IfModifiedSince>().is_some_and(|condition| !condition.is_modified(modified))
 }
 
-/// The bytes of a request for one range, empty when there are none. Several ranges are answered by the whole.
+/// Returns the bytes of a request for one range, empty if there are none. A request for several ranges gets the whole.
 fn single(range: &Range, length: u64) -> Option<std::ops::Range<u64>> {
     let mut ranges = range.satisfiable_ranges(length);
     let (Some((Bound::Included(first), last)), None) = (ranges.next(), ranges.next()) else { return None };

@@ -1,10 +1,10 @@
-//! The time of simulated nodes.
+//! The clock of simulated nodes.
 
 use std::time::Instant;
 
 use isems_core::unix_now;
 
-/// The clock of simulated nodes, in Unix seconds.
+/// A clock for simulated nodes, in Unix seconds.
 #[derive(Debug, Clone)]
 pub struct SimulatedClock(Option<FastClock>);
 
@@ -16,17 +16,18 @@ struct FastClock {
 }
 
 impl SimulatedClock {
-    /// The system's clock.
+    /// Uses the system's clock.
     pub fn system() -> Self {
         Self(None)
     }
 
-    /// A clock that shows `start` now and runs `speed` times as fast as the system's, until it has caught up with it.
+    /// Makes a clock that shows `start` now and runs `speed` times as fast as the system's until it has caught up with
+    /// it.
     pub fn fast(start: i64, speed: f64) -> Self {
         Self(Some(FastClock { start, speed, started: Instant::now() }))
     }
 
-    /// The time, never later than the system's.
+    /// Returns the time, which is never later than the system's.
     pub fn now(&self) -> i64 {
         let now = unix_now();
         match &self.0 {

@@ -9,29 +9,29 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use isems_core::Measurement;
 
-/// A log is compressed and begun anew when it has this many lines.
+/// The number of lines at which a log is compressed and a new one begins.
 const LINES_A_LOG: usize = 3660;
 
-/// The log of a node, and the one before it.
+/// The current log of a node, and the previous one.
 #[derive(Default)]
 pub(super) struct Log {
     text: String,
     lines: usize,
     written_at: i64,
-    /// The text as it was last asked for.
+    /// The text as of the last request.
     content: Option<Content>,
     pub(super) full: Option<FullLog>,
 }
 
-/// A log that is full.
+/// A full log.
 pub(super) struct FullLog {
     text: String,
     written_at: i64,
-    /// Compressed when it is first asked for.
+    /// Compressed on the first request.
     content: Option<Content>,
 }
 
-/// The text of a log, and the time when it was written.
+/// The text of a log, and the time at which it was written.
 #[derive(Clone)]
 pub(super) struct Content {
     pub(super) bytes: Bytes,

@@ -1,7 +1,8 @@
-//! A web server of simulated nodes that offers their logs, as routers with OpenWrt do.
+//! A web server for simulated nodes, which offers their logs as OpenWrt routers do.
 //!
-//! The log of each node is at `/NODE/ISEMS/ffopenmppt.log` and grows by a line a minute. After 3,660 lines it is compressed to
-//! `ffopenmppt.log.gz` beside it, and a new one begins. Answers have validators, and conditions and ranges are heeded.
+//! The log of each node is at `/NODE/ISEMS/ffopenmppt.log` and grows by one line per minute. After 3,660 lines it is
+//! compressed to `ffopenmppt.log.gz` beside it, and a new one begins. Answers have validators; conditional and range
+//! requests are supported.
 
 mod answer;
 mod clock;
@@ -29,10 +30,10 @@ use tokio::{net::TcpListener, task};
 pub use self::clock::SimulatedClock;
 use self::log::{FullLog, Log};
 
-/// The longest that answers under way may take when the server is stopped.
+/// The time that answers under way may still take when the server is stopped.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A web server of simulated nodes, not yet bound to a port.
+/// A web server for simulated nodes, not yet bound to a port.
 #[derive(Debug, Clone)]
 pub struct FleetServer {
     nodes: Fleet,
@@ -40,20 +41,20 @@ pub struct FleetServer {
 }
 
 impl FleetServer {
-    /// The nodes `0..nodes` of a seed, whose logs begin in the minute from `start` on (Unix seconds) and are written up to
-    /// now.
+    /// Makes a server for the nodes `0..nodes` of a seed, whose logs begin in the minute from `start` on (Unix seconds)
+    /// and are written up to now.
     pub fn new(seed: u64, nodes: u32, start: i64) -> Self {
         Self { nodes: Fleet::new(seed, nodes, start), clock: SimulatedClock::system() }
     }
 
-    /// Writes the logs up to the time of another clock.
+    /// Writes the logs up to the time of a different clock.
     #[must_use]
     pub fn clock(mut self, clock: SimulatedClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Binds the server to an address (port 0: any that is free), and writes the logs so far.
+    /// Binds the server to an address (port 0 picks a free one), and writes the logs so far.
     pub async fn bind(self, address: SocketAddr) -> io::Result<RunningFleetServer> {
         let listener = TcpListener::bind(address).await?;
         let mut logs = Logs {
@@ -69,14 +70,14 @@ impl FleetServer {
     }
 }
 
-/// A web server that is bound to a port, and answers while it is [run](RunningFleetServer::run).
+/// A web server bound to a port, which answers while it is [run](RunningFleetServer::run).
 pub struct RunningFleetServer {
     listener: TcpListener,
     logs: Arc<Mutex<Logs>>,
 }
 
 impl RunningFleetServer {
-    /// The URLs of the logs, ordered by node. The names of simulated nodes stand in a URL as they are.
+    /// Returns the URLs of the logs, ordered by node. The names of simulated nodes need no escaping in a URL.
     pub fn targets(&self) -> Vec<String> {
         let address = self.listener.local_addr().ok().map(|address| match address {
             address if address.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
@@ -108,7 +109,7 @@ fn lock(logs: &Mutex<Logs>) -> MutexGuard<'_, Logs> {
     logs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The logs of all nodes, written when one is asked for.
+/// The logs of all nodes, written when one is requested.
 struct Logs {
     nodes: Fleet,
     clock: SimulatedClock,
@@ -116,7 +117,7 @@ struct Logs {
 }
 
 impl Logs {
-    /// Appends the measurements taken meanwhile.
+    /// Appends the measurements taken since the last call.
     fn advance(&mut self) {
         for measurement in self.nodes.until(self.clock.now() + 1) {
             if let Some(log) = self.by_node.get_mut(measurement.node_id.as_str()) {

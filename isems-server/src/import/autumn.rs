@@ -1,4 +1,4 @@
-//! The hour in autumn that Berlin's wall clock goes through twice.
+//! The hour that occurs twice on Berlin's wall clock in autumn.
 
 use isems_core::Measurement;
 
@@ -6,48 +6,48 @@ use super::packed::{Origin, Packed};
 
 const HOUR: i64 = 3_600;
 
-/// A clock that is set right by less than this has not gone through the hour again.
+/// A clock set back by less than this was adjusted, and has not repeated the hour.
 const STEP_SECONDS: i64 = 60;
 
-/// More rows than this of one node are not held back; nothing that is in order has as many in an hour.
+/// If one node has more rows than this, they are not held back; in normal operation an hour never has as many.
 const ROWS_HELD: usize = 100_000;
 
 /// Dates the rows of one node, in the order in which the collector stored them.
 ///
-/// Rows of the hour that comes twice are held back until the next row after it, and are then dated together:
+/// Rows of the repeated hour are held back until the next row after it, and are then dated together:
 ///
-/// 1. Where the wall clock goes back from one row to the next, the hour began again: what comes before is summer time,
-///    what comes after is winter time.
-/// 2. Otherwise all are of the same pass. They are summer time if they follow the row before them within an hour. Most
-///    are: the collector did not store a row whose wall clock was not later than the newest one, so that it lost the
-///    second pass.
-/// 3. They are winter time if they do not, and the row after them follows within an hour.
-/// 4. What is left is ambiguous, and is taken for summer time.
+/// 1. If the wall clock goes back from one row to the next, the hour started again there: the rows before are summer
+///    time, the rows after are winter time.
+/// 2. Otherwise all belong to the same pass. They are summer time if they follow the previous row within an hour. Most
+///    do: the collector did not store a row whose wall clock was not later than the newest one, so it lost the second
+///    pass.
+/// 3. They are winter time if they do not, and the next row follows within an hour.
+/// 4. Any others are ambiguous and taken for summer time.
 #[derive(Debug, Default)]
 pub(super) struct NodeClock {
-    /// When the row before was measured, Unix seconds, UTC.
+    /// The measured time of the previous row, Unix seconds, UTC.
     previous: Option<i64>,
     /// Rows of the hour, dated as summer time.
     held: Option<Packed>,
 }
 
-/// Rows that have got their date.
+/// Rows that have been dated.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub(super) rows: Vec<(Measurement, Origin)>,
-    /// The number of those that could be either.
+    /// The number of rows that could be either.
     pub(super) ambiguous: u64,
 }
 
 impl NodeClock {
-    /// A row whose time comes once. What was held back is settled by it.
+    /// Takes a row whose time is unique, which settles the rows held back.
     pub(super) fn once(&mut self, timestamp: i64) -> Settled {
         let settled = self.settle(Some(timestamp));
         self.previous = Some(timestamp);
         settled
     }
 
-    /// A row of the hour that comes twice, dated as summer time.
+    /// Takes a row of the repeated hour, dated as summer time.
     pub(super) fn twice(&mut self, measurement: Measurement, origin: Origin) -> Settled {
         let is_other_year =
             self.held.as_ref().is_some_and(|held| held.last_timestamp().abs_diff(measurement.timestamp) > 86_400);
@@ -63,7 +63,7 @@ impl NodeClock {
         settled
     }
 
-    /// No row follows.
+    /// Settles the rows held back when no more rows follow.
     pub(super) fn end(&mut self) -> Settled {
         self.settle(None)
     }

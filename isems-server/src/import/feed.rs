@@ -1,4 +1,4 @@
-//! The feed of the files' readers: it groups measurements by week, and hands them over in batches.
+//! The feed from the files' readers: it groups measurements by week, and passes them on in batches.
 
 use std::{
     collections::VecDeque,
@@ -18,16 +18,17 @@ use super::{
     report::Report,
 };
 
-/// The approximate number of measurements stored in one transaction. With what storing needs they take 60 MB.
+/// The approximate number of measurements stored in one transaction. Including the overhead of storing, they take 60
+/// MB.
 const MEASUREMENTS_A_BATCH: usize = 80_000;
 
-/// The most rejects of one file that are kept in the reject log; the others are only counted.
+/// The maximum number of rejects per file kept in the reject log; the others are only counted.
 pub(super) const REJECTS_LOGGED: usize = 1_000;
 
-/// The number of rejects of finished files that wait for a batch.
+/// The number of rejects from finished files that wait for a batch.
 const REJECTS_A_BATCH: usize = 5 * REJECTS_LOGGED;
 
-/// After how many measurements it is looked which weeks are complete.
+/// The number of measurements between two checks for complete weeks.
 const MEASUREMENTS_A_LOOK: usize = 10_000;
 
 /// A part of an import that is stored at once.
@@ -51,7 +52,7 @@ pub(super) struct Feed {
     source: String,
     /// The newest rejects of the file.
     rejects: VecDeque<Reject>,
-    /// True once the file has something that is a measurement, or nearly.
+    /// Set once the file contains something that is a measurement, or nearly.
     is_recognized: bool,
     has_rejects: bool,
 }
@@ -75,17 +76,17 @@ impl Feed {
         }
     }
 
-    /// When the import of the file began, Unix seconds, UTC. None of its measurements is much later.
+    /// The time at which the import of the file began, Unix seconds, UTC. No measurement in it can be much later.
     pub(super) fn now(&self) -> i64 {
         self.now
     }
 
-    /// Returns whether that can be right.
+    /// Returns whether that time can be right.
     pub(super) fn clock(&self) -> ClockState {
         if self.now < ClockState::UNSET_BEFORE { ClockState::Unset } else { ClockState::Plausible }
     }
 
-    /// Returns whether the receiver is gone, so that reading on is of no use.
+    /// Returns whether the receiver is gone, so that reading on is pointless.
     pub(super) fn is_over(&self) -> bool {
         self.deliveries.is_closed()
     }
@@ -98,8 +99,8 @@ impl Feed {
         (self.is_recognized, self.has_rejects) = (false, false);
     }
 
-    /// Returns whether nothing of the file is a measurement, though it is not empty. Then its lines are nothing to
-    /// keep.
+    /// Returns whether nothing in the file is a measurement although it is not empty. Its lines are then not worth
+    /// keeping.
     pub(super) fn is_wrong_file(&mut self) -> bool {
         let is_wrong = self.has_rejects && !self.is_recognized;
         if is_wrong {
@@ -108,7 +109,7 @@ impl Feed {
         is_wrong
     }
 
-    /// The end of a file.
+    /// Ends a file.
     pub(super) fn end(&mut self) {
         self.delivery.rejects.extend(self.rejects.drain(..));
         if self.delivery.rejects.len() >= REJECTS_A_BATCH {
@@ -116,7 +117,7 @@ impl Feed {
         }
     }
 
-    /// A measurement from a line of the file, and the values that were dropped from it.
+    /// Adds a measurement from a line of the file, and the values dropped from it.
     pub(super) fn decoded(
         &mut self,
         line: u32,
@@ -129,7 +130,7 @@ impl Feed {
         self.measurement(line, measurement);
     }
 
-    /// A measurement from a line of the file. It is valid.
+    /// Adds a valid measurement from a line of the file.
     pub(super) fn measurement(&mut self, line: u32, measurement: Measurement) {
         self.is_recognized = true;
         self.pending.push(measurement, Origin { file: self.file, line });
@@ -142,10 +143,10 @@ impl Feed {
         }
     }
 
-    /// A bad line of the file. The node is the one that it names, where that can be told.
+    /// Adds a bad line of the file. The node is the one that it names, if that can be told.
     pub(super) fn reject(&mut self, line: RejectedLine, node: Option<String>) {
         self.has_rejects = true;
-        // These reasons show that the line is one of the format, with all its fields.
+        // These reasons show that the line has the right format and all of its fields.
         self.is_recognized |= matches!(
             line.reason,
             RejectReason::Placeholder
@@ -167,7 +168,7 @@ impl Feed {
         });
     }
 
-    /// A value of a line of the file that cannot be used; the line is stored without it.
+    /// Adds an unusable value from a line of the file, which is stored without it.
     pub(super) fn drop_value(&mut self, node: &NodeId, value: DroppedValue) {
         let DroppedValue { reason, field, line, text } = value;
         self.report().drop_value(field, reason, &self.source, line, &text);
@@ -191,12 +192,12 @@ impl Feed {
         self.rejects.push_back(reject);
     }
 
-    /// Counts times of which the wall clock does not tell whether they were before or after the change to winter time.
+    /// Counts times for which the wall clock does not tell whether they were before or after the change to winter time.
     pub(super) fn ambiguous_times(&mut self, count: u64) {
         self.report().ambiguous_times += count;
     }
 
-    /// Hands over what is left.
+    /// Passes on everything that is left.
     pub(super) fn finish(mut self) {
         let mut rest = Vec::new();
         self.pending.take_all(&mut rest);
@@ -218,7 +219,7 @@ impl Feed {
         self.measurements = 0;
         let delivery = std::mem::take(&mut self.delivery);
         if !(delivery.weeks.is_empty() && delivery.rejects.is_empty()) {
-            // An error is that nobody wants it any more, as `is_over` says.
+            // An error means that the receiver is gone, as `is_over` reports.
             let _ = self.deliveries.blocking_send(delivery);
         }
     }
@@ -228,7 +229,7 @@ impl Feed {
     }
 }
 
-/// A measurement that is not stored because other values of its node and second are.
+/// A measurement that is not stored because its node and second already have other values.
 pub(super) fn conflict(measurement: &Measurement, source: &str, line: u32) -> Reject {
     Reject {
         kind: RejectKind::Line,

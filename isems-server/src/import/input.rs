@@ -1,4 +1,4 @@
-//! The files that are named on the command line, and those in folders.
+//! The files named on the command line, and those in folders.
 
 use std::{
     fs::{self, File},
@@ -23,20 +23,20 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) path: PathBuf,
-    /// Its length; 0 where that is not known.
+    /// Its length; 0 if unknown.
     pub(super) bytes: u64,
 }
 
-/// The first bytes of each kind of file.
+/// The magic bytes of each kind of file.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 const GZIP: &[u8] = b"\x1f\x8b";
 const REDB: &[u8] = b"redb";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The most bytes of the start of a file that are looked at to tell its format.
+/// The maximum number of bytes from the start of a file that are examined to tell its format.
 const PEEKED: u64 = 64 << 10;
 
-/// The inputs of a path, in order of their names: the file itself, or those in a folder and the folders in it. `-` is
+/// Returns the inputs of a path, ordered by name: the file itself, or the files in a folder and its subfolders. `-` is
 /// standard input.
 pub(super) fn find(path: &Path) -> io::Result<Vec<Input>> {
     if path == Path::new("-") {
@@ -59,7 +59,7 @@ fn search(folder: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
     let mut entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(with_name)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        // A link to a folder is not followed: it could lead into a circle.
+        // Links to folders are not followed: they could form a cycle.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             search(&entry.path(), inputs)?;
         } else if is_called_like_a_log(&entry.file_name().to_string_lossy())
@@ -72,8 +72,8 @@ fn search(folder: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns whether a file in a folder is taken: `*.log`, `*.csv`, `*.ndjson`, `*.json` and `*csvlog*`, also with `.gz`,
-/// and `*.sqlite`.
+/// Returns whether a file in a folder is imported: `*.log`, `*.csv`, `*.ndjson`, `*.json` and `*csvlog*`, also with
+/// `.gz`, and `*.sqlite`.
 fn is_called_like_a_log(name: &str) -> bool {
     let name = name.to_lowercase();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
@@ -88,10 +88,10 @@ impl Input {
         Self { path: "-".into(), bytes: 0 }
     }
 
-    /// Feeds what the file holds. Its content tells its format.
+    /// Feeds the content of the file, which tells its format.
     pub(super) fn read(&self, scratch: &Scratch, feed: &mut Feed) -> Result<(), BoxError> {
         if self.path == Path::new("-") {
-            // When the lines were written nobody knows; they arrived when they were measured.
+            // Nobody knows when the lines were written; they are taken to have arrived when they were measured.
             return read_text(io::stdin(), 0, feed);
         }
         let mut file = File::open(&self.path)?;
@@ -170,18 +170,18 @@ impl Kind {
     }
 }
 
-/// Returns whether a line is an object by itself, and no page.
+/// Returns whether a line is an object on its own, and not a page.
 fn is_measurement(line: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line)
         .is_ok_and(|object| !object.contains_key("measurements"))
 }
 
-/// An input whose first bytes have been looked at. A byte order mark is none of them.
+/// An input whose first bytes have been examined, without the byte order mark.
 struct Peeked<R> {
     start: Vec<u8>,
-    /// The number of the first bytes that have been read again.
+    /// The number of these first bytes that have been read again.
     read: usize,
-    /// An error that came after the first bytes.
+    /// An error that occurred after the first bytes.
     error: Option<io::Error>,
     rest: R,
 }

@@ -1,5 +1,5 @@
-//! Reading JSON that is no object a line: arrays of measurements, and the pages that the HTTP service answers with, one
-//! or several of them. The objects are decoded one by one, so that memory stays flat.
+//! Reading JSON other than one object per line: arrays of measurements, and one or more pages as returned by the HTTP
+//! service. The objects are decoded one by one, so that memory use stays flat.
 
 use std::{cell::RefCell, fmt, io::Read};
 
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::feed::Feed;
 
-/// The name under which a page has its measurements.
+/// The name under which a page holds its measurements.
 const MEASUREMENTS: &str = "measurements";
 
 /// Feeds the objects of an input.
@@ -48,7 +48,7 @@ impl Objects<'_> {
     }
 }
 
-/// A document: an array, a page, or a measurement by itself.
+/// A document: an array, a page, or a single measurement.
 struct Document<'a, 'b>(&'a RefCell<Objects<'b>>);
 
 impl<'de> DeserializeSeed<'de> for Document<'_, '_> {

@@ -1,4 +1,4 @@
-//! Reading files of lines: csvlog, CSV, and JSON objects a line.
+//! Reading files made of lines: csvlog, CSV, and one JSON object per line.
 
 use std::io::{self, Read};
 
@@ -8,19 +8,20 @@ use isems_core::{
 
 use super::feed::Feed;
 
-/// A line longer than this is no measurement, and is not kept.
+/// The length above which a line is not a measurement and not kept.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// A decoder of lines.
 pub(super) enum LineDecoder {
-    /// csvlog, of a file that was last changed at a time, Unix seconds, UTC.
+    /// csvlog from a file that was last changed at a time, Unix seconds, UTC.
     ///
-    /// Every line arrived when the log was last changed, or if that is earlier than the line's own time, at that. So an
-    /// old log is imported whatever happened to its file, and what is later than now is told apart.
+    /// Every line is taken to have arrived when the log was last changed or, if that is earlier than the line's own
+    /// time, at the line's own time. So an old log is imported whatever has happened to its file, and times in the
+    /// future are still detected.
     Csvlog { decoder: CsvlogDecoder, modified: i64 },
-    /// CSV of a collector. The header is still to come where there is none yet.
+    /// CSV written by a collector, without a decoder until the header has been read.
     Csv(Option<CsvDecoder>),
-    /// JSON objects of a collector, one a line.
+    /// JSON objects written by a collector, one per line.
     Json(JsonDecoder),
 }
 
@@ -44,7 +45,7 @@ impl LineDecoder {
                 let decoded = decoder.decode(number, line.bytes, line.is_ended, dropped)?;
                 Some(decoded.map(|mut measurement| {
                     let arrival = (*modified).max(measurement.timestamp);
-                    // A clock that is not set says nothing of what has come to pass.
+                    // A clock that is not set says nothing about the past.
                     let is_plausible = feed.clock() == ClockState::Plausible;
                     measurement.received_at = if is_plausible { arrival.min(feed.now()) } else { arrival };
                     measurement
@@ -90,11 +91,11 @@ pub(super) fn read(input: impl Read, mut decoder: LineDecoder, feed: &mut Feed) 
     Ok(())
 }
 
-/// The lines of an input, in memory that does not grow.
+/// The lines of an input, using a fixed amount of memory.
 struct Lines<R> {
     input: R,
     buffer: Vec<u8>,
-    /// Where what was read and not given out lies in the buffer.
+    /// The part of the buffer that was read but not yet returned.
     start: usize,
     end: usize,
 }
@@ -102,7 +103,7 @@ struct Lines<R> {
 struct Line<'a> {
     bytes: &'a [u8],
     is_ended: bool,
-    /// True if it is only the start of a line that does not fit.
+    /// Set if it is only the start of a line that does not fit.
     is_cut: bool,
 }
 
@@ -151,7 +152,8 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Reads over the rest of a line that fills the buffer, whose start stays in it. Whether the line has an end.
+    /// Skips the rest of a line that fills the buffer, whose start stays there, and returns whether the line has an
+    /// ending.
     fn skip_line(&mut self) -> io::Result<bool> {
         loop {
             (self.start, self.end) = (Reject::MAX_TEXT_BYTES, Reject::MAX_TEXT_BYTES);

@@ -1,11 +1,11 @@
-//! A guess at what a file is that cannot be imported, for people.
+//! A guess, for people, at the nature of a file that cannot be imported.
 
 use isems_core::printable;
 
-/// The most of a file's first words that are shown, in characters.
+/// The maximum number of characters shown of a file's first words.
 const SHOWN: usize = 60;
 
-/// Says what bytes from the start of a file look like, with their first words.
+/// Describes the bytes at the start of a file, with their first words.
 pub(super) fn like(start: &[u8]) -> String {
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     let is_cut_letter = |error: std::str::Utf8Error| error.error_len().is_none();

@@ -1,9 +1,9 @@
-//! `isems-server import`: logs, what `export` and the HTTP service write, and the database of the Python collector,
-//! straight into sealed blocks.
+//! `isems-server import`: imports logs, the output of `export` and the HTTP service, and the database of the Python
+//! collector straight into sealed blocks.
 //!
-//! One thread reads and decodes (`input`, `lines`, `json`, `sqlite` with `autumn`) and feeds a `feed`, where the
-//! measurements wait, `packed`, until their weeks are complete (`pending`). Whole weeks go in batches to the
-//! repository.
+//! One thread reads and decodes (`input`, `lines`, `json`, `sqlite` with `autumn`) and fills a `feed`, in which
+//! measurements wait, `packed`, until their weeks are complete (`pending`). Complete weeks are passed to the repository
+//! in batches.
 
 mod autumn;
 mod feed;
@@ -49,10 +49,10 @@ use self::{
 };
 use crate::settings::DatabaseArguments;
 
-/// The transport that rejects of an import name.
+/// The transport named in the rejects of an import.
 const TRANSPORT: &str = "import";
 
-/// The time that an interrupted import waits for the file that is being read.
+/// The time that an interrupted import waits for the file being read.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The arguments of import.
@@ -80,7 +80,7 @@ pub struct ImportArguments {
     pub database: DatabaseArguments,
 }
 
-/// Imports every file, and writes a report. Returns whether all could be read before `stop` was ready.
+/// Imports every file and writes a report. Returns whether all of them could be read before `stop` was ready.
 pub async fn import(
     arguments: &ImportArguments,
     mut output: impl Write,
@@ -132,7 +132,7 @@ async fn run(
     let (sender, receiver) = channel(1);
     let feed = Feed::new(sender, report.clone(), progress.clone());
     let (room, told) = (scratch.clone(), report.clone());
-    // Not one of the runtime's threads: these are waited for in the end, and reading can hang.
+    // This is not one of the runtime's threads, which are waited for at the end, because reading can hang.
     let reader = thread::Builder::new().name("isems-import".into()).spawn(move || read(&inputs, &room, feed, &told))?;
     let mut store = Store { repository, sources, conflicts_logged: BTreeMap::new(), report: report.clone(), progress };
     let stored = store.run(receiver, stop).await;
@@ -151,7 +151,7 @@ async fn run(
     Ok(())
 }
 
-/// Reads every file, until all are read or nobody wants more.
+/// Reads every file, until all are read or the receiver is gone.
 fn read(inputs: &[Input], scratch: &Scratch, mut feed: Feed, report: &Mutex<Report>) {
     for (number, input) in (0..).zip(inputs) {
         feed.begin(number, &input.path.display().to_string());
@@ -172,10 +172,10 @@ fn read(inputs: &[Input], scratch: &Scratch, mut feed: Feed, report: &Mutex<Repo
     feed.finish();
 }
 
-/// Where the batches end.
+/// The receiving end of the batches.
 struct Store {
     repository: RedbRepository,
-    /// The name of each file by its number.
+    /// The name of each file, by number.
     sources: Vec<String>,
     /// The number of conflicts of each file in the reject log.
     conflicts_logged: BTreeMap<u32, usize>,
@@ -184,7 +184,7 @@ struct Store {
 }
 
 impl Store {
-    /// Stores what comes until everything has come, or `stop` has. A batch under way is finished.
+    /// Stores batches until all have arrived or `stop` is ready. A batch under way is finished.
     async fn run(
         &mut self,
         mut deliveries: Receiver<Delivery>,
@@ -230,7 +230,7 @@ impl Store {
         Ok(())
     }
 
-    /// The rejects of conflicts, at most as many of each file as of other bad lines.
+    /// Makes the rejects of conflicts, at most as many per file as of other bad lines.
     fn conflicts(&mut self, weeks: &[Packed], conflicts: &[Measurement]) -> Vec<Reject> {
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         let mut by_key: BTreeMap<(NodeId, i64), Vec<&Measurement>> = BTreeMap::new();

@@ -1,23 +1,23 @@
-//! Measurements in little memory, until they are stored.
+//! Measurements in compact form, until they are stored.
 
 use std::{iter, sync::Arc};
 
 use isems_core::{Measurement, NumberField, Status, TimeSource};
 
-/// Where a measurement comes from: a file by its number, and the line in it.
+/// The origin of a measurement: the number of a file, and the line in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Origin {
     pub(super) file: u32,
     pub(super) line: u32,
 }
 
-/// Measurements of one node, each as its difference from the one before: about 20 bytes instead of 280.
+/// Measurements of one node, each stored as its difference from the previous one: about 20 bytes instead of 280.
 #[derive(Debug)]
 pub(super) struct Packed {
     first: Measurement,
     last: State,
     bytes: Vec<u8>,
-    /// The texts that changed, in their order.
+    /// The texts that changed, in order.
     texts: Vec<Option<Arc<str>>>,
     measurements: usize,
 }
@@ -31,7 +31,7 @@ struct State {
     thousandths: [i64; NumberField::ALL.len()],
 }
 
-// What can differ, as bits of the first integer of a record; the numeric fields follow from `NUMBERS` on.
+// The possible differences, as bits of the first integer of a record; the numeric fields start at `NUMBERS`.
 const RECEIVED_AT: u64 = 1;
 const REVISION: u64 = 1 << 1;
 const FIRMWARE: u64 = 1 << 2;
@@ -40,7 +40,7 @@ const STATUS: u64 = 1 << 4;
 const TIME_SOURCE: u64 = 1 << 5;
 const NUMBERS: usize = 6;
 
-// How a number is told, in the lowest bits of an integer.
+// The encoding of a number, in the lowest bits of an integer.
 const MISSING: u64 = 0;
 const THOUSANDTHS: u64 = 1;
 const BITS: u64 = 2;
@@ -64,7 +64,7 @@ impl Packed {
         self.measurements
     }
 
-    /// When the last one was measured, Unix seconds, UTC.
+    /// Returns the measured time of the last one, Unix seconds, UTC.
     pub(super) fn last_timestamp(&self) -> i64 {
         self.last.measurement.timestamp
     }
@@ -74,7 +74,7 @@ impl Packed {
         2 * size_of::<Self>() + self.bytes.capacity() + self.texts.capacity() * 16
     }
 
-    /// Adds a measurement of the same node. Its time is the node's.
+    /// Adds a measurement of the same node, with the node's own time.
     pub(super) fn push(&mut self, measurement: Measurement, origin: Origin) {
         let State { measurement: last, origin: last_origin, thousandths } = &mut self.last;
         let mut changes = 0;
@@ -119,7 +119,7 @@ impl Packed {
         self.measurements += 1;
     }
 
-    /// The measurements in the order in which they were added.
+    /// Returns the measurements in the order in which they were added.
     pub(super) fn unpack(&self) -> impl Iterator<Item = (Measurement, Origin)> + '_ {
         let mut state = State::before(&self.first);
         let mut bytes = self.bytes.as_slice();
@@ -164,7 +164,7 @@ impl Packed {
     }
 }
 
-/// A number as whole thousandths, where that is what it is to the bit. Nodes print three digits at most.
+/// Returns a number as whole thousandths if that is lossless. Nodes print at most three decimals.
 fn thousandths(number: f64) -> Option<i64> {
     let thousandths = (number * 1000.0).round() as i64;
     let is_exact = thousandths.abs() < 1 << 50 && (thousandths as f64 / 1000.0).to_bits() == number.to_bits();

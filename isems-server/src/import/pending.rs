@@ -1,4 +1,4 @@
-//! Measurements that wait until their week is complete: a week that is stored in two parts is written twice.
+//! Measurements waiting until their week is complete, because a week stored in two parts is written twice.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,20 +6,20 @@ use isems_core::{Measurement, NodeId};
 
 use super::packed::{Origin, Packed};
 
-/// The maximum amount that waits, in bytes. It is about a million measurements: a week of a hundred nodes that report
-/// once a minute.
+/// The maximum size of waiting measurements, in bytes: about a million measurements, or a week of a hundred nodes that
+/// report once a minute.
 const MEMORY: usize = 24 << 20;
 
-/// A week is taken for complete when its node has gone on in another one for this many measurements. Lines that are a
-/// little late are within.
+/// A week is taken to be complete once its node has had this many measurements in a different one. That allows for
+/// lines that are a little late.
 const MEASUREMENTS_LATE: u64 = 500;
 
-/// The measurements that wait, by node and week.
+/// The waiting measurements, by node and week.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     places: HashMap<NodeId, usize>,
     nodes: Vec<PendingNode>,
-    /// The place of the node that came last; the next one mostly is the same.
+    /// The index of the last node; the next measurement is usually from the same one.
     last: usize,
     /// Counts measurements, to tell which week was added to last.
     clock: u64,
@@ -37,12 +37,12 @@ struct PendingNode {
 #[derive(Debug)]
 struct PendingWeek {
     packed: Packed,
-    /// The node's count and the clock when it was last added to.
+    /// The node's count and the clock at the last addition.
     node_measurements: u64,
     clock: u64,
 }
 
-/// The week of a second, as blocks have them: from Monday 00:00 UTC on.
+/// Returns the week of a second, as used by blocks: from Monday 00:00 UTC on.
 fn week_of(second: i64) -> i64 {
     (second + 259_200).div_euclid(604_800)
 }
@@ -74,8 +74,8 @@ impl Pending {
         }
     }
 
-    /// Takes out what is taken for complete, and what memory does not allow to wait: the weeks that were added to
-    /// longest ago.
+    /// Removes the weeks taken to be complete and, if memory is short, those that have gone longest without an
+    /// addition.
     pub(super) fn take_complete(&mut self, taken: &mut Vec<Packed>) {
         for node in &mut self.nodes {
             let complete =
@@ -91,7 +91,7 @@ impl Pending {
         }
     }
 
-    /// Takes out everything.
+    /// Removes everything.
     pub(super) fn take_all(&mut self, taken: &mut Vec<Packed>) {
         self.take_oldest(0, taken);
     }

@@ -12,10 +12,10 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing::info;
 
-/// The interval at which progress is logged where no bar can be drawn.
+/// The interval at which progress is logged if no bar can be drawn.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The progress of reading the files: a bar where standard error is a terminal, a log line now and then otherwise.
+/// The progress of reading the files: a bar if standard error is a terminal, otherwise a log line now and then.
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -24,7 +24,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins to tell about this many bytes.
+    /// Starts showing progress for this many bytes.
     pub(super) fn new(all: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
         let template = "{wide_bar} {percent}% of {total_bytes}, {msg}, {eta} left";
@@ -37,12 +37,12 @@ impl Progress {
         self.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Counts what is read.
+    /// Counts the bytes read from an input.
     pub(super) fn counting<R: Read>(&self, input: R) -> Counting<R> {
         Counting { input, progress: self.clone() }
     }
 
-    /// Shows how far it is, and how many measurements have been dealt with.
+    /// Shows the progress and the number of measurements processed.
     pub(super) fn show(&self, measurements: u64, last_logged: &mut Instant) {
         let read = self.read.load(Ordering::Relaxed);
         if !self.bar.is_hidden() {
@@ -54,12 +54,12 @@ impl Progress {
         }
     }
 
-    /// Writes something to standard error while a bar is drawn there.
+    /// Writes something to standard error while a bar is shown there.
     pub(super) fn aside(&self, write: impl FnOnce()) {
         self.bar.suspend(write);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }

@@ -9,11 +9,12 @@ use std::{
 
 use isems_core::{DroppedCounts, Field, RejectCounts, RejectReason, printable};
 
-/// The most bad lines of a reason, and values of a field, that are shown, and the most of each.
+/// The maximum number of bad lines per reason, and of values per field, that are shown, and the maximum number of each
+/// of them.
 const EXAMPLES: usize = 3;
 const EXAMPLE_CHARACTERS: usize = 100;
 
-/// The account of an import so far. Printed when it has ended.
+/// The account of an import so far, printed at its end.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) files_read: u64,
@@ -36,7 +37,7 @@ impl Report {
         self.show(None, reason, source, line, text);
     }
 
-    /// Counts a value that was dropped from a good line.
+    /// Counts a value dropped from a good line.
     pub(super) fn drop_value(&mut self, field: Field, reason: RejectReason, source: &str, line: u32, text: &str) {
         self.dropped.add(field, reason, 1);
         self.show(Some(field), reason, source, line, text);
@@ -64,7 +65,7 @@ impl Report {
         examples.try_for_each(|example| writeln!(formatter, "    {example}"))
     }
 
-    /// Counts a file that could not be read, or not to its end.
+    /// Counts a file that could not be read at all, or not to its end.
     pub(super) fn fail(&mut self, path: &Path, error: String) {
         self.failed.push((path.into(), error));
     }

@@ -1,4 +1,4 @@
-//! Room on the disk for what does not fit into memory.
+//! Disk space for data that does not fit into memory.
 
 use std::{
     io,
@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A folder that is made when it is needed.
+/// A folder created on demand.
 #[derive(Debug)]
 pub(super) struct Scratch {
     parent: PathBuf,
@@ -16,14 +16,14 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Room beside a database: there is where there is to be some, while the system's temporary folder may lie in
-    /// memory.
+    /// Makes room beside a database, where there must be enough space anyway, while the system's temporary folder may
+    /// be in memory.
     pub(super) fn beside(database: &Path) -> Self {
         let parent = database.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self { parent: parent.into(), folder: Mutex::default() }
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub(super) fn folder(&self) -> io::Result<PathBuf> {
         let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
         if folder.is_none() {
@@ -32,7 +32,7 @@ impl Scratch {
         Ok(folder.as_ref().map(|folder| folder.path().to_owned()).unwrap_or_default())
     }
 
-    /// Removes the folder with what is in it, also from under a thread that hangs.
+    /// Removes the folder with its contents, even from under a thread that hangs.
     pub(super) fn remove(&self) {
         drop(self.folder.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

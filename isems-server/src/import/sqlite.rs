@@ -1,4 +1,4 @@
-//! Reading the database of the Python collector: one table `measurement`, times as Berlin's wall clock.
+//! Reading the database of the Python collector: one table `measurement`, with times on Berlin's wall clock.
 
 use std::{
     collections::HashMap,
@@ -25,8 +25,9 @@ use super::{
 };
 use crate::berlin::{Berlin, Instant};
 
-/// Feeds the rows of a database, in the order in which they were stored: only that tells the two passes of the hour in
-/// autumn apart. The file is not written to. A row's arrival is not known; the measured time is taken for it.
+/// Feeds the rows of a database in the order in which they were stored, because only that tells the two passes of the
+/// hour in autumn apart. The file is not written to. The arrival of a row is not known; the measured time stands in for
+/// it.
 pub(super) fn read(path: &Path, bytes: u64, scratch: &Scratch, feed: &mut Feed) -> Result<(), BoxError> {
     let copy;
     let connection = if has_unfinished_changes(path) {
@@ -35,7 +36,7 @@ pub(super) fn read(path: &Path, bytes: u64, scratch: &Scratch, feed: &mut Feed) 
     } else {
         open(path)?
     };
-    // Lets a database that is cut short be read as far as it goes.
+    // Lets a truncated database be read as far as it goes.
     connection.pragma_update(None, "writable_schema", true)?;
     let mut rows = Rows { berlin: Berlin::new(), nodes: HashMap::new(), revision: None, firmware: None };
     let result = rows.read(&connection, bytes, feed);
@@ -45,7 +46,7 @@ pub(super) fn read(path: &Path, bytes: u64, scratch: &Scratch, feed: &mut Feed) 
     result
 }
 
-/// The files beside a database that hold what is not in the database yet, or is to be taken back in it.
+/// The files beside a database that contain changes not yet in it, or changes to be rolled back.
 const COMPANIONS: [&str; 2] = ["-journal", "-wal"];
 
 fn companion(path: &Path, suffix: &str) -> PathBuf {
@@ -59,7 +60,7 @@ fn has_unfinished_changes(path: &Path) -> bool {
     COMPANIONS.iter().any(is_filled)
 }
 
-/// A copy of a database, with what belongs to it, in which what was left unfinished is finished.
+/// A copy of a database and its side files, in which unfinished changes are completed or rolled back.
 struct Copy {
     path: PathBuf,
 }
@@ -81,17 +82,17 @@ impl Copy {
 impl Drop for Copy {
     fn drop(&mut self) {
         for suffix in COMPANIONS.iter().chain(&["-shm", ""]) {
-            // Those that are not there need not be removed, and the folder is removed as a whole in the end.
+            // Missing files need not be removed, and the whole folder is removed at the end.
             let _ = fs::remove_file(companion(&self.path, suffix));
         }
     }
 }
 
-/// Opens a database that is whole by itself, so that nothing is written, not even beside it.
+/// Opens a database that needs no side files, so that nothing is written, not even beside it.
 fn open(path: &Path) -> Result<Connection, BoxError> {
     let mut start = [0; 20];
     File::open(path)?.read_exact(&mut start)?;
-    // Of a database with a write-ahead log SQLite would make that log. There is none, so nobody is writing.
+    // For a database in write-ahead mode SQLite would create a log. There is none, so nobody is writing.
     let is_write_ahead = start[18..20].contains(&2);
     let encoded = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
     let uri = format!("file:{encoded}{}", if is_write_ahead { "?immutable=1" } else { "" });
@@ -103,7 +104,7 @@ fn open(path: &Path) -> Result<Connection, BoxError> {
 struct Rows {
     berlin: Berlin,
     nodes: HashMap<String, NodeState>,
-    // What neighbouring rows have in common is shared.
+    // Values shared by neighbouring rows.
     revision: Option<Arc<str>>,
     firmware: Option<Arc<str>>,
 }
@@ -113,7 +114,7 @@ struct NodeState {
     clock: NodeClock,
 }
 
-/// The reason why a row is no measurement, and the column at fault.
+/// The reason why a row is not a measurement, and the column at fault.
 struct RowError {
     reason: RejectReason,
     field: Field,
@@ -127,7 +128,7 @@ impl Rows {
             connection.prepare(&format!("SELECT {columns}, id FROM measurement ORDER BY id")).map_err(foreign)?;
         let range =
             "SELECT coalesce((SELECT min(id) FROM measurement), 0), coalesce((SELECT max(id) FROM measurement), 0)";
-        // Only progress is told by them, so that it does not matter if they cannot be read.
+        // These are only used for showing progress, so failing to read them does not matter.
         let ids = connection.query_row(range, [], |row| Ok((row.get(0)?, row.get(1)?)));
         let (first, last): (i64, i64) = ids.unwrap_or_default();
         let all_ids = u128::from(last.abs_diff(first)) + 1;
@@ -221,7 +222,7 @@ fn deliver(settled: Settled, feed: &mut Feed) {
     }
 }
 
-/// The value of a field. The columns are asked for in the order of the csvlog line.
+/// Returns the value of a field. The columns are selected in the order of the csvlog line.
 fn value<'a>(row: &'a Row<'_>, field: Field) -> ValueRef<'a> {
     let column = field.csvlog_place().expect("only columns of the collector are asked for");
     row.get_ref(column).expect("every column was asked for")
@@ -243,7 +244,7 @@ fn shared(text: Option<&str>, previous: &mut Option<Arc<str>>) -> Option<Arc<str
     previous.clone()
 }
 
-/// Reads a number. What csvlog lines call missing is that as a text, too.
+/// Reads a number. Texts that mean "missing" in csvlog lines mean the same here.
 fn number(row: &Row<'_>, field: Field) -> Result<Option<f64>, RejectReason> {
     let number = match value(row, field) {
         ValueRef::Null => return Ok(None),
@@ -258,7 +259,7 @@ fn number(row: &Row<'_>, field: Field) -> Result<Option<f64>, RejectReason> {
     Ok(number.is_finite().then_some(number))
 }
 
-/// Reads a level; the collector kept only whether it is 1.
+/// Reads a power save level; the collector kept only whether it is 1.
 fn power_save_level(row: &Row<'_>) -> Result<Option<u8>, RejectReason> {
     match number(row, Field::PowerSaveLevel)? {
         None => Ok(None),
@@ -276,7 +277,7 @@ fn status(row: &Row<'_>) -> Result<Option<Status>, RejectReason> {
     status.map(Some).ok_or(RejectReason::StatusInvalid)
 }
 
-/// A row as the csvlog line that it was, but for the time.
+/// Formats a row as the csvlog line that it came from, except for the time.
 fn text_of(row: &Row<'_>) -> String {
     let values: Vec<String> = Field::CSVLOG.into_iter().map(|field| value_text(value(row, field))).collect();
     Reject::text_of(values.join(";").as_bytes())

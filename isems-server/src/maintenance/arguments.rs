@@ -15,7 +15,7 @@ use crate::{
     time::{EVER, Moment, time_zone},
 };
 
-/// The commands that look after a database.
+/// The commands that maintain a database.
 #[derive(Debug, Subcommand)]
 pub enum Maintenance {
     /// Write measurements as CSV, JSON lines or csvlog
@@ -35,7 +35,7 @@ pub enum Maintenance {
 }
 
 impl Maintenance {
-    /// Returns the arguments that every command has for the database.
+    /// Returns the database arguments, which every command has.
     pub fn database(&self) -> &DatabaseArguments {
         match self {
             Self::Export(arguments) => &arguments.database,
@@ -138,7 +138,7 @@ fn zone_name(name: &str) -> Result<String, String> {
 }
 
 impl RangeArguments {
-    /// Returns the measured times in Unix seconds; all of them without bounds.
+    /// Returns the range of measured times in Unix seconds, unbounded where an end is missing.
     pub fn seconds(&self) -> Result<Range<i64>, InvalidSetting> {
         let zone = time_zone(&self.time_zone).map_err(InvalidSetting)?;
         let second = |moment: Option<&Moment>| moment.map(|moment| moment.second(&zone)).transpose();

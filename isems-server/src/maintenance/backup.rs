@@ -1,4 +1,4 @@
-//! `isems-server backup`: a copy of everything.
+//! `isems-server backup`: copies everything.
 
 use std::{io::Write, path::Path};
 
@@ -6,7 +6,7 @@ use isems_core::BoxError;
 
 use super::{damage, database::Database, size::Size};
 
-/// Writes a copy to a new file, and names each damage on a line of its own. Returns whether the copy has everything.
+/// Writes a copy to a new file, reports each damage on a line of its own, and returns whether the copy is complete.
 pub(super) async fn backup(database: &Database, path: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
     let copied = database.backup(path).await?;
     damage::list(&copied.damages, output)?;

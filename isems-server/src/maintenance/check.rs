@@ -6,7 +6,7 @@ use isems_core::BoxError;
 
 use super::{damage, database::Database};
 
-/// Names each damage on a line of its own, and says what was read. Returns whether all is sound.
+/// Reports each damage on a line of its own, then what was read, and returns whether all is sound.
 pub(super) async fn check(database: &Database, output: &mut dyn Write) -> Result<bool, BoxError> {
     let checked = database.check().await?;
     damage::list(&checked.damages, output)?;

@@ -1,4 +1,4 @@
-//! A client of the HTTP service of the server that has a database open.
+//! A client for the HTTP service of the server that has a database open.
 
 use std::{
     future::poll_fn,
@@ -20,24 +20,25 @@ use serde::de::DeserializeOwned;
 use super::control;
 use crate::api::Problem;
 
-/// A client of a server. Each request has a connection of its own, so that none is kept open while a person thinks.
+/// A client for the server that has a database open. Each request uses its own connection, so that none stays open
+/// while a person is thinking.
 pub(super) struct Client {
     database: PathBuf,
 }
 
 impl Client {
-    /// Finds the server that has a database open. `None`: no server listens.
+    /// Finds the server that has a database open, or `None` if no server is listening.
     pub(super) async fn find(database: &Path) -> Result<Option<Self>, BoxError> {
         let stream = control::connect(database).await?;
         Ok(stream.map(|_| Self { database: database.into() }))
     }
 
-    /// Asks for a path with its query. An answer with any status is one.
+    /// Requests a path with its query. Any status is a valid answer.
     pub(super) async fn request(&self, method: Method, target: &str) -> Result<Answer, BoxError> {
         let stream = control::connect(&self.database).await?.ok_or("the server has ended before the command had")?;
         let socket = control::socket_path(&self.database);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // What fails of it is an error of the answer, too.
+        // Its failures also surface as errors of the answer.
         tokio::spawn(connection);
         let request = hyper::Request::builder().method(method).uri(target).header(HOST, "localhost");
         let response = sender.send_request(request.body(String::new())?).await;
@@ -52,7 +53,7 @@ impl Client {
         Ok(Answer { status: parts.status, headers: parts.headers, body, _sender: sender })
     }
 
-    /// Asks for a path with its query, and fails with what the server says if it refuses.
+    /// Requests a path with its query, and fails with the server's message if it refuses.
     pub(super) async fn ask(&self, method: Method, target: &str) -> Result<Answer, BoxError> {
         let answer = self.request(method, target).await?;
         if answer.status.is_success() {
@@ -64,7 +65,7 @@ impl Client {
     }
 }
 
-/// An answer whose body is read chunk by chunk. Dropping it ends the work of the server.
+/// An answer whose body is read chunk by chunk. Dropping it ends the server's work.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -74,7 +75,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Returns the next part of the body; `None` at its end.
+    /// Returns the next part of the body, or `None` at its end.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, BoxError> {
         while let Some(frame) = poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await {
             let frame = frame.map_err(|error| {

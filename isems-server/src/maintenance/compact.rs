@@ -1,4 +1,4 @@
-//! `isems-server compact`: the file as small as it can be.
+//! `isems-server compact`: makes the file as small as possible.
 
 use std::{fs, io::Write, path::Path};
 
@@ -6,7 +6,7 @@ use isems_core::{BoxError, RedbOptions, Repository};
 
 use super::size::Size;
 
-/// Seals what is over, and gives back what is free. Nobody else may have the file open.
+/// Seals past weeks and gives back free space. No other process may have the file open.
 pub(super) async fn compact(path: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
     let repository = super::open(path)?.ok_or_else(|| {
         let path = path.display();
@@ -17,7 +17,7 @@ pub(super) async fn compact(path: &Path, output: &mut dyn Write) -> Result<bool,
     })?;
     let before = fs::metadata(path)?.len();
     let newest = repository.nodes().await?.iter().map(|node| node.latest.timestamp).max();
-    // Here nobody waits for late lines: what is over by the nodes' own time is sealed without a margin.
+    // Nobody is waiting for late lines here: weeks that are past by the nodes' own time are sealed without a margin.
     let sealed = repository.seal(newest.unwrap_or(0)).await?;
     drop(repository);
     let compacted = RedbOptions::default().compact(path)?;

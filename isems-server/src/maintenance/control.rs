@@ -1,6 +1,6 @@
 //! The control socket: the HTTP service with all rights, at a Unix domain socket beside the database.
 //!
-//! There is no port and no token: the operating system lets only the user of the server connect.
+//! There is no port and no token: the operating system lets only the server's own user connect.
 
 use std::{
     fs, io,
@@ -19,23 +19,24 @@ use crate::serve::{ConnectionLimits, Listener, serve_at};
 /// A connection to the server that has a database open.
 pub(super) type Stream = UnixStream;
 
-/// The time for which a client may accept nothing of its answer: whoever pages through an export reads when they like.
+/// The time for which a client may accept nothing of its answer, which is long because people page through exports at
+/// their own pace.
 const WRITE_TIMEOUT: Duration = Duration::from_hours(24);
 
-/// Returns where the socket of a database is.
+/// Returns the path of a database's socket.
 pub(super) fn socket_path(database: &Path) -> PathBuf {
-    // Whoever goes through a link meets the same socket.
+    // Both ends find the same socket, even through a link.
     let mut path = database.canonicalize().unwrap_or_else(|_| database.into()).into_os_string();
     path.push(".control");
     path.into()
 }
 
-/// Connects to the server that has a database open. `None`: no server listens.
+/// Connects to the server that has a database open, or returns `None` if no server is listening.
 pub(super) async fn connect(database: &Path) -> Result<Option<Stream>, BoxError> {
     let path = socket_path(database);
     match UnixStream::connect(&path).await {
         Ok(stream) => Ok(Some(stream)),
-        // There is none, one of a server that has died, or the path is too long for one.
+        // There is none, it belongs to a server that has died, or the path is too long for a socket.
         Err(error)
             if matches!(
                 error.kind(),
@@ -52,8 +53,8 @@ pub(super) async fn connect(database: &Path) -> Result<Option<Stream>, BoxError>
 pub(crate) struct Control(Option<Socket>);
 
 impl Control {
-    /// Listens beside a database that is open. Where that is not possible, on a file system without sockets for
-    /// example, the log says so, and the server runs without.
+    /// Listens beside an open database. If that is not possible, for example on a file system without sockets, this is
+    /// logged and the server runs without.
     pub(crate) fn listen(database: &Path) -> Self {
         let path = socket_path(database);
         let socket = Socket::bind(path.clone());
@@ -88,7 +89,7 @@ struct Socket {
 
 impl Socket {
     fn bind(path: PathBuf) -> io::Result<Self> {
-        // Only one process can have the database open: a socket that is there belongs to one that has died.
+        // Only one process can have the database open, so an existing socket belongs to one that has died.
         if fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_socket()) {
             fs::remove_file(&path)?;
         }
@@ -108,7 +109,7 @@ impl Listener for Socket {
 
     async fn accept(&self) -> io::Result<(UnixStream, Addr)> {
         let (stream, _) = self.listener.accept().await?;
-        // Whoever connected before the permissions were set is turned away here. The superuser may do everything
+        // Anyone who connected before the permissions were set is turned away here. The superuser may do everything
         // anyway.
         let user = stream.peer_cred()?.uid();
         if user != self.user && user != 0 {
@@ -121,7 +122,7 @@ impl Listener for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // One that cannot be removed is replaced by the next server.
+        // A socket that cannot be removed is replaced by the next server.
         let _ = fs::remove_file(&self.path);
     }
 }

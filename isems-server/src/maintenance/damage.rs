@@ -7,12 +7,12 @@ use jiff::tz::TimeZone;
 
 use crate::time::Time;
 
-/// Writes a line for each.
+/// Writes one line per damage.
 pub(super) fn list(damages: &[Damage], output: &mut dyn Write) -> io::Result<()> {
     damages.iter().try_for_each(|damage| writeln!(output, "{}", Line(damage)))
 }
 
-/// Where, when and what.
+/// Describes a damage: its place, its time and the problem.
 struct Line<'a>(&'a Damage);
 
 impl fmt::Display for Line<'_> {

@@ -1,4 +1,4 @@
-//! The database of a command: a file that is opened here, or the server that has it open.
+//! The database of a command: a file opened here, or the server that has it open.
 
 use std::{
     fmt::Write as _,
@@ -27,14 +27,14 @@ use crate::{
 
 /// The database of a command.
 pub(super) enum Database {
-    /// A file that is open here.
+    /// A file opened here.
     File(Arc<RedbRepository>),
     /// The server that has the file open.
     Server(Client),
 }
 
 impl Database {
-    /// Opens a database that exists, or finds the server that has it open.
+    /// Opens an existing database, or finds the server that has it open.
     pub(super) async fn open(path: &Path) -> Result<Self, BoxError> {
         if let Some(repository) = super::open(path)? {
             return Ok(Self::File(Arc::new(repository)));
@@ -55,7 +55,7 @@ impl Database {
         if is_known { Ok(()) } else { Err(unknown().into()) }
     }
 
-    /// Writes measurements, node after node, each from old to new. Memory stays flat.
+    /// Writes measurements, node after node, each from oldest to newest, so that memory use stays flat.
     pub(super) async fn export(&self, export: &Export, output: &mut dyn Write) -> Result<(), BoxError> {
         for node in &export.nodes {
             self.expect_node(node).await?;
@@ -125,7 +125,7 @@ impl Database {
         }
     }
 
-    /// Writes a copy to a new file, complete and on disk when this returns.
+    /// Writes a copy to a new file, which is complete and on disk when this returns.
     pub(super) async fn backup(&self, path: &Path) -> Result<Copied, BoxError> {
         let client = match self {
             Self::File(repository) => return Ok(repository.backup(path).await?),
@@ -138,12 +138,12 @@ impl Database {
         }
         let is_sound = answer.headers.get(api::DAMAGES).is_some_and(|damages| damages == "0");
         let bytes = file.finish()?;
-        // The answer says how many there are; a check names them.
+        // The answer has the number of damaged parts; a check lists them.
         let damages: Vec<Damage> = if is_sound { Vec::new() } else { self.check().await?.damages };
         Ok(Copied { bytes, damages })
     }
 
-    /// Deletes what a node measured within a range of Unix seconds, and returns how many measurements that were.
+    /// Deletes the measurements of a node within a range of Unix seconds, and returns their number.
     pub(super) async fn delete(&self, node: &NodeId, seconds: &Range<i64>) -> Result<u64, BoxError> {
         self.expect_node(node).await?;
         match self {
@@ -161,7 +161,7 @@ impl Database {
     }
 }
 
-/// Returns the error of the repository that a stream of text has failed with.
+/// Returns the repository's error from which a stream of text has failed.
 fn cause(error: io::Error) -> BoxError {
     error.downcast::<RepositoryError>().map_or_else(Into::into, Into::into)
 }
@@ -174,7 +174,7 @@ fn node_path(node: &NodeId) -> String {
     format!("/api/v1/nodes/{}", encoded(node.as_str()))
 }
 
-/// Path and query of an export.
+/// Returns path and query of an export.
 fn measurements(export: &Export) -> String {
     let Export { nodes, seconds, format, time_zone, layout } = export;
     let mut target = "/api/v1/measurements?order=asc".to_owned();
@@ -198,12 +198,12 @@ fn measurements(export: &Export) -> String {
 /// Adds a parameter, if it has a value.
 fn push(target: &mut String, name: &str, value: Option<&str>) {
     if let Some(value) = value {
-        // Writing to a text does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(target, "&{name}={}", encoded(value));
     }
 }
 
-/// Adds those ends of a range that are not open.
+/// Adds the bounded ends of a range.
 fn push_range(target: &mut String, seconds: &Range<i64>) {
     let time = |second| Time { second, zone: &TimeZone::UTC }.to_string();
     push(target, "from", (seconds.start != EVER.start).then(|| time(seconds.start)).as_deref());

@@ -1,4 +1,4 @@
-//! `isems-server delete`: measurements of a node.
+//! `isems-server delete`: deletes measurements of a node.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -25,7 +25,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Returns how many measurements these are.
+    /// Returns the number of these measurements.
     pub(super) async fn count(&self, database: &Database) -> Result<u64, BoxError> {
         let export = Export {
             nodes: vec![self.node.clone()],
@@ -45,7 +45,7 @@ impl Selection {
         Ok(())
     }
 
-    /// Asks the person at the terminal.
+    /// Asks for confirmation at the terminal.
     pub(super) fn confirm(&self, count: u64, zone: &TimeZone) -> Result<bool, BoxError> {
         let question = format!("delete {count} measurements of {}{}", self.node, self.range(zone));
         if !io::stdin().is_terminal() {
@@ -65,7 +65,7 @@ impl Selection {
     }
 }
 
-/// Counts the lines that are written to it.
+/// Counts the lines written to it.
 struct Lines(u64);
 
 impl Write for Lines {

@@ -1,4 +1,4 @@
-//! `isems-server export`: measurements as text.
+//! `isems-server export`: writes measurements as text.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use isems_core::NodeId;
 
 use crate::{line::Layout, stream::TextFormat};
 
-/// A selection of measurements, and the form in which they are written.
+/// A selection of measurements, and the format in which to write them.
 #[derive(Debug, Clone)]
 pub(super) struct Export {
-    /// The nodes; all if there is none.
+    /// The nodes, or none for all.
     pub(super) nodes: Vec<NodeId>,
     /// Measured times, Unix seconds.
     pub(super) seconds: Range<i64>,

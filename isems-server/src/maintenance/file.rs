@@ -1,4 +1,4 @@
-//! A file that has its name once it is complete.
+//! A file that gets its name once it is complete.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -8,7 +8,8 @@ use std::{
 
 use isems_core::BoxError;
 
-/// A file on its way. Until it is [finished](Self::finish) it stands beside its name; if it never is, it goes.
+/// An unfinished file. Until it is [finished](Self::finish), it lies beside its final name; if it never is, it is
+/// removed.
 pub(super) struct OutputFile {
     file: File,
     unfinished: PathBuf,
@@ -18,9 +19,9 @@ pub(super) struct OutputFile {
 }
 
 impl OutputFile {
-    /// Begins a file, which may replace another one, but not the database.
+    /// Begins a file, which may replace an existing one unless that is the database.
     pub(super) fn create(path: &Path, database: &Path) -> Result<Self, BoxError> {
-        // What a link points to is replaced, not the link.
+        // The target of a link is replaced, not the link.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if path.exists() && !path.is_file() {
             return Err(
@@ -33,7 +34,7 @@ impl OutputFile {
         Self::begin(path, true)
     }
 
-    /// Begins a file that replaces none.
+    /// Begins a file that must not exist yet.
     pub(super) fn create_new(path: &Path) -> Result<Self, BoxError> {
         if path.symlink_metadata().is_ok() {
             return Err(exists(path));
@@ -55,12 +56,12 @@ impl OutputFile {
         Ok(Self { file, unfinished, path, may_replace, is_finished: false })
     }
 
-    /// Gives the file its name, flushes both to the disk, and returns its size in bytes.
+    /// Gives the file its name, flushes file and folder to the disk, and returns its size in bytes.
     pub(super) fn finish(mut self) -> Result<u64, BoxError> {
         self.file.sync_all().map_err(|error| cannot("write", &self.unfinished, &error))?;
         let size = self.file.metadata()?.len();
         if !self.may_replace {
-            // Only one can make it, and only that one goes on.
+            // Only one process can create it, and only that one continues.
             File::create_new(&self.path).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => exists(&self.path),
                 _ => cannot("write", &self.path, &error),
@@ -68,7 +69,7 @@ impl OutputFile {
         }
         fs::rename(&self.unfinished, &self.path).map_err(|error| cannot("write", &self.path, &error))?;
         self.is_finished = true;
-        // Some systems cannot flush folders, and keep names in another way.
+        // Some systems cannot flush folders; they make names durable in another way.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
         Ok(size)
@@ -96,7 +97,7 @@ impl Write for OutputFile {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if !self.is_finished {
-            // What cannot be removed is overwritten by the next attempt.
+            // A file that cannot be removed is overwritten by the next attempt.
             let _ = fs::remove_file(&self.unfinished);
         }
     }

@@ -1,8 +1,7 @@
-//! The commands that look after a database: export, stats, rejects, check, backup, compact and delete.
+//! The commands that maintain a database: export, stats, rejects, check, backup, compact and delete.
 //!
-//! `arguments` is what the command line says. Every command works on a `Database`: a file that is opened here, or the
-//! server that has it open, whose HTTP service listens at the `control` socket beside the file, and is asked by
-//! `client`.
+//! `arguments` declares the command line. Every command works on a `Database`: a file opened here, or the server that
+//! has it open. That server's HTTP service listens at the `control` socket beside the file, and `client` talks to it.
 
 mod arguments;
 mod backup;
@@ -45,7 +44,7 @@ use self::{
 };
 use crate::{line::Layout, time::time_zone};
 
-/// Does what the command line asks for. Returns whether all is well.
+/// Runs a command, and returns whether all is well.
 pub async fn run(action: &Maintenance, output: &mut dyn Write) -> Result<bool, BoxError> {
     let result = act(action, output).await;
     let result = result.and_then(|is_well| {
@@ -53,7 +52,7 @@ pub async fn run(action: &Maintenance, output: &mut dyn Write) -> Result<bool, B
         Ok(is_well)
     });
     match result {
-        // Who reads the output has seen enough, as `head` has.
+        // The reader of the output has seen enough, as with `head`.
         Err(error) if is_broken_pipe(&error) => Ok(true),
         Err(error) if matches!(error.downcast_ref(), Some(RepositoryError::Damaged { .. })) => Err(format!(
             "{}; `isems-server check` tells what can still be read, `isems-server backup` saves that to a new file; or put \
@@ -129,7 +128,7 @@ async fn delete(arguments: &DeleteArguments, database: &Database, output: &mut d
     Ok(true)
 }
 
-/// Opens a database that exists. `None`: another process has it open.
+/// Opens an existing database, or returns `None` if another process has it open.
 fn open(path: &Path) -> Result<Option<RedbRepository>, BoxError> {
     if !path.try_exists()? {
         let path = path.display();

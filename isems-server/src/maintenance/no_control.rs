@@ -1,4 +1,4 @@
-//! Systems without Unix domain sockets: a server cannot be reached, and has to be stopped.
+//! Systems without Unix domain sockets, on which a running server cannot be reached and has to be stopped.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use isems_core::BoxError;
 use poem::{Endpoint, Response};
 use tokio::net::TcpStream;
 
-/// A connection to the server that has a database open. There is none.
+/// A connection to the server that has a database open, which never exists here.
 pub(super) type Stream = TcpStream;
 
 pub(super) fn socket_path(database: &Path) -> PathBuf {

@@ -1,4 +1,4 @@
-//! `isems-server rejects`: lines that arrived and were not stored, and values that were dropped from those that were.
+//! `isems-server rejects`: lists lines that arrived and were not stored, and values dropped from lines that were.
 
 use std::{fmt::Write as _, io::Write};
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::database::Database;
 
-/// The number of rejects that are read at a time.
+/// The number of rejects read at a time.
 const PAGE: usize = 1000;
 
 /// A list of rejects.
@@ -18,8 +18,8 @@ pub(super) struct Rejects {
 }
 
 impl Rejects {
-    /// Writes them, newest first: a line for people, or a JSON object, for each. What a stranger wrote is escaped where
-    /// it could steer a terminal.
+    /// Writes them, newest first, as one line for people or one JSON object each. Text from strangers is escaped if it
+    /// could control a terminal.
     pub(super) async fn run(&self, database: &Database, output: &mut dyn Write) -> Result<(), BoxError> {
         let mut left = self.query.limit;
         let mut next = Some(self.query.clone());
@@ -52,13 +52,13 @@ fn line(reject: &Reject) -> String {
 
 fn json_line(reject: &Reject) -> serde_json::Result<String> {
     let object = serde_json::to_string(reject)?;
-    // Outside of texts there is nothing but ASCII that can be printed.
+    // Outside of strings there is only printable ASCII.
     let mut line = String::with_capacity(object.len());
     for character in object.chars() {
         if printable(character.encode_utf8(&mut [0; 4])).len() == character.len_utf8() {
             line.push(character);
         } else {
-            // Writing to a text does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(line, "\\u{:04x}", u32::from(character));
         }
     }

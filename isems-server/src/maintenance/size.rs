@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A number of bytes. Its text has three digits or more: `999 B`, `12.3 kB`, `4.56 GB`.
+/// A number of bytes, formatted with at least three digits: `999 B`, `12.3 kB`, `4.56 GB`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size(pub(super) u64);
 

@@ -1,4 +1,4 @@
-//! `isems-server stats`: how much is stored, and what it takes.
+//! `isems-server stats`: shows the amount of stored data and its size.
 
 use std::{
     cmp::Reverse,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-/// A table whose first column is text, and whose others stand at the right of their width.
+/// A table whose first column is text and whose other columns are aligned to the right.
 pub(super) struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
 }

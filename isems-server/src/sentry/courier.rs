@@ -1,4 +1,4 @@
-//! Sends reports over HTTP.
+//! Sending reports over HTTP.
 
 use std::time::{Duration, Instant};
 
@@ -15,28 +15,28 @@ const USER_AGENT: &str = concat!("isems-server/", env!("CARGO_PKG_VERSION"));
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The timeout of a whole report.
+/// The time limit for a whole report.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// The maximum number of reports sent per hour. Strangers can cause errors, with requests while the disk fails for
-/// example.
+/// The maximum number of reports sent per hour. Strangers can cause errors, for example by requests while the disk
+/// fails.
 const REPORTS_PER_HOUR: u32 = 100;
 
-/// The time for which a server is left alone that has too many reports and does not say until when.
+/// The time for which no reports are sent to a server that says it has too many, but not until when.
 const DEFAULT_PAUSE: Duration = Duration::from_mins(1);
 
-/// Sends to one server, as often as may be.
+/// Sends reports to one server, at a limited rate.
 pub(super) struct Courier {
     http: reqwest::Client,
     url: Url,
-    /// When the current hour began.
+    /// The start of the current hour.
     hour: Instant,
     sent_in_hour: u32,
-    /// Until when the server wants no reports.
+    /// The time until which the server wants no reports.
     pause: Option<Instant>,
-    /// True if the last report did not arrive.
+    /// Set if the last report did not arrive.
     is_failing: bool,
 }
 
@@ -61,8 +61,8 @@ impl Courier {
         Ok(Self { http, url, hour: Instant::now(), sent_in_hour: 0, pause: None, is_failing: false })
     }
 
-    /// Sends a report, or drops it where it may not be sent or does not arrive. The log says so when that begins and
-    /// ends.
+    /// Sends a report, or drops it if it must not be sent or does not arrive. The beginning and end of such a period
+    /// are logged.
     pub(super) async fn deliver(&mut self, report: &Envelope) {
         if !self.may_send() {
             return;
@@ -102,7 +102,7 @@ impl Courier {
     }
 }
 
-/// Returns how long a server wants no more reports: at most an hour.
+/// Returns the time for which a server wants no more reports, at most an hour.
 fn pause(answer: &Response) -> Duration {
     let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     seconds.map_or(DEFAULT_PAUSE, Duration::from_secs).min(HOUR)

@@ -1,8 +1,8 @@
-//! Reporting errors and panics to a Sentry server, or another one that speaks its protocol, such as GlitchTip.
+//! Reporting errors and panics to a Sentry server, or to one that speaks its protocol, such as GlitchTip.
 //!
-//! What is reported: log events of the level `error`, as they are; panics, with their message and place; and the error
-//! with which the program ends. Nothing else is: neither settings nor the environment, requests, earlier log lines, or
-//! the names of machine and user.
+//! The reports are log events of the level `error`, as they are; panics, with their message and location; and the error
+//! with which the program ends. Nothing else is reported: no settings, environment, requests or earlier log lines, and
+//! no names of the machine or the user.
 
 mod courier;
 mod outbox;
@@ -25,10 +25,10 @@ use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
 use self::outbox::Outbox;
 
-/// The time that the end of the program waits for reports that are still on their way.
+/// The time that the program waits at its end for reports that are still on their way.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
-/// Reports to a Sentry server. When it is dropped, reports on their way get five more seconds.
+/// Reporting to a Sentry server. When it is dropped, reports on their way get five more seconds.
 #[derive(Debug)]
 #[must_use = "nothing is reported any more when it is dropped"]
 pub struct Sentry {
@@ -36,17 +36,17 @@ pub struct Sentry {
 }
 
 impl Sentry {
-    /// Begins to report: panics, and what the [`layer`](Self::layer) hears.
+    /// Starts reporting panics, and the events that the [`layer`](Self::layer) receives.
     ///
     /// # Errors
     ///
-    /// If the HTTP client or its thread cannot be made. Whether the server answers is not asked.
+    /// If the HTTP client or its thread cannot be created. This does not check that the server answers.
     pub fn start(dsn: Dsn) -> Result<Self, BoxError> {
         let outbox = Arc::new(Outbox::open(&dsn)?);
         let options =
             ClientOptions::from(dsn).release(concat!("isems-server@", env!("CARGO_PKG_VERSION"))).transport(outbox);
         let client = Arc::new(Client::with_options(options));
-        // Every other thread takes the client over from here when it first reports something.
+        // Every other thread inherits the client from this one when it first reports something.
         Hub::main().bind_client(Some(client.clone()));
         let (reporter, hook) = (client.clone(), panic::take_hook());
         panic::set_hook(Box::new(move |info| {
@@ -56,8 +56,8 @@ impl Sentry {
         Ok(Self { client })
     }
 
-    /// Reports log events of the level `error`. One with a field `panic` tells of a panic that was caught, and is left
-    /// out: that was reported when it happened.
+    /// Returns a layer that reports log events of the level `error`. One with a field `panic` is about a caught panic
+    /// and is skipped, because that was reported when it happened.
     pub fn layer<S>() -> impl Layer<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -68,7 +68,7 @@ impl Sentry {
         ErrorLayer::new().with_filter(filter_fn(is_reported))
     }
 
-    /// Reports with what the program ends.
+    /// Reports the error with which the program ends.
     pub fn report_end(&self, message: &str) {
         let logger = Some(env!("CARGO_CRATE_NAME").into());
         self.client.capture_event(
@@ -84,7 +84,7 @@ impl Drop for Sentry {
     }
 }
 
-/// The same that the program writes of a panic: the message and the place.
+/// Formats a panic as the program prints it: the message and the location.
 fn event_of_panic(info: &PanicHookInfo<'_>) -> Event<'static> {
     let location = info.location();
     let frame = location.map(|location| Frame {
@@ -100,7 +100,7 @@ fn event_of_panic(info: &PanicHookInfo<'_>) -> Event<'static> {
         mechanism: Some(Mechanism { ty: "panic".into(), handled: Some(false), ..Mechanism::default() }),
         ..Exception::default()
     };
-    // Panics of one place belong together, whatever numbers their messages have.
+    // Panics at one location belong together, whatever numbers their messages contain.
     let fingerprint = location.map(|location| vec!["panic".into(), location.to_string().into()]);
     let mut event = Event { exception: vec![exception].into(), level: Level::Fatal, ..Event::default() };
     if let Some(fingerprint) = fingerprint {

@@ -1,4 +1,4 @@
-//! Where reports wait until they are sent.
+//! The queue of reports waiting to be sent.
 
 use std::{
     io,
@@ -16,11 +16,11 @@ use tokio::{runtime, sync::mpsc};
 
 use super::courier::Courier;
 
-/// The maximum number of reports that wait. Further ones are dropped.
+/// The maximum number of waiting reports. Further ones are dropped.
 const CAPACITY: usize = 32;
 
-/// Takes reports without waiting, from any thread, and has them sent by one of its own: that works also while the
-/// program's runtime is busy, or is no more.
+/// Accepts reports without blocking, from any thread, and has its own thread send them, which works even while the
+/// program's runtime is busy or gone.
 pub(super) struct Outbox {
     /// `None` once it is closed.
     queue: Mutex<Option<mpsc::Sender<Envelope>>>,
@@ -51,7 +51,7 @@ impl Outbox {
 impl Transport for Outbox {
     fn send_envelope(&self, envelope: Envelope) {
         if let Some(queue) = &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
-            // A queue that is full drops the report: nothing waits for a server that is slow.
+            // A full queue drops the report: nothing waits for a slow server.
             let _ = queue.try_send(envelope);
         }
     }

@@ -1,7 +1,7 @@
 //! Settings: flags, environment and a TOML file, in this order of precedence, under one set of names.
 //!
-//! The flags are declared once, with clap. What the environment and the file say become the flags' default values, so
-//! that every value is read, checked and reported in one way wherever it comes from.
+//! The flags are declared once, with clap. Values from the environment and the file become the flags' defaults, so
+//! every value is parsed, checked and reported in the same way wherever it comes from.
 
 mod sources;
 pub(crate) mod values;
@@ -43,10 +43,10 @@ TOML file (the flag's name with underscores, see isems.example.toml). Flags over
 environment, which overrides the file."
 )]
 pub struct Arguments {
-    /// The command; serve if none is named.
+    /// The command; serve if none is given.
     #[command(subcommand)]
     pub action: Option<Action>,
-    /// The arguments of serve, where no command is named.
+    /// The arguments of serve, for use without a command.
     #[command(flatten)]
     pub serve: ServeArguments,
 }
@@ -70,8 +70,8 @@ pub enum Action {
 /// The arguments of serve.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// Poll simulated nodes with two days of history instead of real ones; 20 nodes by default, and a temporary database
-    /// unless one is named
+    /// Poll simulated nodes with two days of history instead of real ones; 20 nodes by default, with a temporary
+    /// database unless one is given
     #[arg(long, value_name = "NODES", num_args = 0..=1, default_missing_value = "20",
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub demo: Option<u32>,
@@ -294,13 +294,13 @@ pub struct ServiceArguments {
     pub tls_key: Option<PathBuf>,
 }
 
-/// Returns a default duration of polling as text.
+/// Formats the default of a polling duration.
 fn default_of(duration: impl Fn(&HttpConfig) -> Duration) -> String {
     let seconds = duration(&HttpConfig::default()).as_secs();
     if seconds.is_multiple_of(60) { format!("{}m", seconds / 60) } else { format!("{seconds}s") }
 }
 
-/// A text that may contain a password, and is never displayed.
+/// A text that may contain a password and is never displayed.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -322,7 +322,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns the texts of secrets, without the empty ones.
+/// Returns the texts of secrets, skipping empty ones.
 fn texts<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> impl Iterator<Item = &'a str> {
     secrets.into_iter().map(|Secret(text)| text.trim()).filter(|text| !text.is_empty())
 }
@@ -351,7 +351,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Settings that cannot be used. Its text says which, the value, and what was expected.
+/// A setting that cannot be used. The message names it, its value, and what was expected.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSetting(pub(crate) String);
@@ -362,7 +362,7 @@ impl DatabaseArguments {
         self.database_url.as_deref().unwrap_or(Path::new("isems.redb"))
     }
 
-    /// The Sentry server that errors and panics are reported to.
+    /// Returns the Sentry server that errors and panics are reported to, if any.
     pub fn sentry_dsn(&self) -> Result<Option<Dsn>, InvalidSetting> {
         let text = texts(&self.sentry_dsn).next();
         let invalid = |error: ParseDsnError| {
@@ -373,7 +373,7 @@ impl DatabaseArguments {
 }
 
 impl LimitArguments {
-    /// The limits.
+    /// Returns the limits.
     pub fn limits(&self) -> Limits {
         Limits {
             nodes: self.max_nodes,
@@ -385,7 +385,7 @@ impl LimitArguments {
 }
 
 impl PollArguments {
-    /// The configuration of polling.
+    /// Returns the configuration of polling.
     pub fn http(&self) -> Result<HttpConfig, InvalidSetting> {
         Ok(HttpConfig {
             targets: self.targets()?,
@@ -397,7 +397,7 @@ impl PollArguments {
         })
     }
 
-    /// The nodes to poll.
+    /// Returns the nodes to poll.
     pub fn targets(&self) -> Result<Vec<Target>, InvalidSetting> {
         let texts = texts(&self.router_ips);
         texts
@@ -407,8 +407,8 @@ impl PollArguments {
 }
 
 impl ServiceArguments {
-    /// The configurations of subscribing, one for each broker. The first one is named `mqtt`, the others `mqtt-2`, `mqtt-3` and so
-    /// on, where they have no names of their own.
+    /// Returns the configurations for subscribing, one per broker. Unless they have names of their own, the first one
+    /// is named `mqtt` and the others `mqtt-2`, `mqtt-3` and so on.
     pub fn mqtt(&self) -> Result<Vec<MqttConfig>, InvalidSetting> {
         let mut brokers = Vec::new();
         for (number, text) in (1..).zip(texts(&self.mqtt_server)) {
@@ -436,7 +436,7 @@ impl ServiceArguments {
         Ok(brokers)
     }
 
-    /// Who may do what over HTTP.
+    /// Returns the access rules of the HTTP service.
     pub fn access(&self) -> Result<Access, InvalidSetting> {
         let pairs = texts(&self.api_tokens);
         let tokens =
@@ -454,7 +454,7 @@ impl ServiceArguments {
         Ok(Access { tokens, push_tokens, protect_reading: self.protect_reading, unrestricted: false })
     }
 
-    /// The files of certificate and key, in this order.
+    /// Returns the certificate and key files, in this order.
     pub fn tls_files(&self) -> Result<Option<(&Path, &Path)>, InvalidSetting> {
         match (self.tls_certificate.as_deref(), self.tls_key.as_deref()) {
             (None, None) => Ok(None),
@@ -470,7 +470,7 @@ impl ServiceArguments {
 }
 
 impl Arguments {
-    /// What concerns the database, for all but what needs none.
+    /// Returns the settings of the database, for commands that need one.
     pub fn database(&self) -> Option<&DatabaseArguments> {
         match &self.action {
             None => Some(&self.serve.collect.database),
@@ -482,7 +482,7 @@ impl Arguments {
         }
     }
 
-    /// Reads flags, environment and file. What is wrong, and also help and version, is an error that clap can
+    /// Reads flags, environment and file. Help, the version and anything invalid are returned as an error that clap can
     /// [print](clap::Error::exit).
     pub fn read(flags: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let flags: Vec<OsString> = flags.into_iter().collect();

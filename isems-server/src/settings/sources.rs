@@ -1,4 +1,4 @@
-//! Where values come from: flags go before the environment, and that before the file.
+//! The sources of values: flags take precedence over the environment, and the environment over the file.
 
 use std::{
     env,
@@ -13,7 +13,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-/// What the flags say, over the environment and the file; and the command with the values of these as defaults.
+/// Parses the flags with defaults from the environment and the file, and returns them with a command that has these
+/// defaults.
 pub(super) fn matches(command: Command, flags: &[OsString]) -> Result<(Command, ArgMatches), clap::Error> {
     check_environment(&command)?;
     let file = config_flag(flags).or_else(|| environment_value("ISEMS_CONFIG").map(PathBuf::from));
@@ -22,8 +23,8 @@ pub(super) fn matches(command: Command, flags: &[OsString]) -> Result<(Command, 
     let command = with_file(command, file.as_ref());
     let names_command = flags.get(1).is_some_and(|first| command.find_subcommand(first).is_some());
     let parser = if names_command {
-        // What is said of the flags of serve, that can stand without its name, is not asked for then: a bad value there would
-        // be an error even where the command's own flag goes before it.
+        // The flags of serve, which can stand without its name, are not validated if a command is named: a bad value
+        // there would be an error even if the command's own flag takes precedence.
         let silent = declared.mut_args(|argument| argument.env(Resettable::Reset));
         silent.mut_subcommands(|subcommand| with_file(subcommand, file.as_ref()))
     } else {
@@ -34,7 +35,7 @@ pub(super) fn matches(command: Command, flags: &[OsString]) -> Result<(Command, 
     Ok((command, matches))
 }
 
-/// What can be set by environment and file: every argument with a name in the environment.
+/// Returns everything that can be set by environment and file: the arguments with an environment variable.
 fn settings(command: &Command) -> impl Iterator<Item = &clap::Arg> {
     command.get_arguments().filter(|argument| argument.get_env().is_some())
 }
@@ -43,12 +44,12 @@ fn environment_name(argument: &clap::Arg) -> &str {
     argument.get_env().and_then(OsStr::to_str).unwrap_or_default()
 }
 
-/// The value of an environment variable. A blank one is as good as none: container recipes often set such.
+/// Returns the value of an environment variable. A blank one counts as unset, because container recipes often set such.
 fn environment_value(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| value.to_str().is_none_or(|value| !value.trim().is_empty()))
 }
 
-/// A misspelt name must not pass for a default.
+/// Refuses unknown names: a misspelt one must not fall back to a default.
 fn check_environment(command: &Command) -> Result<(), clap::Error> {
     let known: Vec<&str> = settings(command).map(environment_name).collect();
     for (name, _) in env::vars_os() {
@@ -61,7 +62,7 @@ fn check_environment(command: &Command) -> Result<(), clap::Error> {
     Ok(())
 }
 
-/// The value of `--config`, before the command line as a whole can be read.
+/// Returns the value of `--config` before the whole command line can be parsed.
 fn config_flag(flags: &[OsString]) -> Option<PathBuf> {
     let mut flags = flags.iter();
     while let Some(flag) = flags.next() {
@@ -75,7 +76,7 @@ fn config_flag(flags: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-/// A settings file: its values as text, by the id of their flag.
+/// A settings file: its values as text, by flag id.
 struct File {
     path: PathBuf,
     values: Vec<(String, Vec<String>)>,
@@ -123,7 +124,7 @@ fn text_of(value: toml::Value) -> Option<String> {
     }
 }
 
-/// Makes what the file says the default values of the flags, here and in the subcommands.
+/// Makes the values in the file the default values of the flags, here and in the subcommands.
 fn with_file(command: Command, file: Option<&File>) -> Command {
     let command = command.mut_args(|argument| {
         let is_set = argument.get_env().and_then(env::var_os).is_some();
@@ -138,7 +139,7 @@ fn with_file(command: Command, file: Option<&File>) -> Command {
     command.mut_subcommands(|subcommand| with_file(subcommand, file))
 }
 
-/// An error names the flag. When the value came from elsewhere, it says from where.
+/// Makes an error that names the flag and, if the value came from elsewhere, its source.
 fn with_origin(mut error: clap::Error, command: &Command, flags: &[OsString], file: Option<&File>) -> clap::Error {
     let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else { return error };
     let long = name.split([' ', '=', '[']).next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! The texts of values.
+//! Parsing the texts of values.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -29,7 +29,7 @@ pub(super) fn database_path(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// A duration such as `15m`, `90s` or `1h 30m`; a bare number is seconds.
+/// Parses a duration such as `15m`, `90s` or `1h 30m`; a bare number is seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let expected = || "expected a duration such as 90s, 15m or 1h".to_owned();
     if let Ok(seconds) = text.trim().parse() {
@@ -49,7 +49,8 @@ pub(super) fn short_duration(text: &str) -> Result<Duration, String> {
     if duration > Duration::from_mins(1) { Err("expected at most 1m".into()) } else { Ok(duration) }
 }
 
-/// How long measurements are kept, such as `90d`, `18 months` or `5y`: a year has 365.25 days, a month a twelfth of that.
+/// Parses a retention period such as `90d`, `18 months` or `5y`. A year has 365.25 days, and a month is a twelfth of
+/// that.
 pub(super) fn retention(text: &str) -> Result<Duration, String> {
     const DAY: f64 = 86_400.0;
     const YEAR: f64 = 365.25 * DAY;
@@ -68,7 +69,7 @@ pub(super) fn retention(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// A number of bytes, such as `4GB` (4,000,000,000) or `500MiB` (500 * 1,048,576).
+/// Parses a number of bytes such as `4GB` (4,000,000,000) or `500MiB` (500 * 1,048,576).
 pub(super) fn retention_size(text: &str) -> Result<u64, String> {
     let bytes = text.trim().parse().map_or(0, |ByteSize(bytes)| bytes);
     if (1_000_000..1_000_000_000_000_000_000).contains(&bytes) {
@@ -95,14 +96,14 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-/// The stable code of a reason.
+/// Parses the stable code of a reason.
 pub(crate) fn reject_reason() -> impl TypedValueParser<Value = RejectReason> {
     let reason = |code: String| RejectReason::ALL.into_iter().find(|reason| reason.code() == code);
     PossibleValuesParser::new(RejectReason::ALL.map(RejectReason::code))
         .try_map(move |code| reason(code).ok_or("it is no reason"))
 }
 
-/// A field of a measurement, by its name.
+/// Parses the name of a measurement's field.
 pub(crate) fn field() -> impl TypedValueParser<Value = Field> {
     PossibleValuesParser::new(Field::ALL.map(Field::name))
         .try_map(|name| Field::from_name(&name).ok_or("it is no field"))

@@ -11,11 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long anything may take before a test gives up.
+/// The time that anything may take before a test gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The program in a folder of its own, with nothing set in its environment but a port that the system chooses: the default
-/// one may be taken.
+/// Returns a command that runs the program in the given folder, with nothing set in its environment except a port that
+/// the system chooses, because the default one may be taken.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isems-server"));
     command.env_clear().env("ISEMS_LISTEN", "127.0.0.1:0").current_dir(folder);
@@ -30,7 +30,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A server that is killed when a test ends, however it ends.
+/// A server that is killed when a test ends, whatever the result.
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
@@ -51,7 +51,7 @@ impl Running {
         running
     }
 
-    /// The answer to a request, once it contains a text.
+    /// Returns the answer to a request once it contains a text.
     pub(crate) fn wait_for(&mut self, path: &str, wanted: &str) -> String {
         let start = Instant::now();
         loop {
@@ -65,14 +65,14 @@ impl Running {
         }
     }
 
-    /// What it has logged, once it has ended.
+    /// Returns its log once it has ended.
     pub(crate) fn log(&mut self) -> String {
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         log
     }
 
-    /// Asks it to end. Its log, and whether it ended well.
+    /// Asks it to end, and returns its log and whether it ended well.
     pub(crate) fn terminate(&mut self) -> (String, bool) {
         let kill = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
         assert!(kill.success());
@@ -92,7 +92,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
     get_with(address, path, "")
 }
 
-/// The answer to a request with further header lines.
+/// Returns the answer to a request with additional header lines.
 pub(crate) fn get_with(address: SocketAddr, path: &str, headers: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n").ok()?;

@@ -1,4 +1,4 @@
-//! Logs: plain, compressed, in folders, of several nodes, with bad lines.
+//! Logs: plain, compressed, in folders, with several nodes, with bad lines.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What the core reads of a text, in order of time.
+/// Returns the measurements that the core decodes from a text, in time order.
 fn decoded(text: &str) -> Vec<Measurement> {
     let mut measurements = decode(&Payload::csvlog(text.as_bytes(), "a test")).measurements;
     measurements.sort_by_key(|measurement| measurement.timestamp);
@@ -75,7 +75,7 @@ async fn bad_lines_cost_nothing_else_and_are_told_with_their_place() {
         &line("Hut", MONDAY + 120),
     ];
     let log = log.join("\r\n");
-    // Cut in the longitude: 18 fields, and a wrong one.
+    // Truncated within the longitude: 18 fields, and a wrong value.
     let cut = line("Hut", MONDAY + 180);
     place.write("hut.log", format!("{log}\r\n{}", &cut[..cut.len() - 6]));
     let report = place.import(&["hut.log"]);
@@ -142,7 +142,8 @@ async fn nodes_that_interleave_over_weeks_are_stored_as_they_were() {
     let hour = 3_600;
     let mut lines: Vec<String> =
         (0..5 * 7 * 24).flat_map(|count| nodes.map(|node| line(node, MONDAY + hour * count + 7))).collect();
-    // Late, repeated, without values, with values that are no thousandths, and from a node that changes its firmware.
+    // Late, repeated, without values, with values that are not multiples of a thousandth, and from a node that changes
+    // its firmware.
     lines.swap(100, 2_000);
     lines.push(lines[5].clone());
     for (field, value) in

@@ -1,4 +1,4 @@
-//! What cannot be read, and a database that cannot be opened.
+//! Files that cannot be read, and a database that cannot be opened.
 
 use std::fs;
 

@@ -11,7 +11,7 @@ use crate::common::{Running, run, text};
 /// 2025-10-25T22:00:00Z: the midnight in Berlin before the clocks are set back.
 pub(crate) const MIDNIGHT: i64 = 1_761_429_600;
 
-/// A folder with a database, and perhaps a server that has it open.
+/// A folder with a database, and optionally a server that has it open.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) server: Option<Running>,
@@ -26,7 +26,7 @@ impl Place {
         place
     }
 
-    /// Once without and once with a server.
+    /// Returns a place without a server and one with it.
     pub(crate) fn both(measurements: &[Measurement]) -> [Self; 2] {
         let mut served = Self::new(measurements);
         served.serve();
@@ -45,14 +45,14 @@ impl Place {
         run(self.folder.path(), flags, &[])
     }
 
-    /// What a command writes that ends well.
+    /// Returns the output of a command that must succeed.
     pub(crate) fn output(&self, flags: &[&str]) -> String {
         let output = self.run(flags);
         assert!(output.status.success(), "{flags:?}: {}", text(&output.stderr));
         text(&output.stdout)
     }
 
-    /// What a command says that fails.
+    /// Returns the error output of a command that must fail.
     pub(crate) fn error(&self, flags: &[&str]) -> String {
         let output = self.run(flags);
         assert_eq!(output.status.code(), Some(1), "{flags:?}: {}", text(&output.stdout));
@@ -73,13 +73,13 @@ pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
 }
 
-/// All of a node in a file.
+/// Returns all measurements of a node in a file.
 pub(crate) fn all_of(path: &PathBuf, node: &str) -> Vec<Measurement> {
     let repository = RedbRepository::open(path).unwrap();
     wait(repository.measurements(&MeasurementQuery::oldest_first(node.parse().unwrap()))).unwrap()
 }
 
-/// A day of two nodes, a measurement a minute, in the order of an export.
+/// Returns a day of two nodes, one measurement a minute, in the order of an export.
 pub(crate) fn two_nodes() -> Vec<Measurement> {
     let node = |index| SimulatedNode::new(1, index, MIDNIGHT).take(1440);
     let mut measurements: Vec<_> = node(0).chain(node(1)).collect();
@@ -91,7 +91,7 @@ pub(crate) fn names(measurements: &[Measurement]) -> [String; 2] {
     [measurements[0].node_id.to_string(), measurements[measurements.len() - 1].node_id.to_string()]
 }
 
-/// A measurement an hour from the midnight on.
+/// Returns one measurement per hour from midnight on.
 pub(crate) fn hours(node: &str, count: i64) -> Vec<Measurement> {
     let hour = |hour| Measurement::new(node.parse().unwrap(), MIDNIGHT + 3600 * hour, MIDNIGHT + 3600 * hour + 7);
     (0..count).map(hour).collect()
