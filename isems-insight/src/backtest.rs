@@ -46,8 +46,7 @@ pub struct NightForecast {
     pub at: i64,
     /// The time of day of that.
     pub asked_at: AskedAt,
-    /// The end of the night that it speaks of: noon after it, Unix seconds, UTC, so that a night ends when it is over in
-    /// any weather.
+    /// The end of the night that it speaks of: the sunrise, Unix seconds, UTC.
     pub until: i64,
     /// Whether the load was said to go off before the end of the night. `None` if nothing could be said.
     pub goes_off: Option<bool>,
@@ -56,18 +55,18 @@ pub struct NightForecast {
 }
 
 impl NightForecast {
-    /// Takes the forecast of the coming night from an assessment. `until` is the noon after the night.
+    /// Takes the forecast of the coming night from an assessment. `until` is the sunrise after the night.
     pub fn of(assessment: &Assessment, asked_at: AskedAt, until: i64) -> Self {
         let energy = &assessment.energy;
-        let goes_off = energy.margin_hours.map(|margin| margin < 0.0);
-        let expected = energy.load_off.map(|load_off| load_off.when).filter(|when| when.expected_at < until);
+        let is_expected = energy.margin_hours.is_some_and(|margin| margin < 0.0);
+        let off = energy.load_off.filter(|off| is_expected && off.when.expected_at < until);
         Self {
             node: assessment.node.clone(),
             at: assessment.at,
             asked_at,
             until,
-            goes_off,
-            expected: expected.filter(|_| goes_off == Some(true)),
+            goes_off: energy.margin_hours.map(|_| off.is_some()),
+            expected: off.map(|off| off.when),
         }
     }
 }
@@ -203,7 +202,7 @@ impl Backtest {
     }
 }
 
-/// Returns the next instant at which forecasts are asked for, and the noon after the night that they speak of.
+/// Returns the next instant at which forecasts are asked for, and the sunrise after the night that they speak of.
 fn next_question(histories: &[History], after: i64, to: i64) -> Option<(i64, AskedAt, i64)> {
     let sun = Mesh::middle(histories).or_else(|| Sun::at_place(0.0, 0.0))?;
     let noon = sun.next_noon(after);
@@ -212,7 +211,7 @@ fn next_question(histories: &[History], after: i64, to: i64) -> Option<(i64, Ask
         Some(evening) if evening < noon => (evening, AskedAt::Evening),
         _ => (noon, AskedAt::Noon),
     };
-    (at < to).then(|| (at, asked_at, sun.next_noon(at + 60)))
+    (at < to).then(|| (at, asked_at, sun.next_rise(at).unwrap_or(at + 43_200)))
 }
 
 /// Extends the histories by what was measured from one time on and before another.

@@ -17,7 +17,7 @@ const SPAN: usize = 3;
 const RELAXING: usize = 6;
 
 /// The distance over which what was seen at one voltage speaks for another, V.
-const REACH_OF_A_FALL: f64 = 0.05;
+const REACH_OF_A_FALL: f64 = 0.03;
 
 /// The weight of the shape of the mesh against what the node itself showed at a voltage, in hours of discharge.
 const SHAPE_HOURS: f64 = 1.5;

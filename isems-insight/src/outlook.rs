@@ -12,6 +12,9 @@ pub(crate) const AHEAD: i64 = 48 * 3600;
 /// Cases of the speed of a night that are equally likely, in standard deviations.
 const SPEEDS: [f64; 7] = [-1.465, -0.792, -0.366, 0.0, 0.366, 0.792, 1.465];
 
+/// The deviation of the moment itself, seconds: noise decides in which minute the voltage is first below the cut-off.
+const MOMENT: f64 = 150.0;
+
 /// The age at which a day's weather counts half for days to come, days.
 const WEATHER_HALF_LIFE: f64 = 4.0;
 
@@ -83,8 +86,11 @@ impl Outlook {
             }
             let dusk = tonight.map_or_else(|| dusk_after(reserve, at.max(begin_of_day)), |tonight| tonight.begin);
             let full = reserve.full;
-            let cases: Vec<Weighted> =
-                gains.iter().map(|(gain, weight)| ((left_at_dawn + gain).clamp(0.0, full), *weight)).collect();
+            let width = kernel_width(&gains);
+            let around = |(gain, weight): &Weighted| {
+                [-1.2, 0.0, 1.2].map(|place| ((left_at_dawn + gain + place * width).clamp(0.0, full), weight / 3.0))
+            };
+            let cases: Vec<Weighted> = gains.iter().flat_map(around).collect();
             let share = elapsed_share(begin_of_day, dusk, at);
             let left = (left_at_dawn + mean(&gains) * share).clamp(0.0, full);
             (dusk, left, cases)
@@ -110,7 +116,7 @@ impl Outlook {
         for (case, case_weight) in cases {
             for speed in SPEEDS {
                 let pace = (reserve.spread * speed).exp();
-                let off = begin as f64 + case * pace;
+                let off = begin as f64 + case * pace + speed * MOMENT;
                 let weight = case_weight / SPEEDS.len() as f64;
                 for (lag, lag_weight) in &lags {
                     let dawn = rise as f64 + lag;
@@ -158,6 +164,16 @@ impl Outlook {
 fn mean(values: &[Weighted]) -> f64 {
     let weight: f64 = values.iter().map(|(_, weight)| weight).sum();
     if weight > 0.0 { values.iter().map(|(value, weight)| value * weight).sum::<f64>() / weight } else { 0.0 }
+}
+
+/// The width of the kernel that makes a smooth distribution of some samples, by Silverman's rule: 1.06 standard deviations by the
+/// fifth root of their number.
+fn kernel_width(samples: &[Weighted]) -> f64 {
+    let middle = mean(samples);
+    let squares: Vec<Weighted> = samples.iter().map(|(value, weight)| ((value - middle).powi(2), *weight)).collect();
+    // Samples with small weights hardly count.
+    let number = 1.0 / samples.iter().map(|(_, weight)| weight * weight).sum::<f64>().max(f64::MIN_POSITIVE);
+    1.06 * mean(&squares).sqrt() * number.max(1.0).powf(-0.2)
 }
 
 /// The median of weighted instants and the interval that holds 80 % of them, none of them before `at`.

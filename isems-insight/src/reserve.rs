@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The deviation of a night's speed from the usual one that is assumed until nights have shown it.
-const ASSUMED_SPREAD: f64 = 0.10;
+const ASSUMED_SPREAD: f64 = 0.08;
 
 /// The number of nights that the assumed spread is worth.
 const ASSUMED_NIGHTS: f64 = 4.0;

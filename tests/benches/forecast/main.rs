@@ -76,7 +76,7 @@ fn forecast_season(seed: u64, nodes: u32, start: i64) -> Scores {
         let evening = sun.next_set(now - AFTER_SUNSET).map_or(i64::MAX, |set| set + AFTER_SUNSET);
         let evening = if evening > now { evening } else { i64::MAX };
         let (at, asked_at) = if evening < noon { (evening, AskedAt::Evening) } else { (noon, AskedAt::Noon) };
-        let until = sun.next_noon(at + 60);
+        let until = sun.next_rise(at).unwrap_or(at + DAY / 2);
         if until > end {
             break;
         }
@@ -113,6 +113,23 @@ fn forecast_season(seed: u64, nodes: u32, start: i64) -> Scores {
         let off = offs
             .get(&forecast.node)
             .and_then(|offs| offs.iter().copied().find(|off| (forecast.at..forecast.until).contains(off)));
+        if std::env::var("DBG").is_ok()
+            && forecast.asked_at == AskedAt::Evening
+            && (off.is_some() || forecast.goes_off == Some(true))
+        {
+            let h = |t: i64| (t - forecast.at) as f64 / 3600.0;
+            println!(
+                "DBG;{};{};{:.2};{};{:.2};{:.2};{:.2};{:.2}",
+                forecast.node,
+                forecast.at,
+                off.map_or(-1.0, h),
+                forecast.goes_off == Some(true),
+                forecast.expected.map_or(-1.0, |e| h(e.expected_at)),
+                forecast.expected.map_or(-1.0, |e| h(e.earliest)),
+                forecast.expected.map_or(-1.0, |e| h(e.latest)),
+                h(sun.next_rise(forecast.at).unwrap())
+            );
+        }
         scores.add(&forecast, &naive, off);
     }
     scores

@@ -16,8 +16,7 @@ pub(crate) fn forecast(history: &History, at: i64, asked_at: AskedAt, until: i64
     let (Some(cut_off), Some(gauge), Some(slope)) = (cut_off, gauge, slope(history, at)) else { return silent };
     let seconds = (gauge - gauge_at(cut_off)) / slope * 3600.0;
     let off = at + seconds.clamp(0.0, 1e7) as i64;
-    // A night ends three hours before noon.
-    let goes_off = off < until - 3 * 3600;
+    let goes_off = off < until;
     let expected = goes_off.then_some(Expected { expected_at: off, earliest: off, latest: off });
     NightForecast { goes_off: Some(goes_off), expected, ..silent }
 }
