@@ -56,6 +56,11 @@ impl Sun {
         self.latitude
     }
 
+    /// Returns the place's longitude, degrees east.
+    pub fn longitude(&self) -> f64 {
+        self.longitude
+    }
+
     /// Returns where the sun stands at a time, in Unix seconds, UTC.
     pub fn position(&self, time: i64) -> SunPosition {
         let position = JulianDate::new(julian(time), DELTA_T)

@@ -1,5 +1,8 @@
 //! What the mesh as a whole saw, so that one node can be held against its neighbours.
 
+mod load;
+
+pub(crate) use self::load::TypicalLoad;
 use crate::{
     History, Position, Sun,
     discharge::{DischargeCurve, Shape, falls},
@@ -12,6 +15,7 @@ pub struct Mesh {
     at: i64,
     sun: Option<Sun>,
     discharge: Shape,
+    typical_load: Option<TypicalLoad>,
 }
 
 impl Mesh {
@@ -26,7 +30,8 @@ impl Mesh {
                 DischargeCurve::learn(&falls, cut_off(history)?, at, &Shape::default())
             })
             .collect();
-        Self { at, sun, discharge: Shape::of(&curves) }
+        let typical_load = TypicalLoad::of(&histories);
+        Self { at, sun, discharge: Shape::of(&curves), typical_load }
     }
 
     /// Returns the sun seen from the median position of some nodes; `None` if none has one.
@@ -47,6 +52,11 @@ impl Mesh {
     /// Returns the sun seen from the middle of the mesh; `None` if no node has a position.
     pub fn sun(&self) -> Option<Sun> {
         self.sun
+    }
+
+    /// Returns the typical load of the nodes; `None` if none has measured its battery's health.
+    pub(crate) fn typical_load(&self) -> Option<TypicalLoad> {
+        self.typical_load
     }
 
     /// Returns the typical form of the discharge curves.

@@ -1,11 +1,16 @@
 //! The rules, one a file. Each is a pure function of the [`Evidence`].
 
+mod ageing;
+mod capacity;
+mod capacity_too_small;
 mod charge;
 mod clock;
 mod comeback;
 mod controller;
 mod dark_reserve;
 mod data;
+mod deep_nights;
+mod full_charge;
 mod panel;
 mod position_jump;
 mod ratings;

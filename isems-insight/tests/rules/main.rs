@@ -1,7 +1,11 @@
 //! The rules, each on series made by hand.
 
 mod assessment;
+mod capacity;
+mod capacity_too_small;
 mod data;
+mod deep_nights;
+mod full_charge;
 mod history;
 mod position_jump;
 mod ratings;
