@@ -239,12 +239,7 @@ impl Account {
         if status.sources.get(source).is_some_and(|source| source.up)
             && let Some(note) = hearing.news()
         {
-            warn!(
-                transport = status.name,
-                source = &*printable(source),
-                note,
-                "nothing comes from a source that is up"
-            );
+            warn!(transport = status.name, source = &*printable(source), note, "a source is up but delivers nothing");
         }
         Some(hearing.next_look())
     }

@@ -118,12 +118,13 @@ impl Clock {
                 ClockState::Plausible => info!(now, "the clock of this computer is plausible again"),
                 ClockState::Behind => warn!(
                     now,
-                    earliest, "the clock of this computer is behind what is stored; nodes' clocks are not judged by it"
+                    earliest,
+                    "the clock of this computer is behind the stored data; nodes' clocks are not judged by it"
                 ),
                 ClockState::Unset => warn!(
                     now,
-                    "the clock of this computer is not set; nodes' clocks are not judged by it, and what comes without a time \
-                     cannot be stored; set the clock, or let this computer reach a time server"
+                    "the clock of this computer is not set; nodes' clocks are not judged by it, and readings \
+                     without a time cannot be stored; set the clock, or let this computer reach a time server"
                 ),
             }
         }

@@ -321,7 +321,7 @@ impl Serialize for Field {
 impl<'de> Deserialize<'de> for Field {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Cow::<str>::deserialize(deserializer)?;
-        Self::from_name(&name).ok_or_else(|| D::Error::custom(format_args!("{name:?} is no field of a measurement")))
+        Self::from_name(&name).ok_or_else(|| D::Error::custom(format_args!("{name:?} is not a field of a measurement")))
     }
 }
 

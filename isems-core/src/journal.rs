@@ -171,7 +171,7 @@ impl Journal {
                 field,
                 reason = code,
                 count,
-                "values are dropped and their lines kept; further ones are logged in an hour"
+                "values dropped, their lines kept; further ones are logged after an hour"
             );
             return;
         }
@@ -183,7 +183,7 @@ impl Journal {
                     node,
                     reason = code,
                     count,
-                    "lines are rejected; further ones are logged in an hour"
+                    "lines rejected; further ones are logged after an hour"
                 );
             }
             _ => info!(
@@ -192,7 +192,7 @@ impl Journal {
                 node,
                 reason = code,
                 count,
-                "lines are rejected; further ones are logged in an hour"
+                "lines rejected; further ones are logged after an hour"
             ),
         }
     }

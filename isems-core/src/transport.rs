@@ -61,13 +61,13 @@ pub trait Transport: Send {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTransportName {
     /// Another transport of the collector already has the name.
-    #[error("two transports are named {name:?}; give one of them another name")]
+    #[error("two transports are named {name:?}; rename one of them")]
     Taken {
         /// The name.
         name: String,
     },
     /// The name is not valid for a transport.
-    #[error("invalid name {name:?} of a transport: {problem}; expected one word in lower case, such as mqtt-2")]
+    #[error("invalid transport name {name:?}: {problem}; expected one word in lower case, such as mqtt-2")]
     Invalid {
         /// The name.
         name: String,

@@ -154,12 +154,12 @@ impl Gap {
     fn new(reason: GapReason) -> Self {
         let detail = match reason {
             GapReason::OtherRun => {
-                "the server has been started anew since this id, so events may be missing; what has come since its start and is \
-                 kept follows; fetch what is before that from /api/v1/measurements?from=TIME"
+                "the server was restarted after this id, so events may be missing; those since its start \
+                 that are still kept follow; fetch earlier data from /api/v1/measurements?from=TIME"
             }
             GapReason::TooOld => {
-                "there were more events than are kept, so some are missing; what is kept follows; fetch what is before that from \
-                 /api/v1/measurements?from=TIME"
+                "there were more events than are kept, so some are missing; those still kept follow; fetch earlier \
+                 data from /api/v1/measurements?from=TIME"
             }
         };
         Self { reason, detail }
@@ -263,7 +263,7 @@ impl Subscriber {
         }
         // Events missed before this call are the reader's fault; events missed while this waits are not.
         if self.events.has_missed() {
-            return Err(io::Error::other("live events are read too slowly"));
+            return Err(io::Error::other("the client reads live events too slowly"));
         }
         loop {
             if !self.has_more {
@@ -305,7 +305,7 @@ impl Drop for Subscriber {
     fn drop(&mut self) {
         if self.events.has_missed() {
             self.live.dropped.fetch_add(1, Ordering::Relaxed);
-            debug!("a subscriber of live events read too slowly, and is dropped");
+            debug!("dropped a subscriber that read live events too slowly");
         }
     }
 }

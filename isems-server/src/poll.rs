@@ -15,9 +15,7 @@ use crate::settings::{InvalidSetting, PollArguments};
 pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<bool, BoxError> {
     let config = arguments.http()?;
     if config.targets.is_empty() {
-        return Err(
-            InvalidSetting("there is no node to poll: name some with --router-ips or ISEMS_ROUTER_IPS".into()).into()
-        );
+        return Err(InvalidSetting("there are no nodes to poll: set --router-ips or ISEMS_ROUTER_IPS".into()).into());
     }
     let repository = Arc::new(RedbOptions::default().open(arguments.database.path())?);
     let transport = HttpTransport::new(config)?;

@@ -164,16 +164,18 @@ impl<L: Listener> Door<L> {
     async fn accept(&mut self) -> (L::Stream, Addr, OwnedSemaphorePermit) {
         if self.places.available_permits() == 0 && self.full.is_due() {
             let limit = self.limit;
-            warn!(limit, "all connections are taken, further clients wait; see ISEMS_MAX_CONNECTIONS");
+            warn!(limit, "all connections are in use, further clients must wait; see ISEMS_MAX_CONNECTIONS");
         }
         let place = self.places.clone().acquire_owned().await.expect("the semaphore is never closed");
         loop {
             match self.listener.accept().await {
                 Ok((stream, remote)) => return (stream, remote, place),
-                Err(error) if is_of_the_client(&error) => debug!(%error, "a connection ended before it began"),
+                Err(error) if is_of_the_client(&error) => {
+                    debug!(%error, "a connection was closed before it was accepted")
+                }
                 Err(error) => {
                     if self.failing.is_due() {
-                        warn!(%error, "cannot accept connections; trying on");
+                        warn!(%error, "cannot accept connections; still trying");
                     }
                     time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -253,7 +255,7 @@ impl<E: Endpoint<Output = Response> + 'static> Shared<E> {
             .max_header_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
-            debug!(%remote, %error, "a connection ended early");
+            debug!(%remote, %error, "a connection was closed early");
         }
     }
 }

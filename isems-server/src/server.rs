@@ -170,7 +170,7 @@ fn warn_of_exposure(address: SocketAddr, access: &Access, encrypted: bool) {
     }
     if access.tokens.is_empty() {
         let advice = "ISEMS_API_TOKENS and ISEMS_PROTECT_READING change that";
-        warn!(%address, "everybody who reaches this address may read; {advice}");
+        warn!(%address, "anyone who can reach this address may read; {advice}");
     } else if !encrypted {
         let advice = "ISEMS_TLS_CERTIFICATE and ISEMS_TLS_KEY change that";
         warn!(%address, "tokens are sent to this address unencrypted; {advice}");
@@ -190,7 +190,7 @@ async fn simulated_fleet(nodes: u32) -> Result<RunningFleetServer, BoxError> {
     let fleet = FleetServer::new(1, nodes, unix_now() - DEMO_HISTORY_SECONDS)
         .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         .await?;
-    info!(nodes, "polling simulated nodes; configured nodes and brokers are left alone");
+    info!(nodes, "polling simulated nodes; configured nodes and brokers are ignored");
     Ok(fleet)
 }
 

@@ -15,7 +15,7 @@ pub(crate) const EVER: Range<i64> = 0..1 << 32;
 
 /// Returns a time zone from the built-in data.
 pub(crate) fn time_zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| format!("{name} is no time zone; expected a name such as Europe/Berlin or UTC"))
+    TimeZone::get(name).map_err(|_| format!("unknown time zone {name}; expected a name such as Europe/Berlin or UTC"))
 }
 
 /// A time as entered by a user.
@@ -55,7 +55,7 @@ impl FromStr for Moment {
         let second = if is_digits { text.parse().ok().map(Self::Second) } else { None };
         second.or_else(|| ago(text).map(Self::Ago)).or_else(|| dated(text)).ok_or(
             "expected a time such as 2026-05-01T12:00:00+02:00, 2026-05-01T12:00:00Z or 2026-05-01 12:00, a day such as \
-             2026-05-01, Unix seconds of ten digits, now, or how long ago such as -90m, -24h or -7d",
+             2026-05-01, Unix seconds of ten digits, now, or an age such as -90m, -24h or -7d",
         )
     }
 }

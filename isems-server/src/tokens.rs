@@ -99,20 +99,21 @@ fn hash_of(token: &str) -> [u8; SHA256_OUTPUT_LEN] {
 pub enum InvalidToken {
     /// An entry has no colon.
     #[error(
-        "entry {position} is no pair; expected NAME:TOKEN, such as admin: and at least 16 characters of `openssl rand -hex 32`"
+        "entry {position} is not a pair; expected NAME:TOKEN, such as admin: and at least 16 characters of \
+         `openssl rand -hex 32`"
     )]
     NoPair {
         /// The position of the entry, counted from 1.
         position: usize,
     },
     /// An entry has no valid name.
-    #[error("entry {position} has no valid name before the colon; a name consists of letters, digits and -._")]
+    #[error("entry {position} has no valid name before the colon; names consist of letters, digits and -._")]
     Name {
         /// The position of the entry, counted from 1.
         position: usize,
     },
     /// Two tokens have the same name.
-    #[error("there are two tokens of the name {name}; every token has a name of its own")]
+    #[error("two tokens are named {name}; every token needs a name of its own")]
     NameTwice {
         /// The name.
         name: Arc<str>,
@@ -132,7 +133,7 @@ pub enum InvalidToken {
         name: Arc<str>,
     },
     /// The token contains characters that would need escaping.
-    #[error("the token of {name} has other characters than letters, digits and -._~+/=")]
+    #[error("the token of {name} contains characters other than letters, digits and -._~+/=")]
     Characters {
         /// The name.
         name: Arc<str>,

@@ -280,7 +280,7 @@ fn the_demo_shows_nodes_and_leaves_nothing_behind() {
 #[test]
 fn an_address_that_others_reach_is_warned_of_unless_it_is_guarded() {
     let folder = tempfile::tempdir().unwrap();
-    let open = "everybody who reaches this address may read";
+    let open = "anyone who can reach this address may read";
     let unencrypted = "tokens are sent to this address unencrypted";
     let tokens = ("ISEMS_API_TOKENS", "admin:0123456789abcdef");
     for (host, environment, expected) in [

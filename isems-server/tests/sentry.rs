@@ -194,7 +194,7 @@ fn a_server_that_is_down_or_slow_harms_nothing() {
     let hanging = Recorder::start(Conduct::Hang);
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refusing = format!("http://hunter8:hunter9@{refusing}/42");
-    for (dsn, reason) in [(failing.dsn(), Some("answers 500")), (hanging.dsn(), None), (refusing, Some("refused"))] {
+    for (dsn, reason) in [(failing.dsn(), Some("answered 500")), (hanging.dsn(), None), (refusing, Some("refused"))] {
         let output = run(folder.path(), &flags, &environment(&dsn));
         assert_eq!(output.status, unreported.status);
         let lines = |output: &[u8]| text(output).lines().filter(|line| line.contains("log")).count();

@@ -69,7 +69,7 @@ fn certificates_of(name: &'static str, path: &Path) -> Result<Vec<CertificateDer
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     let certificates: Vec<_> = certificates.map_err(|error| unusable(name, path)(error.into()))?;
     if certificates.is_empty() {
-        return Err(unusable(name, path)("it has no certificate in PEM form".into()));
+        return Err(unusable(name, path)("it contains no certificate in PEM form".into()));
     }
     Ok(certificates)
 }
@@ -77,7 +77,7 @@ fn certificates_of(name: &'static str, path: &Path) -> Result<Vec<CertificateDer
 fn key_of(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| {
         let source = match error {
-            pem::Error::NoItemsFound => "it has no private key in PEM form, or one with a passphrase".into(),
+            pem::Error::NoItemsFound => "it contains no private key in PEM form, or one with a passphrase".into(),
             other => other.into(),
         };
         unusable("key_file", path)(source)

@@ -26,11 +26,12 @@ impl Poll<'_> {
         let source = self.target.as_str();
         match self.archive(url).await {
             Ok(None) => {
-                debug!(source, "there is no archive of the log before");
+                debug!(source, "the previous log has no archive");
                 Ok(0)
             }
             Ok(Some((archive, received_at))) => {
-                debug!(source, bytes = archive.received, flaw = ?archive.flaw, "fetched the archive of the log before");
+                let (bytes, flaw) = (archive.received, &archive.flaw);
+                debug!(source, bytes, ?flaw, "fetched the archive of the previous log");
                 let delivered = self.inbox.deliver(self.payload(&archive.bytes, received_at)).await?;
                 add(receipt, &delivered);
                 Ok(match archive.flaw {
@@ -40,7 +41,7 @@ impl Poll<'_> {
                 })
             }
             Err(error) => {
-                debug!(source, %error, "cannot fetch the archive of the log before");
+                debug!(source, %error, "cannot fetch the archive of the previous log");
                 Ok(tries - 1)
             }
         }

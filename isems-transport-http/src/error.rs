@@ -21,7 +21,7 @@ pub enum PollError {
         limit: Duration,
     },
     /// The connection did not yield an HTTP answer.
-    #[error("no usable HTTP answer: {cause}")]
+    #[error("no valid HTTP answer: {cause}")]
     NoAnswer {
         /// The cause.
         cause: String,
@@ -59,7 +59,7 @@ pub enum PollError {
         encoding: String,
     },
     /// The answer does not contain a single line of a log.
-    #[error("answered with something that is no log, {content_type}: \"{words}\"; is this the address of the log?")]
+    #[error("answered with something that is not a log, {content_type}: \"{words}\"; is this the address of the log?")]
     NotALog {
         /// The content type that the server gives, empty if it gives none.
         content_type: String,
@@ -86,7 +86,7 @@ pub enum PollError {
 #[non_exhaustive]
 pub enum BodyFlaw {
     /// The connection was closed before the announced end.
-    #[error("answer broke off")]
+    #[error("answer cut off")]
     CutShort,
     /// It did not end in time.
     #[error("answer not complete within {limit:?}, given up")]

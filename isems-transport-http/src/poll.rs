@@ -121,7 +121,7 @@ impl Poll<'_> {
         self.inbox.reject(&payload, RejectReason::NotALog).await?;
         let shown = |text: &str| printable(&text.chars().take(SHOWN).collect::<String>()).into_owned();
         let text = String::from_utf8_lossy(&body.bytes[..body.bytes.len().min(4 * SHOWN)]);
-        let content_type = if media_type.is_empty() { "of no content type".into() } else { shown(media_type) };
+        let content_type = if media_type.is_empty() { "without a content type".into() } else { shown(media_type) };
         Err(PollError::NotALog { content_type, words: shown(text.trim()) })
     }
 
@@ -143,7 +143,7 @@ impl Poll<'_> {
             StatusCode::RANGE_NOT_SATISFIABLE => {}
             _ => return self.log_or_nothing(answer, &state.validators).await,
         }
-        debug!(source = self.target.as_str(), "the log does not go on where it ended; fetching it as a whole");
+        debug!(source = self.target.as_str(), "the log does not continue where it ended; fetching it whole");
         let answer = self
             .client
             .send(self.target, self.client.get(self.target, self.target.url().clone(), Encoding::Gzip))

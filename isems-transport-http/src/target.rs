@@ -106,7 +106,7 @@ impl FromStr for Target {
         let text = text.trim();
         let (address, settings) = text.split_once('#').unwrap_or((text, ""));
         if settings.contains('@') && !address.contains('@') {
-            let reason = "its user or password has a `#`: write it as %23".into();
+            let reason = "its user or password contains a `#`: write it as %23".into();
             return Err(InvalidTarget { value: "...".into(), reason });
         }
         let invalid = |reason| InvalidTarget { value: without_credentials(address), reason };
@@ -130,7 +130,8 @@ impl Settings {
         let mut settings = Self::default();
         for setting in text.split('&').filter(|setting| !setting.is_empty()) {
             let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-            let value = percent_decode_str(value).decode_utf8().map_err(|_| format!("its {name} is no UTF-8"))?;
+            let value =
+                percent_decode_str(value).decode_utf8().map_err(|_| format!("its {name} is not valid UTF-8"))?;
             match name {
                 "timeout" => settings.timeout = Some(duration("timeout", &value)?),
                 "interval" => settings.interval = Some(duration("interval", &value)?),
@@ -140,7 +141,7 @@ impl Settings {
                         value.set_sensitive(true);
                         Some((HeaderName::from_str(name.trim()).ok()?, value))
                     });
-                    let (name, value) = header.ok_or("its header is none such as header=X-Key:secret")?;
+                    let (name, value) = header.ok_or("its header is not of the form X-Key:secret")?;
                     settings.headers.append(name, value);
                 }
                 name => return Err(format!("it has no setting {name:?}, only timeout, interval and header")),
@@ -161,7 +162,7 @@ fn duration(name: &str, text: &str) -> Result<Duration, String> {
     let duration = number.map(|number| Duration::from_secs(u64::from(number) * seconds));
     duration
         .filter(|duration| *duration <= HttpConfig::LONGEST)
-        .ok_or_else(|| format!("its {name} {text:?} is no time such as 30s, 5m or 2h, of at most 366 days"))
+        .ok_or_else(|| format!("its {name} {text:?} is not a time such as 30s, 5m or 2h, of at most 366 days"))
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {

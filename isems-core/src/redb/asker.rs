@@ -22,6 +22,10 @@ pub(super) struct Patience(Weak<()>);
 impl Patience {
     /// Fails once nobody is waiting any more.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        if self.0.strong_count() == 0 { Err(Failure::Closed("nobody waits for the result any more")) } else { Ok(()) }
+        if self.0.strong_count() == 0 {
+            Err(Failure::Closed("nobody is waiting for the result any more"))
+        } else {
+            Ok(())
+        }
     }
 }

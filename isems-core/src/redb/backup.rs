@@ -95,7 +95,7 @@ fn copy(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Vec
     let mut target = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
     make_tables(&target)?;
     let mut damages = Vec::new();
-    or_lost(copy_table(&source, &target, METADATA), "what transports remember", &mut damages)?;
+    or_lost(copy_table(&source, &target, METADATA), "the notes of transports", &mut damages)?;
     or_lost(copy_table(&source, &target, NODES), "the records of nodes", &mut damages)?;
     or_lost(copy_table(&source, &target, REJECTS), "the table of rejects", &mut damages)?;
     let nodes = nodes(&target)?;

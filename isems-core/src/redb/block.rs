@@ -209,7 +209,7 @@ impl Header {
         let header_length = usize::from(reader.u16()?);
         let checked = start.get(4..header_length).ok_or(DamagedRecord("the header is too short"))?;
         if header_checksum(number, week, checked) != checksum {
-            return Err(DamagedRecord("the header's checksum does not fit"));
+            return Err(DamagedRecord("the header's checksum does not match"));
         }
         if format != FORMAT {
             return Err(DamagedRecord("unknown block format"));
@@ -227,14 +227,14 @@ impl Header {
         let is_of_week = |time: &u32| week_of(u64::from(*time)) == week;
         let ascends = first_times.is_sorted_by(|a, b| a < b) && first_times.last() <= Some(&last_time);
         if !ascends || !first_times.first().is_some_and(is_of_week) || !is_of_week(&last_time) {
-            return Err(DamagedRecord("its times are not of its week"));
+            return Err(DamagedRecord("its times are outside its week"));
         }
         let count = reader.u8()?;
         let column = |_| {
             let kind = Kind(reader.u8()?);
             let (offset, size) = (reader.u32()? as usize, reader.u32()? as usize);
             let end = offset.checked_add(size).filter(|end| *end <= length);
-            let bytes = offset..end.ok_or(DamagedRecord("a column lies outside of it"))?;
+            let bytes = offset..end.ok_or(DamagedRecord("a column lies outside the block"))?;
             Ok(ColumnPlace { kind, bytes, checksum: reader.u32()? })
         };
         let columns = (0..count).map(column).collect::<Result<_, DamagedRecord>>()?;
@@ -275,7 +275,7 @@ impl Header {
         if column.is_some_and(|column| column.checksum == crc32fast::hash(bytes)) {
             Ok(())
         } else {
-            Err(DamagedRecord("a column's checksum does not fit"))
+            Err(DamagedRecord("a column's checksum does not match"))
         }
     }
 }

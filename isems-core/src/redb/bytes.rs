@@ -55,6 +55,6 @@ impl<'a> Reader<'a> {
     /// A text of up to 255 bytes, after its length.
     pub(super) fn text(&mut self) -> Result<&'a str, DamagedRecord> {
         let length = usize::from(self.u8()?);
-        str::from_utf8(self.bytes(length)?).map_err(|_| DamagedRecord("text is no UTF-8"))
+        str::from_utf8(self.bytes(length)?).map_err(|_| DamagedRecord("text is not UTF-8"))
     }
 }

@@ -290,10 +290,10 @@ impl NodeCheck<'_> {
             self.tell(None, problem);
         }
         if self.oldest.is_some_and(|oldest| oldest != self.node.first_timestamp) {
-            self.tell(None, "its record has another oldest time than its measurements".into());
+            self.tell(None, "its record has a different oldest time than its measurements".into());
         }
         if self.newest.as_ref().is_some_and(|newest| *newest != self.node.latest) {
-            self.tell(None, "its record has another newest measurement than its measurements".into());
+            self.tell(None, "its record has a different newest measurement than the stored ones".into());
         }
     }
 }

@@ -303,6 +303,6 @@ fn closed() -> Failure {
 /// Closing tidies up, over which redb can panic in a damaged file; what is stored is on disk before.
 pub(super) fn close(database: Option<Database>) {
     if panic::catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
-        error!("the database could not be tidied up; it is when it is opened again");
+        error!("the database could not be cleaned up; that is done when it is next opened");
     }
 }

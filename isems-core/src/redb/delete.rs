@@ -99,7 +99,7 @@ impl Writer {
                 }
                 warn!(
                     path = %self.path.display(), node = %node.id, week_from = week_start(week), %damage,
-                    "nothing is deleted from a damaged block; delete the whole week to be rid of it"
+                    "cannot delete from a damaged block; delete the whole week to get rid of it"
                 );
             }
         }

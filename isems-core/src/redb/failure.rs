@@ -24,7 +24,7 @@ pub(super) enum Failure {
     Damaged(#[from] DamagedRecord),
     #[error("numbers cannot be compressed: {0}")]
     Compression(#[from] pco::errors::PcoError),
-    #[error("a page of the file contradicts another one")]
+    #[error("two pages of the file contradict each other")]
     Panic,
     /// The disk fails and nothing could be tried, or the file could not be reopened.
     #[error("{reason}")]

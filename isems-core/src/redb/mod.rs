@@ -283,7 +283,7 @@ impl RedbRepository {
                 if known.lock().unwrap_or_else(PoisonError::into_inner).insert(hole) {
                     error!(
                         path = %path.display(), node = %node.id, from = hole.from, to = hole.to, damage = hole.problem,
-                        "damaged measurements are left out"
+                        "left out damaged measurements"
                     );
                 }
             }

@@ -24,7 +24,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The file is not a database of isems.
-    #[error("cannot open database {path:?}: it is not a database of isems; choose another path, or move the file away")]
+    #[error("cannot open database {path:?}: it is not an isems database; choose another path, or move the file away")]
     NotADatabase {
         /// The file.
         path: PathBuf,

@@ -352,7 +352,7 @@ pub(super) fn load_nodes(database: &Database, path: &Path) -> Result<BTreeMap<No
             }
             Err(damage) => {
                 let number = number.value();
-                error!(path = %path.display(), number, %damage, "a node is left out, for its record is damaged");
+                error!(path = %path.display(), number, %damage, "left out a node whose record is damaged");
             }
         }
     }

@@ -103,7 +103,7 @@ fn verified(newest: u8, key: u64, record: &[u8]) -> Result<(u8, Reader<'_>), Dam
         return Err(DamagedRecord("unknown format"));
     }
     if format != FORMAT_WITHOUT_CHECKSUM && record.u32()? != checksum(key, record.0) {
-        return Err(DamagedRecord("the checksum does not fit"));
+        return Err(DamagedRecord("the checksum does not match"));
     }
     Ok((format, record))
 }
@@ -121,7 +121,7 @@ struct Head {
 fn head(number: u32, key: u64, row: &[u8]) -> Result<(Head, Reader<'_>), DamagedRecord> {
     // In a damaged file a range can have keys of others.
     if number_of(key) != number {
-        return Err(DamagedRecord("the row is another node's"));
+        return Err(DamagedRecord("the row belongs to another node"));
     }
     let (_, mut row) = verified(FORMAT, key, row)?;
     let (flags, presence, received_at) = (row.u8()?, row.u16()?, row.i64()?);

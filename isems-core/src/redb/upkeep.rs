@@ -91,7 +91,7 @@ impl Upkeep {
                 if let Err(failure) = done
                     && !failure.is_worth_another_try()
                 {
-                    error!(path = %self.path.display(), error = %failure, "cannot look after the database");
+                    error!(path = %self.path.display(), error = %failure, "cannot maintain the database");
                 }
             }
             wait = INTERVAL;
@@ -105,7 +105,7 @@ impl Upkeep {
             stop.recv_timeout((took * 9).min(Duration::from_secs(5))) == Err(RecvTimeoutError::Timeout)
         })?;
         if sealed.blocks > 0 {
-            info!(blocks = sealed.blocks, measurements = sealed.measurements, "sealed weeks that are over");
+            info!(blocks = sealed.blocks, measurements = sealed.measurements, "sealed past weeks");
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Upkeep {
                 if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((node.number, week)) {
                     warn!(
                         path = %self.path.display(), node = %node.id, week_from = week.map(week_start), %damage,
-                        "what is damaged is not sealed"
+                        "damaged data is not sealed"
                     );
                 }
                 Ok(None)

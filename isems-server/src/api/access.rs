@@ -54,8 +54,8 @@ impl Access {
             return Ok(UNRESTRICTED.into());
         }
         if self.tokens.is_empty() {
-            let detail = "this needs a token, and this server knows none; its operator can set some with ISEMS_API_TOKENS \
-                          (--api-tokens, api_tokens)";
+            let detail = "this needs a token, but none is configured on this server; its operator can set some \
+                          with ISEMS_API_TOKENS (--api-tokens, api_tokens)";
             return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
         let refuse = |detail| Refusal::new(StatusCode::UNAUTHORIZED, detail);
@@ -63,7 +63,7 @@ impl Access {
         let header = header.ok_or_else(|| refuse("this needs a token: send the header Authorization: Bearer TOKEN"))?;
         let token = credentials(header, "bearer");
         let token = token.ok_or_else(|| refuse("expected the header Authorization: Bearer TOKEN"))?;
-        self.tokens.name_of(token).ok_or_else(|| refuse("this token is not known, or not any more"))
+        self.tokens.name_of(token).ok_or_else(|| refuse("this token is unknown or was revoked"))
     }
 
     /// Returns whether any client may send measurements.
@@ -77,8 +77,8 @@ impl Access {
             return Ok(UNRESTRICTED.into());
         }
         if !self.may_push() {
-            let detail = "this needs a token, and this server knows none; its operator can set some with ISEMS_PUSH_TOKENS \
-                          (--push-tokens, push_tokens)";
+            let detail = "this needs a token, but none is configured on this server; its operator can set some \
+                          with ISEMS_PUSH_TOKENS (--push-tokens, push_tokens)";
             return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
         let unauthorized = |detail| Refusal::new(StatusCode::UNAUTHORIZED, detail);
@@ -89,7 +89,7 @@ impl Access {
             return Ok(name);
         }
         let owner = self.push_tokens.name_of(token);
-        let owner = owner.ok_or_else(|| unauthorized("this token is not known, or not any more"))?;
+        let owner = owner.ok_or_else(|| unauthorized("this token is unknown or was revoked"))?;
         if *owner == *"*" || *owner == *node.as_str() {
             return Ok(owner);
         }

@@ -91,7 +91,8 @@ impl Body {
             _ => Err(Refusal::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!(
-                    "{content_type:?} is no type that is known here; send csvlog lines or CSV as text/plain or text/csv, objects as application/json or application/x-ndjson"
+                    "unknown content type {content_type:?}; send csvlog lines or CSV as text/plain or \
+                     text/csv, objects as application/json or application/x-ndjson"
                 ),
             )),
         }
@@ -112,7 +113,7 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
         "gzip" | "x-gzip" => Ok(unpack(&bytes)?),
         _ => Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("the encoding {encoding:?} is not known here; send the body as it is, or with gzip"),
+            format!("unknown content encoding {encoding:?}; send the body as it is, or compressed with gzip"),
         )
         .into()),
     }
@@ -122,10 +123,10 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut unpacked = Vec::new();
     let read = MultiGzDecoder::new(bytes).take(MAX_UNPACKED_BYTES + 1).read_to_end(&mut unpacked);
     if unpacked.len() as u64 > MAX_UNPACKED_BYTES {
-        let detail = format!("the body has more than {MAX_UNPACKED_BYTES} bytes once it is unpacked; send it in parts");
+        let detail = format!("the body has more than {MAX_UNPACKED_BYTES} bytes when decompressed; send it in parts");
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
-    read.map_err(|error| query::invalid(format!("the body is said to be gzip, and is not: {error}")))?;
+    read.map_err(|error| query::invalid(format!("the body is declared as gzip, but is not: {error}")))?;
     Ok(unpacked)
 }
 

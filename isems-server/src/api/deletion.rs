@@ -86,7 +86,7 @@ impl DeletionApi {
     ) -> Result<DeletedResponse, Refused<OfReadingNode>> {
         query::only(request, &["from", "to"])?;
         if from.is_none() && to.is_none() {
-            let detail = "name from or to, or both; DELETE /api/v1/nodes/NODE deletes all of a node";
+            let detail = "give from, to or both; DELETE /api/v1/nodes/NODE deletes a whole node";
             return Err(Refusal::new(StatusCode::BAD_REQUEST, detail).into());
         }
         let seconds = seconds(from, to, &TimeZone::UTC).map_err(query::invalid)?;

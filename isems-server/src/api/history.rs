@@ -308,7 +308,7 @@ impl HistoryApi {
         let text = text.inspect_err(|error| {
             // A panic is in the log already.
             if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<RepositoryError>()) {
-                error!(error = error as &dyn std::error::Error, "an answer breaks off");
+                error!(error = error as &dyn std::error::Error, "cut off an answer");
             }
         });
         let response = Response::builder()

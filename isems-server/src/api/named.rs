@@ -172,7 +172,7 @@ impl<T: Names> Serialize for Named<T> {
 impl<'de, T: Names> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Cow::<str>::deserialize(deserializer)?;
-        T::named(&name).map(Self).ok_or_else(|| D::Error::custom(format!("{name:?} is not known")))
+        T::named(&name).map(Self).ok_or_else(|| D::Error::custom(format!("{name:?} is unknown")))
     }
 }
 
@@ -211,7 +211,7 @@ impl<T: Names> ParseFromParameter for Named<T> {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {
         T::named(text).map(Self).ok_or_else(|| {
             let known: Vec<&str> = T::ALL.iter().map(|value| value.name()).collect();
-            ParseError::custom(format!("{text:?} is not known; known are {}", known.join(", ")))
+            ParseError::custom(format!("{text:?} is unknown; expected one of {}", known.join(", ")))
         })
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Problem {
 
 impl Example for Problem {
     fn example() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the database; its log says why")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the database; the log of isems-server says why")
     }
 }
 
@@ -193,13 +193,13 @@ pub(crate) async fn problem_of(error: poem::Error) -> Response {
     let detail = match status {
         _ if error.is::<Refusal>() => error.to_string(),
         StatusCode::NOT_FOUND => "there is nothing at this path; /docs shows what there is".into(),
-        StatusCode::METHOD_NOT_ALLOWED => "this path has other methods; /docs shows which".into(),
+        StatusCode::METHOD_NOT_ALLOWED => "this path does not have this method; /docs shows those it has".into(),
         _ if error.is::<CorsError>() => {
             "web pages of this origin may not read here; add the origin to ISEMS_CORS_ORIGINS".into()
         }
         status if status.is_server_error() => {
             error!(%error, "cannot answer a request");
-            "isems-server failed at this request; its log says more".into()
+            "isems-server failed to process this request; its log says more".into()
         }
         _ => match error.downcast_ref::<ParseParamError>() {
             Some(ParseParamError { name, reason }) => {
@@ -227,9 +227,9 @@ fn in_words(reason: &str) -> String {
     let Some((rule, argument)) = rule.and_then(|rule| rule.split_once('(')) else { return reason.into() };
     let bound = argument.split(',').next().unwrap_or_default();
     match rule {
-        "minimum" => format!("it has to be at least {bound}"),
-        "maximum" => format!("it has to be at most {bound}"),
-        "pattern" => format!("it has to match {argument}"),
+        "minimum" => format!("it must be at least {bound}"),
+        "maximum" => format!("it must be at most {bound}"),
+        "pattern" => format!("it must match {argument}"),
         _ => format!("{rule}({argument})"),
     }
 }
@@ -242,7 +242,7 @@ impl PanicHandler for ProblemOfPanic {
     type Response = ProblemJson;
 
     fn get_response(&self, _: Box<dyn Any + Send>) -> ProblemJson {
-        let detail = "isems-server failed at this request; its log says more";
+        let detail = "isems-server failed to process this request; its log says more";
         ProblemJson(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail))
     }
 }

@@ -83,7 +83,7 @@ impl PushApi {
     ) -> Result<PushResponse, Refused<OfPushing>> {
         let node = NodeId::new(node).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
         let who = Access::of(request).authorize_push(credentials, &node)?;
-        let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "nothing is collected here, or not any more");
+        let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "this server is not collecting measurements");
         let push = self.push.as_ref().ok_or_else(stopped)?;
         let address = request.remote_addr().as_socket_addr().map(|address| address.ip().to_string());
         let source = format!("{} ({who})", address.unwrap_or_default());

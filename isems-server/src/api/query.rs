@@ -23,8 +23,11 @@ pub(super) fn only_or_repeated(request: &Request, once: &[&str], repeated: &[&st
         }
         if !once.contains(&&**name) {
             let known = [once, repeated].concat();
-            let known =
-                if known.is_empty() { "there is none here".into() } else { format!("known are {}", known.join(", ")) };
+            let known = if known.is_empty() {
+                "this operation has none".into()
+            } else {
+                format!("expected one of {}", known.join(", "))
+            };
             return Err(invalid(format!("unknown query parameter {name:?}; {known}")));
         }
         if given[..index].iter().any(|(other, _)| other == name) {
@@ -77,7 +80,7 @@ pub(super) async fn watched_node(watcher: &Watcher, name: &str) -> Result<Watche
 }
 
 fn unknown_node(name: &str) -> Refusal {
-    let detail = format!("there is no node {name:?}; /api/v1/nodes lists those that there are, and case matters");
+    let detail = format!("there is no node {name:?}; /api/v1/nodes lists the existing ones, and case matters");
     Refusal::new(StatusCode::NOT_FOUND, detail)
 }
 

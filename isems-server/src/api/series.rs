@@ -212,8 +212,10 @@ impl SeriesApi {
         query::only_or_repeated(request, &["fields", "from", "to", "points"], &["nodes"])?;
         let nodes = query::nodes(&*self.repository, &nodes).await?;
         if nodes.len() > MAX_NODES {
-            let detail =
-                format!("these are {} nodes; at most {MAX_NODES} come at once, so name some with nodes=", nodes.len());
+            let detail = format!(
+                "these are {} nodes, but at most {MAX_NODES} are returned at once; select some with nodes=",
+                nodes.len()
+            );
             return Err(query::invalid(detail).into());
         }
         let series = SeriesOfNodes { series: self.series(&nodes, &fields, from, to, points).await? };

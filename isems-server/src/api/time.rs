@@ -128,7 +128,7 @@ impl Type for Moment {
 
 impl ParseFromParameter for Moment {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {
-        text.parse().map_err(|error| ParseError::custom(format!("{text:?} is no time; {error}")))
+        text.parse().map_err(|error| ParseError::custom(format!("{text:?} is not a time; {error}")))
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn find(path: &Path) -> io::Result<Vec<Input>> {
     let mut inputs = Vec::new();
     search(path, &mut inputs)?;
     if inputs.is_empty() {
-        return Err(io::Error::other("no file in this folder is called like a log; name the files that are some"));
+        return Err(io::Error::other("no file in this folder has the name of a log; name the files to import"));
     }
     Ok(inputs)
 }
@@ -120,7 +120,7 @@ fn read_text(input: impl Read, modified: i64, feed: &mut Feed) -> Result<(), Box
 fn read_unpacked(input: Peeked<impl Read>, modified: i64, feed: &mut Feed) -> Result<(), BoxError> {
     let start = input.start.clone();
     if start.starts_with(SQLITE) {
-        return Err("a database cannot be read from here: name its file".into());
+        return Err("a database cannot be read compressed or from standard input: name the file itself".into());
     }
     if start.starts_with(REDB) {
         return Err("this is a database of isems; start a server on it, or `export` it and import that".into());
@@ -139,7 +139,7 @@ fn read_unpacked(input: Peeked<impl Read>, modified: i64, feed: &mut Feed) -> Re
     }
     if feed.is_wrong_file() {
         return Err(format!(
-            "nothing in it is a measurement: it looks like {}; expected csvlog lines, CSV or JSON that isems has written, or \
+            "it contains no measurements and looks like {}; expected csvlog lines, CSV or JSON written by isems, or \
              the database of the Python collector",
             looks::like(&start)
         )

@@ -15,8 +15,8 @@ pub(super) fn like(start: &[u8]) -> String {
         _ if text.starts_with(b"%PDF") => "a PDF document",
         _ if !is_text => "binary data",
         _ if text.starts_with(b"<") => "a web page or other XML",
-        _ if text.starts_with(b"{") || text.starts_with(b"[") => "JSON of something else",
-        _ => "text of something else",
+        _ if text.starts_with(b"{") || text.starts_with(b"[") => "some other JSON",
+        _ => "some other text",
     };
     if !is_text {
         return kind.into();

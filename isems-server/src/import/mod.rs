@@ -118,7 +118,7 @@ async fn run(
     let path = arguments.database.path();
     let repository = RedbOptions::default().open(path).map_err(|error| match error {
         OpenError::Locked { .. } => BoxError::from(format!(
-            "cannot import into {}: another process, a server most likely, has it open; stop that, import, and start it \
+            "cannot import into {}: another process, probably a server, has it open; stop it, import, and start it \
              again afterwards",
             path.display()
         )),
@@ -146,7 +146,7 @@ async fn run(
     scratch.remove();
     stored?;
     if ended.is_ok() && reader.join().is_err() {
-        return Err("reading the files has failed; what is stored stays".into());
+        return Err("reading the files failed; what was stored so far stays".into());
     }
     Ok(())
 }

@@ -93,7 +93,7 @@ impl fmt::Display for Report {
         if self.ambiguous_times > 0 {
             writeln!(
                 formatter,
-                "{} times of an hour that the clock went through twice could be either; taken for summer time",
+                "{} times in the repeated hour of autumn are ambiguous; taken for summer time",
                 self.ambiguous_times
             )?;
         }
@@ -101,7 +101,7 @@ impl fmt::Display for Report {
         let seconds = self.took.as_secs_f64();
         writeln!(formatter, "{seconds:.1} s, {:.0} measurements a second", measurements as f64 / seconds.max(1e-3))?;
         if self.is_interrupted {
-            writeln!(formatter, "interrupted: the same command goes on, and skips what is stored")?;
+            writeln!(formatter, "interrupted: the same command continues, and skips what is stored")?;
         }
         Ok(())
     }

@@ -122,7 +122,7 @@ struct RowError {
 
 impl Rows {
     fn read(&mut self, connection: &Connection, bytes: u64, feed: &mut Feed) -> Result<(), BoxError> {
-        let foreign = |error: rusqlite::Error| format!("it is no database of the Python collector: {error}");
+        let foreign = |error: rusqlite::Error| format!("it is not a database of the Python collector: {error}");
         let columns = Field::CSVLOG.map(Field::name).join(", ");
         let mut statement =
             connection.prepare(&format!("SELECT {columns}, id FROM measurement ORDER BY id")).map_err(foreign)?;

@@ -97,7 +97,7 @@ impl ExportArguments {
     /// Returns the fields, without repetitions.
     pub(super) fn fields(&self) -> Result<Vec<Field>, InvalidSetting> {
         if self.format == TextFormat::Csvlog && !self.fields.is_empty() {
-            return Err(InvalidSetting("a csvlog line always has all fields; leave --fields out".into()));
+            return Err(InvalidSetting("a csvlog line always has all fields; omit --fields".into()));
         }
         let mut fields: Vec<Field> = Vec::new();
         for field in &self.fields {

@@ -13,7 +13,7 @@ pub(super) async fn backup(database: &Database, path: &Path, output: &mut dyn Wr
     write!(output, "Wrote {} to {}", Size(copied.bytes), path.display())?;
     match copied.damages.len() {
         0 => writeln!(output, ".")?,
-        damages => writeln!(output, ": {damages} damaged. What cannot be read is not in it.")?,
+        damages => writeln!(output, ": {damages} damaged. Unreadable data is not in the copy.")?,
     }
     Ok(copied.damages.is_empty())
 }

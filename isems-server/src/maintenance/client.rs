@@ -35,7 +35,7 @@ impl Client {
 
     /// Requests a path with its query. Any status is a valid answer.
     pub(super) async fn request(&self, method: Method, target: &str) -> Result<Answer, BoxError> {
-        let stream = control::connect(&self.database).await?.ok_or("the server has ended before the command had")?;
+        let stream = control::connect(&self.database).await?.ok_or("the server stopped before the command was done")?;
         let socket = control::socket_path(&self.database);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Its failures also surface as errors of the answer.
@@ -44,9 +44,9 @@ impl Client {
         let response = sender.send_request(request.body(String::new())?).await;
         let response = response.map_err(|error| {
             if error.is_parse() {
-                format!("what listens at {} is no server of this version", socket.display())
+                format!("the process listening at {} is not a server of this version", socket.display())
             } else {
-                format!("the server has ended before the command had: {}", chain(&error))
+                format!("the server stopped before the command was done: {}", chain(&error))
             }
         })?;
         let (parts, body) = response.into_parts();
@@ -60,7 +60,7 @@ impl Client {
             return Ok(answer);
         }
         let status = answer.status;
-        let problem: Problem = answer.json().await.map_err(|_| format!("the server answers with {status}"))?;
+        let problem: Problem = answer.json().await.map_err(|_| format!("the server answered with {status}"))?;
         Err(problem.detail.into())
     }
 }
@@ -79,7 +79,7 @@ impl Answer {
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, BoxError> {
         while let Some(frame) = poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await {
             let frame = frame.map_err(|error| {
-                format!("the server broke its answer off, and its log may say why: {}", chain(&error))
+                format!("the server cut off its answer, and its log may say why: {}", chain(&error))
             })?;
             // There are no trailers.
             if let Ok(bytes) = frame.into_data() {
@@ -95,6 +95,6 @@ impl Answer {
         while let Some(chunk) = self.chunk().await? {
             body.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&body).map_err(|error| format!("the server answers in another way: {error}").into())
+        serde_json::from_slice(&body).map_err(|error| format!("unexpected answer from the server: {error}").into())
     }
 }

@@ -24,6 +24,6 @@ pub(super) async fn compact(path: &Path, output: &mut dyn Write) -> Result<bool,
     if sealed.measurements > 0 {
         writeln!(output, "Sealed {} measurements.", sealed.measurements)?;
     }
-    writeln!(output, "The file had {} and has {} now.", Size(before), Size(compacted.after))?;
+    writeln!(output, "The file took {} and takes {} now.", Size(before), Size(compacted.after))?;
     Ok(true)
 }

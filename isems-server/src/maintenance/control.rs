@@ -113,7 +113,7 @@ impl Listener for Socket {
         // anyway.
         let user = stream.peer_cred()?.uid();
         if user != self.user && user != 0 {
-            let message = format!("user {user} may not give commands");
+            let message = format!("user {user} is not allowed to connect");
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, message));
         }
         Ok((stream, Addr::custom("user", user.to_string())))

@@ -51,7 +51,7 @@ impl Database {
                 client.request(Method::GET, &node_path(node)).await?.status != StatusCode::NOT_FOUND
             }
         };
-        let unknown = || format!("there is no node {node}; `isems-server stats` lists those that there are");
+        let unknown = || format!("there is no node {node}; `isems-server stats` lists the existing ones");
         if is_known { Ok(()) } else { Err(unknown().into()) }
     }
 

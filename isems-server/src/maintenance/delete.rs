@@ -49,9 +49,11 @@ impl Selection {
     pub(super) fn confirm(&self, count: u64, zone: &TimeZone) -> Result<bool, BoxError> {
         let question = format!("delete {count} measurements of {}{}", self.node, self.range(zone));
         if !io::stdin().is_terminal() {
-            return Err(format!("this would {question}; nobody can be asked here, so say --yes if it is meant").into());
+            return Err(
+                format!("this would {question}; there is no terminal to ask at, so add --yes to confirm").into()
+            );
         }
-        eprint!("This will {question}. Go on? [y/N] ");
+        eprint!("This will {question}. Continue? [y/N] ");
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

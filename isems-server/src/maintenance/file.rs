@@ -25,7 +25,7 @@ impl OutputFile {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if path.exists() && !path.is_file() {
             return Err(
-                format!("{} is no regular file; leave --output out and redirect the output", path.display()).into()
+                format!("{} is not a regular file; omit --output and redirect the output", path.display()).into()
             );
         }
         if database.canonicalize().is_ok_and(|database| database == path) {

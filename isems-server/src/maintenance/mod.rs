@@ -55,8 +55,8 @@ pub async fn run(action: &Maintenance, output: &mut dyn Write) -> Result<bool, B
         // The reader of the output has seen enough, as with `head`.
         Err(error) if is_broken_pipe(&error) => Ok(true),
         Err(error) if matches!(error.downcast_ref(), Some(RepositoryError::Damaged { .. })) => Err(format!(
-            "{}; `isems-server check` tells what can still be read, `isems-server backup` saves that to a new file; or put \
-             a backup in its place",
+            "{}; `isems-server check` reports what is damaged, `isems-server backup` saves the rest to a new file; or \
+             put a backup in its place",
             chain(&*error)
         )
         .into()),
@@ -132,14 +132,14 @@ async fn delete(arguments: &DeleteArguments, database: &Database, output: &mut d
 fn open(path: &Path) -> Result<Option<RedbRepository>, BoxError> {
     if !path.try_exists()? {
         let path = path.display();
-        return Err(format!("there is no database at {path}; name it with --database-url or DATABASE_URL").into());
+        return Err(format!("there is no database at {path}; set --database-url or DATABASE_URL").into());
     }
     match RedbRepository::open(path) {
         Ok(repository) => Ok(Some(repository)),
         Err(OpenError::Locked { .. }) => Ok(None),
         Err(OpenError::Damaged { path, source }) => Err(format!(
-            "database {} is damaged so badly that nothing of it can be read ({}); put a backup in its place, or move it \
-             away: then a new one is made, and polled nodes send what their logs still have",
+            "database {} is so badly damaged that nothing can be read from it ({}); put a backup in its place, or \
+             move it away: then a new one is created, and polled nodes send what their logs still contain",
             path.display(),
             chain(&*source)
         )

@@ -57,7 +57,7 @@ impl Statistics {
         table.push(self.total.row("all"));
         table.write(output)?;
         let [file, live, free] = [self.file_bytes, self.live_bytes, self.free_bytes].map(Size);
-        writeln!(output, "\nThe file has {file}: {live} in use, {free} free.")?;
+        writeln!(output, "\nThe file takes {file}: {live} in use, {free} free.")?;
         if let Some(columns) = &self.column_bytes {
             writeln!(output)?;
             self.write_columns(columns, output)?;

@@ -98,7 +98,7 @@ impl Courier {
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.pause = Some(Instant::now() + pause(&answer));
         }
-        if status.is_success() { Ok(()) } else { Err(format!("the server answers {status}").into()) }
+        if status.is_success() { Ok(()) } else { Err(format!("the server answered {status}").into()) }
     }
 }
 

@@ -426,7 +426,7 @@ impl ServiceArguments {
                 common.at(text).map_err(|error| InvalidSetting(format!("mqtt_server (MQTT_SERVER): {error}")))?;
             if brokers.iter().any(|other: &MqttConfig| other.name == broker.name) {
                 return Err(InvalidSetting(format!(
-                    "mqtt_server (MQTT_SERVER): two brokers have the name {:?}; name one of them otherwise: \
+                    "mqtt_server (MQTT_SERVER): two brokers are named {:?}; rename one of them: \
                      mqtt://host#name=another",
                     broker.name
                 )));
@@ -443,7 +443,7 @@ impl ServiceArguments {
             Tokens::parse(pairs).map_err(|error| InvalidSetting(format!("api_tokens (ISEMS_API_TOKENS): {error}")))?;
         if self.protect_reading && tokens.is_empty() {
             return Err(InvalidSetting(
-                "protect_reading (ISEMS_PROTECT_READING) needs a token, or nobody could read; set api_tokens \
+                "protect_reading (ISEMS_PROTECT_READING) needs a token, otherwise nobody could read; set api_tokens \
                  (ISEMS_API_TOKENS)"
                     .into(),
             ));

@@ -55,7 +55,7 @@ fn check_environment(command: &Command) -> Result<(), clap::Error> {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("ISEMS_") && !known.contains(&&*name) {
-            let message = format!("unknown environment variable {name}; known are {}", known.join(", "));
+            let message = format!("unknown environment variable {name}; expected one of {}", known.join(", "));
             return Err(command.clone().error(ErrorKind::UnknownArgument, message));
         }
     }
@@ -87,21 +87,24 @@ impl File {
         let fail = |message: String| command.clone().error(ErrorKind::ValueValidation, message);
         let shown = path.display();
         let text = fs::read_to_string(&path).map_err(|error| fail(format!("cannot read {shown}: {error}")))?;
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| fail(format!("{shown} is no TOML: {}", error.message())))?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| fail(format!("{shown} is not valid TOML: {}", error.message())))?;
         let known: Vec<&str> =
             settings(command).map(|setting| setting.get_id().as_str()).filter(|id| *id != "config").collect();
         let mut values = Vec::new();
         for (key, value) in table {
             if !known.contains(&key.as_str()) {
-                return Err(fail(format!("unknown key {key} in {shown}; known are {}", known.join(", "))));
+                return Err(fail(format!("unknown key {key} in {shown}; expected one of {}", known.join(", "))));
             }
             let texts = match value {
                 toml::Value::Array(items) => items.into_iter().map(text_of).collect(),
                 value => text_of(value).map(|text| vec![text]),
             };
             let expected = || {
-                format!("invalid value of {key} in {shown}: expected a text, a number, true, false or a list of texts")
+                format!(
+                    "invalid value of {key} in {shown}: expected a string, a number, true, false or a list of strings"
+                )
             };
             let texts = texts.ok_or_else(|| fail(expected()))?;
             values.push((key, texts));
@@ -151,9 +154,9 @@ fn with_origin(mut error: clap::Error, command: &Command, flags: &[OsString], fi
     let Some(argument) = argument.filter(|_| !flags.iter().any(given)) else { return error };
     let environment = environment_name(argument);
     let origin = if environment_value(environment).is_some() {
-        format!("the value stands in the environment variable {environment}")
+        format!("the value comes from the environment variable {environment}")
     } else if let Some(file) = file.filter(|file| file.value(argument.get_id().as_str()).is_some()) {
-        format!("the value stands under {} in {}", argument.get_id(), file.path.display())
+        format!("the value comes from {} in {}", argument.get_id(), file.path.display())
     } else {
         return error;
     };

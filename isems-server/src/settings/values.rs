@@ -16,15 +16,13 @@ pub(super) fn database_path(text: &str) -> Result<PathBuf, String> {
     if let Some(old) = text.strip_prefix("sqlite:") {
         let old = old.strip_prefix("///").unwrap_or(old);
         return Err(format!(
-            "this is the database of the Python collector; name a new file, such as isems.redb, and bring the old one in \
+            "this is the database of the Python collector; name a new file, such as isems.redb, and import the old one \
              once: isems-server import {old} --database-url isems.redb"
         ));
     }
     match path.split_once("://") {
         _ if path.is_empty() => Err("expected a path, such as isems.redb".into()),
-        Some((scheme, _)) => {
-            Err(format!("databases of the kind {scheme}: are not known; expected a path or redb:PATH"))
-        }
+        Some((scheme, _)) => Err(format!("unknown kind of database {scheme}:; expected a path or redb:PATH")),
         None => Ok(path.into()),
     }
 }
@@ -100,11 +98,10 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
 pub(crate) fn reject_reason() -> impl TypedValueParser<Value = RejectReason> {
     let reason = |code: String| RejectReason::ALL.into_iter().find(|reason| reason.code() == code);
     PossibleValuesParser::new(RejectReason::ALL.map(RejectReason::code))
-        .try_map(move |code| reason(code).ok_or("it is no reason"))
+        .try_map(move |code| reason(code).ok_or("not a reason"))
 }
 
 /// Parses the name of a measurement's field.
 pub(crate) fn field() -> impl TypedValueParser<Value = Field> {
-    PossibleValuesParser::new(Field::ALL.map(Field::name))
-        .try_map(|name| Field::from_name(&name).ok_or("it is no field"))
+    PossibleValuesParser::new(Field::ALL.map(Field::name)).try_map(|name| Field::from_name(&name).ok_or("not a field"))
 }

@@ -30,7 +30,7 @@ async fn a_file_that_cannot_be_read_is_named_and_the_others_are_imported() {
     assert!(report.starts_with("2 files read, 5 failed\n"), "{report}");
     for (file, problem) in [
         ("missing.log", "No such file"),
-        ("empty", "called like a log"),
+        ("empty", "has the name of a log"),
         ("photos.sqlite", "no such table: measurement"),
         ("other.redb", "database of isems"),
         ("half.log.gz", "cannot unpack it to its end"),
@@ -60,7 +60,7 @@ async fn a_database_that_a_server_holds_is_left_alone() {
     place.write("hut.log", minutes("Hut", MONDAY, 5).collect::<String>());
     let held = place.database();
     let error = text(&place.fail(&["hut.log"]).stderr);
-    assert!(error.contains("isems.redb") && error.contains("stop that, import, and start it again"), "{error}");
+    assert!(error.contains("isems.redb") && error.contains("stop it, import, and start it again"), "{error}");
     assert!(held.nodes().await.unwrap().is_empty());
 }
 

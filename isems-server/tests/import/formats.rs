@@ -182,11 +182,11 @@ async fn a_wrong_file_is_a_failure_that_says_what_it_looks_like() {
     for (name, wanted) in [
         ("page.html", "a web page or other XML (<!DOCTYPE html>)"),
         ("photo.jpg", "binary data"),
-        ("other.csv", "text of something else (date,price)"),
-        ("other.json", "JSON of something else ({\"weather\""),
+        ("other.csv", "some other text (date,price)"),
+        ("other.json", "some other JSON ({\"weather\""),
         ("archive.zip", "a ZIP archive"),
-        ("notes.txt", "text of something else (The mast on the town hall)"),
-        ("other.sqlite", "no database of the Python collector"),
+        ("notes.txt", "some other text (The mast on the town hall)"),
+        ("other.sqlite", "not a database of the Python collector"),
     ] {
         let output = place.fail(&[name, "good.log"]);
         let report = text(&output.stdout);
@@ -198,7 +198,7 @@ async fn a_wrong_file_is_a_failure_that_says_what_it_looks_like() {
     place.import(&["empty.log"]);
     let output = place.pipe(&fs::read(place.path("page.html")).unwrap(), "isems.redb");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stdout).contains("  -: nothing in it is a measurement"), "{output:?}");
+    assert!(text(&output.stdout).contains("  -: it contains no measurements"), "{output:?}");
     let output = place.pipe(&fs::read(place.path("other.sqlite")).unwrap(), "isems.redb");
     assert!(text(&output.stdout).contains("a database cannot be read from here"), "{output:?}");
 }

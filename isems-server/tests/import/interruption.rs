@@ -31,7 +31,7 @@ async fn an_import_that_is_interrupted_goes_on_the_next_time() {
     let output = child.wait_with_output().unwrap();
     let report = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{report}");
-    assert!(report.contains("interrupted: the same command goes on"), "{report}");
+    assert!(report.contains("interrupted: the same command continues"), "{report}");
     let stored = place.times("Hut").await.len() as i64;
     assert!(0 < stored && stored < count, "{stored}");
     assert!(report.contains(&format!("{stored} stored, 0 duplicates")), "{report}");

@@ -153,7 +153,7 @@ async fn the_hour_that_came_twice_is_told_apart_by_the_order_of_the_rows() {
     drop(database);
     let report = place.import(&[FILE]);
     assert!(report.contains(", 0 rejected"), "{report}");
-    assert!(report.contains("\n5 times of an hour that the clock went through twice"), "{report}");
+    assert!(report.contains("\n5 times in the repeated hour of autumn"), "{report}");
     for (node, times) in &nodes {
         assert_eq!(place.times(node).await, *times, "{node}");
     }

@@ -116,7 +116,7 @@ fn what_is_no_server_is_said_to_be_none() {
         stream.write_all(b"what do you want?\r\n\r\n").unwrap();
     });
     let error = place.error(&["stats"]);
-    assert!(error.contains("isems.redb.control is no server"), "{error}");
+    assert!(error.contains("isems.redb.control is not a server"), "{error}");
     stranger.join().unwrap();
 }
 

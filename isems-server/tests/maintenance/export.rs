@@ -188,7 +188,7 @@ fn an_export_has_its_name_when_it_is_complete() {
         let error = place.error(&["export", "--output", "isems.redb"]);
         assert!(error.contains("the database itself"), "{error}");
         let error = place.error(&["export", "--output", "."]);
-        assert!(error.contains("no regular file"), "{error}");
+        assert!(error.contains("not a regular file"), "{error}");
         let error = place.error(&["export", "--output", "missing/out.csv"]);
         assert!(error.contains("missing/out.csv"), "{error}");
         assert_eq!(place.files().len(), before.len() + 1);

@@ -46,7 +46,7 @@ fn compacting_seals_first_and_gives_room_back() {
     let size = |place: &Place| fs::metadata(place.path("isems.redb")).unwrap().len();
     let before = size(&place);
     let said = place.output(&["compact"]);
-    assert!(said.contains("The file had"), "{said}");
+    assert!(said.contains("The file took"), "{said}");
     assert!(size(&place) * 2 < before, "{} is left of {before}", size(&place));
     let stats: Value = serde_json::from_str(&place.output(&["stats", "--json", "--columns"])).unwrap();
     assert!(stats["total"]["recentMeasurements"].as_u64().unwrap() < 8 * 1440, "{stats}");

@@ -120,7 +120,7 @@ async fn two_transports_with_one_name_are_refused_and_so_is_a_name_that_is_none(
     let collector = || Collector::new(repository()).transport(idle("mqtt")).unwrap();
     let error = collector().transport(idle("mqtt")).unwrap_err();
     assert_eq!(error, InvalidTransportName::Taken { name: "mqtt".into() });
-    assert_eq!(error.to_string(), "two transports are named \"mqtt\"; give one of them another name");
+    assert_eq!(error.to_string(), "two transports are named \"mqtt\"; rename one of them");
     let long = "m".repeat(65).leak();
     for (name, problem) in [
         ("", "it is empty"),

@@ -52,7 +52,7 @@ async fn a_page_with_status_200_is_no_log() {
         ("text/html; charset=utf-8", login, "text/html; charset=utf-8: \"<!DOCTYPE html>"),
         ("application/json", "{\"error\":\"who are you?\"}", "application/json: \"{\"error\":\"who are you?"),
         ("text/plain", "Unauthorized", "text/plain: \"Unauthorized\""),
-        ("", "<p>&lt;</p>", "of no content type: \"<p>"),
+        ("", "<p>&lt;</p>", "without a content type: \"<p>"),
         ("text/plain", "one;two\nthree;four\n", "text/plain: \"one;two"),
     ];
     for (content_type, page, expected) in cases {
@@ -60,7 +60,10 @@ async fn a_page_with_status_200_is_no_log() {
         let headers = if content_type.is_empty() { &headers[..0] } else { &headers[..] };
         let (station, result) = poll(Reply::http("200 OK", headers, page)).await;
         let error = result.expect_err(expected);
-        assert!(error.starts_with("answered with something that is no log, ") && error.contains(expected), "{error}");
+        assert!(
+            error.starts_with("answered with something that is not a log, ") && error.contains(expected),
+            "{error}"
+        );
         let status = station.inbox.status();
         assert_eq!((status.received, status.rejected.of(RejectReason::NotALog)), (1, 1), "{page}");
         let source = status.sources.values().next().expect("it is reported");
@@ -119,11 +122,11 @@ async fn redirections_elsewhere_are_not_followed() {
 #[tokio::test]
 async fn what_is_not_http_is_no_log() {
     for bytes in ["", "SSH-2.0-dropbear\r\n", "HTTP/1.1 200 O", "<html>\r\n\r\n", "\0\0\0\0\0\0\0\0"] {
-        assert_refused(Reply::Close(bytes.into()), "no usable HTTP answer: ").await;
+        assert_refused(Reply::Close(bytes.into()), "no valid HTTP answer: ").await;
     }
-    assert_refused(Reply::Close(lines("Dach", 0..3).into()), "no usable HTTP answer: ").await;
+    assert_refused(Reply::Close(lines("Dach", 0..3).into()), "no valid HTTP answer: ").await;
     let endless = Reply::Endless(b"HTTP/1.1 200 OK\r\nX: ".into(), vec![b'x'; 1 << 16]);
-    assert_refused(endless, "no usable HTTP answer: ").await;
+    assert_refused(endless, "no valid HTTP answer: ").await;
 }
 
 #[tokio::test]
@@ -186,7 +189,7 @@ async fn the_whole_lines_of_a_body_that_is_cut_short_are_stored() {
     let cut = &log[..line("Dach", 0).len() * 7 + 50];
     let reply = Reply::Close(head("HTTP/1.1", "200 OK", &[("Content-Length", "1070")], cut));
     let (station, result) = poll(reply).await;
-    let expected = format!("answer broke off after {} bytes with 7 lines, 7 of them new and stored", cut.len());
+    let expected = format!("answer cut off after {} bytes with 7 lines, 7 of them new and stored", cut.len());
     assert_eq!(result.expect_err("a body that is cut short"), expected);
     station.assert_minutes("Dach", 0..7).await;
 }

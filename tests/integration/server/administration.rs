@@ -25,7 +25,7 @@ async fn a_node_or_a_part_of_it_is_deleted() {
     assert_eq!(delete(part).await.1, json!({"deleted": 0}));
     let (status, problem) = delete("/api/v1/nodes/Hut/measurements").await;
     assert!(
-        status == StatusCode::BAD_REQUEST && problem["detail"].as_str().unwrap().contains("from or to"),
+        status == StatusCode::BAD_REQUEST && problem["detail"].as_str().unwrap().contains("from, to or both"),
         "{problem}"
     );
     assert_eq!(service.json("/api/v1/nodes/Hut").await["measurements"], 50);

@@ -265,19 +265,22 @@ async fn what_is_not_known_is_refused_with_what_is() {
     for (path, wanted) in [
         (
             &*format!("{HISTORY}?since=-1h"),
-            "known are from, to, order, limit, cursor, format, tz, fields, separator, decimal",
+            "expected one of from, to, order, limit, cursor, format, tz, fields, separator, decimal",
         ),
         (&*format!("{HISTORY}?nodes=Hut"), "unknown query parameter \"nodes\""),
         (&*format!("{HISTORY}?limit=1&limit=2"), "limit is given twice"),
-        (&*format!("{HISTORY}?order=up"), "the parameter order is invalid: \"up\" is not known; known are asc, desc"),
+        (
+            &*format!("{HISTORY}?order=up"),
+            "the parameter order is invalid: \"up\" is unknown; expected one of asc, desc",
+        ),
         (
             &*format!("{HISTORY}?format=xml"),
-            "the parameter format is invalid: \"xml\" is not known; known are json, csv",
+            "the parameter format is invalid: \"xml\" is unknown; expected one of json, csv",
         ),
-        (&*format!("{HISTORY}?limit=0"), "the parameter limit is invalid: it has to be at least 1"),
-        (&*format!("{HISTORY}?limit=10001"), "the parameter limit is invalid: it has to be at most 10000"),
-        (&*format!("{HISTORY}?cursor=x"), "the parameter cursor is invalid: it has to match"),
-        (&*format!("{HISTORY}?from=x"), "the parameter from is invalid: \"x\" is no time; expected a time such as"),
+        (&*format!("{HISTORY}?limit=0"), "the parameter limit is invalid: it must be at least 1"),
+        (&*format!("{HISTORY}?limit=10001"), "the parameter limit is invalid: it must be at most 10000"),
+        (&*format!("{HISTORY}?cursor=x"), "the parameter cursor is invalid: it must match"),
+        (&*format!("{HISTORY}?from=x"), "the parameter from is invalid: \"x\" is not a time; expected a time such as"),
         ("/api/v1/measurements?node=Hut", "tz, fields, separator, decimal, nodes"),
     ] {
         let (status, detail) = service.problem(path).await;
@@ -469,7 +472,7 @@ async fn a_file_that_cannot_be_finished_breaks_off() {
             assert!(body.is_err(), "{fate:?}, {coding}: it looks whole");
         }
     }
-    assert_eq!(logged_with("an answer breaks off").len(), 2);
+    assert_eq!(logged_with("cut off an answer").len(), 2);
 }
 
 #[tokio::test]
@@ -584,7 +587,7 @@ async fn an_answer_has_the_fields_that_are_selected_in_their_order() {
             let (status, detail) = service.problem(&format!("{path}?{query}")).await;
             assert!(status == StatusCode::BAD_REQUEST, "{query}: {detail}");
             assert!(detail.starts_with("the parameter fields is invalid: \""), "{detail}");
-            assert!(detail.contains("is not known; known are nodeId, timestamp, timeSource"), "{detail}");
+            assert!(detail.contains("; expected one of nodeId, timestamp, timeSource"), "{detail}");
             assert!(detail.ends_with("longitude, status"), "{detail}");
         }
     }
@@ -613,7 +616,7 @@ async fn a_spreadsheet_has_its_separator_and_its_decimal_mark() {
     for (query, wanted) in [
         ("format=csv&decimal=,", "choose ; as separator"),
         ("format=csv&separator=,&decimal=,", "choose ; as separator"),
-        ("format=csv&separator=x", "known are ,, ;, tab"),
+        ("format=csv&separator=x", "expected one of ,, ;, tab"),
         ("separator=;", "add format=csv"),
         ("format=ndjson&decimal=.", "add format=csv"),
     ] {

@@ -169,12 +169,12 @@ async fn what_cannot_be_meant_is_refused_with_what_to_do() {
         ("/api/v1/nodes/hut", StatusCode::NOT_FOUND, "/api/v1/nodes lists"),
         ("/api/v1/nodes/a%3Bb", StatusCode::NOT_FOUND, "there is no node"),
         ("/api/v1/nodes/Hut?fields=x", StatusCode::BAD_REQUEST, "unknown query parameter \"fields\""),
-        ("/api/v1/nodes?all=true", StatusCode::BAD_REQUEST, "known are state, limit, cursor"),
+        ("/api/v1/nodes?all=true", StatusCode::BAD_REQUEST, "expected one of state, limit, cursor"),
         ("/api/v1/nodes?state=lost", StatusCode::BAD_REQUEST, "state"),
         ("/api/v1/nodes?limit=0", StatusCode::BAD_REQUEST, "limit"),
         ("/api/v1/nodes?limit=10001", StatusCode::BAD_REQUEST, "limit"),
         ("/api/v1/nodes?limit=1&limit=2", StatusCode::BAD_REQUEST, "given twice"),
-        ("/api/v1/network?limit=1", StatusCode::BAD_REQUEST, "there is none here"),
+        ("/api/v1/network?limit=1", StatusCode::BAD_REQUEST, "this operation has none"),
     ] {
         let response = service.get(path).await;
         assert_eq!(response.status(), status, "{path}");

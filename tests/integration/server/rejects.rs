@@ -99,7 +99,7 @@ async fn what_is_not_known_is_refused_with_what_is() {
     let service = service(Arc::new(RedbRepository::in_memory().unwrap())).await;
     for (query, wanted) in [
         ("?nodes=Hut", &["nodes", "node, transport, reason, limit"][..]),
-        ("?limit=1&Limit=2", &["Limit", "known are"]),
+        ("?limit=1&Limit=2", &["Limit", "expected one of"]),
         ("?node=a&node=b", &["node is given twice"]),
         ("?reason=bad", &["\"bad\"", "number_invalid", "topic_unknown"]),
     ] {

@@ -112,7 +112,7 @@ async fn a_chart_of_everything_is_bounded() {
     service.deliver(&names.iter().map(lines).collect::<String>()).await;
     let (status, detail) = service.problem("/api/v1/series").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(detail.contains("101 nodes; at most 100") && detail.contains("nodes="), "{detail}");
+    assert!(detail.contains("101 nodes, but at most 100") && detail.contains("nodes="), "{detail}");
 
     let nodes: Vec<String> = names[1..].iter().map(|name| format!("nodes={name}")).collect();
     let fields: Vec<&str> = NumberField::ALL.iter().map(|field| field.name()).collect();
@@ -131,8 +131,8 @@ async fn what_is_not_known_is_refused_with_what_is() {
     for (path, status, wanted) in [
         ("/api/v1/nodes/Nobody/series", 404, "\"Nobody\""),
         ("/api/v1/series?nodes=Hut&nodes=Nobody", 404, "\"Nobody\""),
-        ("/api/v1/series?node=Hut", 400, "known are fields, from, to, points, nodes"),
-        ("/api/v1/nodes/Hut/series?tz=UTC", 400, "known are fields, from, to, points"),
+        ("/api/v1/series?node=Hut", 400, "expected one of fields, from, to, points, nodes"),
+        ("/api/v1/nodes/Hut/series?tz=UTC", 400, "expected one of fields, from, to, points"),
         ("/api/v1/nodes/Hut/series?fields=voltage", 400, "batteryVoltage"),
         ("/api/v1/nodes/Hut/series?fields=", 400, "fields"),
         ("/api/v1/nodes/Hut/series?points=0", 400, "points"),

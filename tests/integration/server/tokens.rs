@@ -151,14 +151,14 @@ async fn the_document_tells_which_operations_need_a_token() {
 #[test]
 fn a_bad_list_is_refused_with_the_place_and_without_the_token() {
     for (pairs, wanted) in [
-        (vec!["secretsecretsecret"], "entry 1 is no pair"),
+        (vec!["secretsecretsecret"], "entry 1 is not a pair"),
         (vec!["admin:secretsecretsecret", ":secretsecretsecret2"], "entry 2 has no valid name"),
         (vec!["ad min:secretsecretsecret"], "entry 1 has no valid name"),
         (vec!["admin:secret"], "admin is shorter than 16"),
         (vec!["admin:"], "admin is shorter than 16"),
-        (vec!["admin:secret secret secret"], "other characters"),
-        (vec!["admin:secretsecretsecret\u{e4}"], "other characters"),
-        (vec!["admin:secretsecretsecret", "admin:secretsecretsecret2"], "name admin"),
+        (vec!["admin:secret secret secret"], "characters other than"),
+        (vec!["admin:secretsecretsecret\u{e4}"], "characters other than"),
+        (vec!["admin:secretsecretsecret", "admin:secretsecretsecret2"], "named admin"),
         (vec!["admin:secretsecretsecret", "other:secretsecretsecret"], "other has the same token as admin"),
     ] {
         let error = Tokens::parse(pairs.iter().copied()).unwrap_err();
