@@ -200,7 +200,7 @@ async fn a_wrong_file_is_a_failure_that_says_what_it_looks_like() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("  -: it contains no measurements"), "{output:?}");
     let output = place.pipe(&fs::read(place.path("other.sqlite")).unwrap(), "isems.redb");
-    assert!(text(&output.stdout).contains("a database cannot be read from here"), "{output:?}");
+    assert!(text(&output.stdout).contains("a database cannot be read compressed or from standard input"), "{output:?}");
 }
 
 #[test]
