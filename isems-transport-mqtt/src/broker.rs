@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// Where a broker is, and how to log in.
 ///
-/// It is read from `host`, `host:port`, `mqtt://user:password@host:port` or, with TLS, `mqtts://user:password@host:port`;
-/// everything but the host may be left out. The port is then 1883, with TLS 8883. An IPv6 address stands in brackets.
-/// User and password may be percent-encoded, and `%` must be (`%25`).
+/// It is read from `host`, `host:port`, `mqtt://user:password@host:port` or, with TLS,
+/// `mqtts://user:password@host:port`; everything but the host may be left out. The port is then 1883, with TLS 8883. An
+/// IPv6 address stands in brackets. User and password may be percent-encoded, and `%` must be (`%25`).
 ///
 /// Its text form is `mqtt://host:port` or `mqtts://host:port`: the login is in no text, neither displayed, debugged nor
 /// serialized. So a broker with a login does not survive being written and read again.
@@ -46,7 +46,7 @@ impl Broker {
         self.port
     }
 
-    /// Whether the connection is encrypted by TLS.
+    /// Returns whether the connection is encrypted by TLS.
     pub fn is_encrypted(&self) -> bool {
         self.is_encrypted
     }

@@ -25,28 +25,29 @@ pub struct MqttConfig {
     /// The client id, which the broker keeps the session under: 1 to 65,535 bytes without control characters. No other
     /// client of the broker may use it. Default: one that is made up once and kept in the repository.
     pub client_id: Option<String>,
-    /// Topic filters, with `+` and `#` as in MQTT. The last level of a topic is its format and the one before it the node,
-    /// see [`Topic`](crate::Topic). Default: `/isems/+/csvlog`, `/isems/+/data.json` and `isems/+/+/+/data.json`.
+    /// Topic filters, with `+` and `#` as in MQTT. The last level of a topic is its format and the one before it the
+    /// node, see [`Topic`](crate::Topic). Default: `/isems/+/csvlog`, `/isems/+/data.json` and `isems/+/+/+/data.json`.
     pub topics: Vec<String>,
-    /// A PEM file with the certificates of the authorities to trust, for a broker with TLS. It is read when the transport
-    /// is made. Default: the authorities that the system trusts.
+    /// A PEM file with the certificates of the authorities to trust, for a broker with TLS. It is read when the
+    /// transport is made. Default: the authorities that the system trusts.
     pub ca_file: Option<PathBuf>,
-    /// A PEM file with the certificate to show to a broker with TLS that asks for one, followed by those of intermediate
-    /// authorities, if there are any. It is read when the transport is made, and needs [`key_file`](Self::key_file).
-    /// Default: none.
+    /// A PEM file with the certificate to show to a broker with TLS that asks for one, followed by those of
+    /// intermediate authorities, if there are any. It is read when the transport is made, and needs
+    /// [`key_file`](Self::key_file). Default: none.
     pub certificate_file: Option<PathBuf>,
     /// A PEM file with the private key of [`certificate_file`](Self::certificate_file), without a passphrase.
     pub key_file: Option<PathBuf>,
     /// The largest message that is read, in bytes of payload, 1 to [`MqttConfig::PACKET_BYTES_LIMIT`]. A larger one is
     /// rejected as `too_large`. Default: 1 MiB.
     pub max_packet_bytes: usize,
-    /// How many messages are stored at a time, 1 to 65,535; no more are read until one of them is stored. Default: 256.
+    /// The number of messages that are stored at a time, 1 to 65,535; no more are read until one of them is stored.
+    /// Default: 256.
     pub max_in_flight: usize,
-    /// How long the connection may be silent before the broker is asked for a sign of life, in seconds, 1 to 65,535. A
-    /// broker that does not answer for as long again is given up. Default: 30.
+    /// The time for which the connection may be silent before the broker is asked for a sign of life, in seconds, 1 to
+    /// 65,535. A broker that does not answer for as long again is given up. Default: 30.
     pub keep_alive_seconds: u16,
-    /// How long nothing may come before the broker counts as quiet, in seconds, at least 1; later where it has made longer
-    /// pauses before, see [`Expectation`](isems_core::Expectation). Default: 900.
+    /// The time for which nothing may come before the broker counts as quiet, in seconds, at least 1; later where it
+    /// has made longer pauses before, see [`Expectation`](isems_core::Expectation). Default: 900.
     pub quiet_after_seconds: u32,
 }
 
@@ -54,13 +55,14 @@ impl MqttConfig {
     /// The upper limit of [`max_packet_bytes`](Self::max_packet_bytes): 255 MiB, a little less than MQTT allows.
     pub const PACKET_BYTES_LIMIT: usize = 255 << 20;
 
-    /// Subscribes at a broker with settings of its own: its address, as a [`Broker`] is read, and after a `#` some of these
-    /// settings, by their names, joined by `&` and percent-encoded where they need it. `topics` can be named several times;
-    /// those that are set replace what was configured before.
+    /// Subscribes at a broker with settings of its own: its address, as a [`Broker`] is read, and after a `#` some of
+    /// these settings, by their names, joined by `&` and percent-encoded where they need it. `topics` can be named
+    /// several times; those that are set replace what was configured before.
     ///
     /// ```
     /// use isems_transport_mqtt::MqttConfig;
-    /// let config = MqttConfig::default().at("mqtts://mesh.example#name=uplink&client_id=roof&topics=/isems/+/csvlog")?;
+    /// let address = "mqtts://mesh.example#name=uplink&client_id=roof&topics=/isems/+/csvlog";
+    /// let config = MqttConfig::default().at(address)?;
     /// assert_eq!((&*config.name, config.client_id.as_deref(), config.topics.len()), ("uplink", Some("roof"), 1));
     /// # Ok::<(), isems_transport_mqtt::InvalidMqttConfig>(())
     /// ```
@@ -191,7 +193,7 @@ pub enum InvalidMqttConfig {
     TopicFilter {
         /// The filter.
         filter: String,
-        /// What is wrong.
+        /// The problem.
         problem: &'static str,
     },
     /// The client id cannot be used.

@@ -1,4 +1,4 @@
-//! What can go wrong with a session, in words for the operator of a collector.
+//! The errors of a session, in words for the operator of a collector.
 
 use std::io;
 
@@ -22,7 +22,7 @@ pub(crate) enum SessionError {
 }
 
 impl SessionError {
-    /// Whether the broker would send the same again whenever the session is resumed.
+    /// Returns whether the broker would send the same again whenever the session is resumed.
     pub(crate) fn is_permanent(&self) -> bool {
         let Self::Connection(error) = self else { return false };
         matches!(

@@ -1,8 +1,8 @@
-//! What a topic says, and which topic filters make sense.
+//! The meaning of topics, and the topic filters that make sense.
 
 use isems_core::{Format, NodeId, RejectReason};
 
-/// What the topic of a message says: its last level the format, the level before it the node.
+/// The meaning of a message's topic: its last level the format, the level before it the node.
 ///
 /// | last level | format |
 /// |---|---|
@@ -19,13 +19,13 @@ use isems_core::{Format, NodeId, RejectReason};
 pub struct Topic {
     /// The node that the message is of.
     pub node: NodeId,
-    /// How the message is to be read.
+    /// The format of the message.
     pub format: Format,
 }
 
 impl Topic {
-    /// Reads a topic. The error is why a message of this topic is rejected: [`RejectReason::TopicUnknown`] when its last
-    /// level names no format, [`RejectReason::NodeIdInvalid`] when the level before is missing or no node id.
+    /// Reads a topic. The error is why a message of this topic is rejected: [`RejectReason::TopicUnknown`] when its
+    /// last level names no format, [`RejectReason::NodeIdInvalid`] when the level before is missing or no node id.
     pub fn parse(topic: &str) -> Result<Self, RejectReason> {
         let (rest, last) = topic.rsplit_once('/').unwrap_or(("", topic));
         let format = format_of(last).ok_or(RejectReason::TopicUnknown)?;

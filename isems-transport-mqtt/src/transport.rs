@@ -19,10 +19,10 @@ use crate::{
 /// A packet up to this size is read whatever `max_packet_bytes` is, so that what is too large can be rejected.
 const READ_BYTES: usize = 16 << 20;
 
-/// What a packet has beside its payload, at most: the topic with its length, and the packet id.
+/// The most bytes that a packet has beside its payload: the topic with its length, and the packet id.
 const HEADER_BYTES: usize = u16::MAX as usize + 4;
 
-/// What the repository keeps the client id under.
+/// The key under which the repository keeps the client id.
 const CLIENT_ID: &str = "client_id";
 
 /// Subscribes to the measurements that nodes publish at a broker. See the [crate] for how it works.
