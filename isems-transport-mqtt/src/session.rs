@@ -10,42 +10,42 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrder
 use isems_core::{Format, Inbox, Payload, RejectReason, RepositoryError};
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PubAck, PubRec, Publish, QoS, Request, SubAck,
-    Subscribe, SubscribeFilter, SubscribeReasonCode,
+    Subscribe, SubscribeFilter, SubscribeReasonCode, Unsubscribe,
 };
 use tokio::{
     select,
     time::{self, Instant, Sleep},
 };
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::{MqttConfig, Topic, error::SessionError};
+use crate::{MqttConfig, Topic, error::SessionError, subscriptions::Subscriptions};
 
-/// How many seconds the broker has to accept a connection, and to take what is written to it.
+/// The number of seconds that the broker has to accept a connection, and to take what is written to it.
 const CONNECT_SECONDS: u64 = 10;
 
-/// How long the broker has to answer the subscription, from the last message on that was stored: it may send what it has
-/// queued before.
+/// The time that the broker has to answer the subscription, counted from the last message that was stored: it may send
+/// its queue first.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How many bytes of messages are stored at a time. One message alone may be larger.
+/// The number of bytes of messages that are stored at a time. One message alone may be larger.
 const IN_FLIGHT_BYTES: usize = 32 << 20;
 
-/// It is enough to say this often that messages come.
+/// The shortest time between two reports that messages are arriving.
 const HEARD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether the broker is quiet, until the first look says when the next one is due.
+/// The time until the first check for a quiet broker. Each check says when the next one is due.
 const LOOK_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How many requests may wait in the event loop: none but the farewell of [`discard`] takes that way.
+/// The number of requests that may wait in the event loop. Only the DISCONNECT of [`discard`] is queued there.
 const REQUESTS: usize = 1;
 
 /// The messages that are being stored, in the order in which they are acknowledged.
 pub(crate) type Deliveries<'a> = FuturesOrdered<BoxFuture<'a, Result<Publish, RepositoryError>>>;
 
-/// Runs a session until it fails. Dropping it closes the connection.
+/// Runs a session until it fails. Dropping the future closes the connection.
 ///
-/// What is still being stored then is left in `deliveries`, of which there are none before. It is for the caller to wait for:
-/// it will be stored anyway, but is counted and told to observers only by who waits.
+/// `deliveries` is empty at first; what is still being stored at the end is left in it. The caller must await that: it
+/// is stored in any case, but counted and passed to observers only if awaited.
 pub(crate) async fn run<'a>(
     options: MqttOptions,
     config: &MqttConfig,
@@ -53,6 +53,7 @@ pub(crate) async fn run<'a>(
     source: &str,
     deliveries: &mut Deliveries<'a>,
 ) -> Result<Infallible, SessionError> {
+    let mut subscriptions = Subscriptions::recall(inbox, source, &options.client_id()).await?;
     let (_, mut event_loop) = connect(options);
     let mut subscribe_deadline = pin!(time::sleep(SUBSCRIBE_TIMEOUT));
     let mut is_subscribed = false;
@@ -63,11 +64,11 @@ pub(crate) async fn run<'a>(
     loop {
         let has_room = deliveries.len() < config.max_in_flight && bytes_in_flight < IN_FLIGHT_BYTES;
         if !has_room {
-            // The answer to a ping may stand behind messages that cannot be read yet, so it is not missed.
+            // The answer to a ping may be queued behind messages that cannot be read yet, so it is not expected.
             event_loop.state.await_pingresp = false;
         }
-        // A poll is given up when a delivery is done. That loses nothing: what it has read is kept in the event loop. While
-        // it connects there are no deliveries.
+        // A poll is cancelled when a delivery is done. That loses nothing: the event loop keeps what it has read. There
+        // are no deliveries while it connects.
         select! {
             biased;
             Some(delivered) = deliveries.next() => {
@@ -95,6 +96,7 @@ pub(crate) async fn run<'a>(
             }
             event = event_loop.poll(), if has_room => match event? {
                 Event::Incoming(Packet::ConnAck(_)) => {
+                    subscriptions.add(inbox, &config.topics).await?;
                     let filters = config.topics.iter().map(|topic| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
                     write(&mut event_loop, [Request::Subscribe(Subscribe::new_many(filters))]).await?;
                 }
@@ -103,7 +105,14 @@ pub(crate) async fn run<'a>(
                     is_subscribed = true;
                     inbox.source_up(source);
                     look_for_silence(inbox, source, next_look.as_mut());
+                    // Only now, so that no message is missed that both an old and a new filter match.
+                    let topics = subscriptions.obsolete(&config.topics);
+                    if !topics.is_empty() {
+                        info!(source, ?topics, "unsubscribing topic filters that are not in the settings any more");
+                        write(&mut event_loop, [Request::Unsubscribe(Unsubscribe { pkid: 0, topics })]).await?;
+                    }
                 }
+                Event::Incoming(Packet::UnsubAck(_)) => subscriptions.keep_only(inbox, &config.topics).await?,
                 Event::Incoming(Packet::Publish(publish)) => {
                     if heard.is_none_or(|heard: Instant| heard.elapsed() >= HEARD_INTERVAL) {
                         heard = Some(Instant::now());
@@ -114,7 +123,7 @@ pub(crate) async fn run<'a>(
                 }
                 _ => {}
             },
-            // While nothing is read, the event loop sends no pings either, and the broker would take us for dead.
+            // While nothing is read, the event loop sends no pings, and the broker would give us up.
             () = time::sleep(keep_alive), if !has_room => send(&mut event_loop, [Packet::PingReq]).await?,
             () = &mut next_look => look_for_silence(inbox, source, next_look.as_mut()),
             () = &mut subscribe_deadline, if !is_subscribed && has_room => return Err(SessionError::SubscriptionUnanswered),
@@ -122,13 +131,14 @@ pub(crate) async fn run<'a>(
     }
 }
 
-/// Looks whether the broker is quiet, and sets when to look again.
+/// Checks whether the broker is quiet, and schedules the next check.
 fn look_for_silence(inbox: &Inbox, source: &str, next_look: Pin<&mut Sleep>) {
     let next = inbox.look_for_silence(source).unwrap_or_else(|| Instant::now() + LOOK_INTERVAL);
     next_look.reset(next);
 }
 
-/// What tells the broker that a message is stored; of QoS 2 the event loop does the rest of the handshake.
+/// Returns the request that tells the broker that a message is stored. For QoS 2, the event loop does the rest of the
+/// handshake.
 fn acknowledgement(publish: &Publish) -> Option<Request> {
     match publish.qos {
         QoS::AtMostOnce => None,
@@ -137,8 +147,8 @@ fn acknowledgement(publish: &Publish) -> Option<Request> {
     }
 }
 
-/// Writes requests to the broker at once, past the event loop's queue: the event loop takes one request from there for every
-/// ten messages that it reads, so that under load acknowledgements would fall behind without end.
+/// Writes requests to the broker at once, past the event loop's queue: the event loop takes one request from there for
+/// every ten messages that it reads, so that under load acknowledgements would fall further and further behind.
 async fn write(event_loop: &mut EventLoop, requests: impl IntoIterator<Item = Request>) -> Result<(), SessionError> {
     let mut packets = Vec::new();
     for request in requests {
@@ -161,12 +171,12 @@ async fn send(event_loop: &mut EventLoop, packets: impl IntoIterator<Item = Pack
     }
 }
 
-/// Makes the broker forget the session and all that it has queued for it.
+/// Makes the broker forget the session and everything queued for it.
 pub(crate) async fn discard(mut options: MqttOptions) -> Result<(), SessionError> {
     options.set_clean_session(true);
     let (client, mut event_loop) = connect(options);
     event_loop.poll().await?;
-    // The queue is empty, so the request is taken.
+    // The queue is empty, so there is room for the request.
     let _ = client.try_disconnect();
     event_loop.poll().await?;
     Ok(())
@@ -194,9 +204,9 @@ fn check_answer(answer: &SubAck, topics: &[String], source: &str) -> Result<(), 
     Ok(())
 }
 
-/// Stores a message or rejects it, and gives it back to be acknowledged.
+/// Stores or rejects a message, and returns it to be acknowledged.
 async fn deliver(inbox: &Inbox, publish: Publish, max_bytes: usize) -> Result<Publish, RepositoryError> {
-    // The empty message that clears a retained one says nothing.
+    // An empty message clears a retained one and carries no measurement.
     if publish.payload.is_empty() {
         return Ok(publish);
     }
@@ -206,7 +216,7 @@ async fn deliver(inbox: &Inbox, publish: Publish, max_bytes: usize) -> Result<Pu
         Ok(topic) => {
             payload.node = Some(topic.node);
             payload.format = topic.format;
-            // The time of a JSON object is its arrival, and a retained one arrived who knows when.
+            // A JSON object is dated by its arrival, and nobody knows when a retained one arrived.
             let has_no_time = publish.retain && topic.format == Format::Json;
             has_no_time.then_some(RejectReason::TimestampInvalid)
         }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use isems_core::{RedbRepository, TransportState, TransportStatus};
 use isems_transport_mqtt::MqttConfig;
-use rumqttc::{ConnectReturnCode, Login, Packet, QoS, SubAck, Subscribe, SubscribeReasonCode};
+use rumqttc::{ConnectReturnCode, Login, Packet, QoS, SubAck, Subscribe, SubscribeReasonCode, UnsubAck};
 use tokio::net::TcpListener;
 
 use super::{Running, line, peer::Broker, seconds};
@@ -69,6 +69,44 @@ async fn the_configuration_is_used() {
     assert_eq!(peer.connect.login, Some(Login::new("collec@tor", "p:w%")));
     assert_eq!(peer.connect.keep_alive, 7);
     assert_eq!(filters(&peer.let_in().await), ["isems/+/csvlog", "#"]);
+}
+
+#[tokio::test]
+async fn filters_that_left_the_settings_are_unsubscribed_until_the_broker_confirms_it() {
+    let broker = Broker::start().await;
+    let repository = memory();
+    let config = |topics: &[&str]| MqttConfig {
+        topics: topics.iter().map(|topic| (*topic).into()).collect(),
+        ..broker.config()
+    };
+    let running = Running::start(repository.clone(), config(&["isems/+/csvlog", "old/#", "older/#"]));
+    let mut peer = broker.accept().await;
+    peer.let_in().await;
+    running.until_up().await;
+    peer.expect_silence().await;
+    running.stop().await;
+
+    // The first time, the broker goes before it has answered.
+    let now = config(&["isems/+/csvlog", "new/#"]);
+    for confirms in [false, true] {
+        let running = Running::start(repository.clone(), now.clone());
+        let mut peer = broker.accept().await;
+        assert_eq!(filters(&peer.let_in().await), now.topics);
+        let Packet::Unsubscribe(unsubscribe) = peer.read().await else { panic!("expected UNSUBSCRIBE") };
+        assert_eq!(unsubscribe.topics, ["old/#", "older/#"]);
+        if confirms {
+            peer.send(Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid))).await;
+            peer.publish(1, "/isems/Hut/csvlog", line("Hut", 0)).await;
+            peer.expect_ack(1).await;
+        }
+        running.stop().await;
+    }
+
+    let running = Running::start(repository, now);
+    let mut peer = broker.accept().await;
+    peer.let_in().await;
+    running.until_up().await;
+    peer.expect_silence().await;
 }
 
 #[tokio::test]

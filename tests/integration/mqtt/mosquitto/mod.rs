@@ -2,14 +2,23 @@
 
 mod kill;
 
-use std::{process::Command, sync::Arc, time::Duration};
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use isems_core::{RedbRepository, Repository, TransportStatus};
 use isems_transport_mqtt::MqttConfig;
 use tokio::time;
 
-use super::{Running, certificates::Certificates, gate::gated, line, lines, overload::until_waiting, seconds};
+use super::{
+    Running, certificates::Certificates, eventually, gate::gated, line, lines, overload::until_waiting, seconds,
+};
 use crate::{
     programs::{Mosquitto, Publisher},
     soak,
@@ -107,6 +116,41 @@ async fn messages_published_while_the_collector_is_away_arrive() {
     publish(200).await;
     running.until(|status| status.stored >= 200).await;
     assert_eq!(seconds(&*repository, "Hut").await, (0..300).collect::<Vec<_>>());
+}
+
+/// A persistent session keeps its subscriptions at the broker, even those that are no longer in the settings.
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn filters_that_left_the_settings_deliver_nothing_any_more() {
+    let broker = Mosquitto::start("");
+    let repository = memory();
+    let config = |topics: &[&str]| MqttConfig {
+        topics: topics.iter().map(|topic| (*topic).into()).collect(),
+        ..broker.config()
+    };
+    let publish = |second: i64| {
+        let message = |topic: &str, node: &str| (format!("{topic}/{node}/csvlog"), line(node, second));
+        broker.publish([message("old", "Hut"), message("new", "Barn")])
+    };
+    let running = Running::start(repository.clone(), config(&["old/+/csvlog", "new/+/csvlog"]));
+    running.until_up().await;
+    publish(0).await;
+    running.until(|status| status.stored == 2).await;
+    running.stop().await;
+
+    let running = Running::start(repository.clone(), config(&["new/+/csvlog"]));
+    running.until_up().await;
+    // The broker may take a moment to unsubscribe. From then on, only the new topic arrives.
+    let next = AtomicI64::new(1);
+    let only_new_arrives = || async {
+        let second = next.fetch_add(1, Ordering::Relaxed);
+        publish(second).await;
+        let new_arrived = || async { seconds(&*repository, "Barn").await.contains(&second).then_some(()) };
+        eventually(new_arrived, || "the new topic does not arrive").await;
+        (!seconds(&*repository, "Hut").await.contains(&second)).then_some(())
+    };
+    eventually(only_new_arrives, || "the old topic still arrives").await;
+    assert!(only_new_arrives().await.is_some());
 }
 
 #[tokio::test]
