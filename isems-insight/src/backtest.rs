@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use isems_core::{Measurement, MeasurementQuery, NodeId, Repository, RepositoryError};
+use isems_core::{NodeId, Repository, RepositoryError};
 
-use crate::{Assessment, Evidence, Expected, History, Mesh, Sun, assess, nights::load_offs};
+use crate::{Assessment, Evidence, Expected, History, Mesh, Sun, assess, assessor::read_more, nights::load_offs};
 
 /// The time after sunset at which the forecast of the night is asked for, seconds.
 const AFTER_SUNSET: i64 = 3 * 3600;
 
 /// The number of days that a history is filled with before the first forecast.
 const LEAD_DAYS: i64 = History::DAYS;
-
-/// The number of measurements that are read at a time.
-const PAGE: usize = 20_000;
 
 /// The time of day at which a night was forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -222,19 +219,7 @@ async fn read_until(
     to: i64,
 ) -> Result<(), RepositoryError> {
     for history in histories {
-        let query = MeasurementQuery {
-            from,
-            to,
-            limit: PAGE,
-            fields: History::fields(),
-            ..MeasurementQuery::oldest_first(history.node().clone())
-        };
-        let mut next = Some(query);
-        while let Some(query) = next {
-            let page: Vec<Measurement> = repository.measurements(&query).await?;
-            history.extend(&page);
-            next = query.after(&page);
-        }
+        read_more(repository, history, from, to).await?;
     }
     Ok(())
 }

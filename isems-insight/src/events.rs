@@ -8,7 +8,7 @@ use std::{
 use isems_core::{Measurement, NodeId};
 use tokio::sync::watch;
 
-use crate::StateChange;
+use crate::{Finding, StateChange};
 
 /// Something that happened to a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,24 @@ pub enum Event {
     Stored(Measurement),
     /// The node changed its state.
     StateChanged(StateChange),
+    /// Something new is the matter with the node.
+    FindingRaised(FindingChange),
+    /// A finding about the node changed its severity.
+    FindingChanged(FindingChange),
+    /// Something is no longer the matter with the node; the finding is the last one.
+    FindingCleared(FindingChange),
+}
+
+/// A change of what is found about a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindingChange {
+    /// The node.
+    pub node: NodeId,
+    /// The finding.
+    pub finding: Finding,
+    /// When the change was noticed, Unix seconds, UTC. A finding that was cleared has lasted from its
+    /// [`since`](Finding::since) until then.
+    pub at: i64,
 }
 
 impl Event {
@@ -26,6 +44,7 @@ impl Event {
         match self {
             Self::Stored(measurement) => &measurement.node_id,
             Self::StateChanged(change) => &change.node,
+            Self::FindingRaised(change) | Self::FindingChanged(change) | Self::FindingCleared(change) => &change.node,
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::{Setup, Slot, mesh::median, slot::is_controller_lost};
 /// The most changes that are kept of setups, health estimates and reboots.
 const KEPT_CHANGES: usize = 128;
 
+/// The number of arrivals that are kept.
+const KEPT_ARRIVALS: usize = 16;
+
 /// The recent past of a node: the last [`History::DAYS`] days as [slots](Slot), and what changes rarely as a list of
 /// changes. It takes 100 kB.
 ///
@@ -24,6 +27,8 @@ pub struct History {
     setups: Changes<Setup>,
     health: Changes<f64>,
     reboots: VecDeque<Reboot>,
+    /// The newest times of arrival that differ, of measurements in the order of their measured time.
+    arrivals: VecDeque<i64>,
     days: VecDeque<Day>,
 }
 
@@ -100,6 +105,7 @@ impl History {
             setups: Changes(VecDeque::new()),
             health: Changes(VecDeque::new()),
             reboots: VecDeque::new(),
+            arrivals: VecDeque::new(),
             days: VecDeque::new(),
         }
     }
@@ -132,6 +138,12 @@ impl History {
 
     /// Takes note of what changed from the newest measurement to one that is newer.
     fn note_changes(&mut self, newest: Option<&Measurement>, measurement: &Measurement) {
+        if self.arrivals.back() != Some(&measurement.received_at) {
+            if self.arrivals.len() == KEPT_ARRIVALS {
+                self.arrivals.pop_front();
+            }
+            self.arrivals.push_back(measurement.received_at);
+        }
         if !self.setups.newest().is_some_and(|setup| setup.is_of(measurement)) {
             self.setups.push(measurement.timestamp, Setup::of(measurement));
         }
@@ -257,6 +269,11 @@ impl History {
     /// Returns the reboots: whenever the countdown rose, oldest first.
     pub fn reboots(&self) -> impl DoubleEndedIterator<Item = &Reboot> + ExactSizeIterator {
         self.reboots.iter()
+    }
+
+    /// Returns the newest times of arrival, Unix seconds, UTC. What was measured together and arrived together counts once.
+    pub fn arrivals(&self) -> impl Iterator<Item = i64> {
+        self.arrivals.iter().copied()
     }
 
     /// Returns the days (UTC) with measurements, oldest first.

@@ -51,6 +51,7 @@
 //! ```
 
 mod assessment;
+mod assessor;
 pub mod attention;
 mod backtest;
 mod battery;
@@ -88,11 +89,12 @@ mod watcher;
 
 pub use crate::{
     assessment::{Assessment, Unknown},
+    assessor::assess_all,
     backtest::{AskedAt, Backtest, NightForecast, NightScore},
     battery::{Battery, Estimate},
     data_quality::DataQuality,
     energy::{Energy, Expected, LoadOff, Survival},
-    events::{Event, NextError, NumberedEvent, Subscription, Taken},
+    events::{Event, FindingChange, NextError, NumberedEvent, Subscription, Taken},
     evidence::Evidence,
     finding::{Finding, FindingCode, FindingValue},
     history::{Changes, Day, History, Reboot},

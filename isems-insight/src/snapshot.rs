@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use isems_core::{Node, Severity};
 
-use crate::{NodeState, Position, Traffic, attention::worst_first, severity::severity};
+use crate::{Assessment, NodeState, Position, Traffic, attention::worst_first, severity::severity};
 
 /// A node with everything that is known about it at one moment.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct WatchedNode {
     pub state: NodeState,
     /// The usual interval between arrivals, in seconds. `None` while too few are known.
     pub usual_interval: Option<i64>,
+    /// The newest assessment. `None` until there is one, which takes some seconds after the start.
+    pub assessment: Option<Arc<Assessment>>,
 }
 
 impl WatchedNode {

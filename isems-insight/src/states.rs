@@ -93,12 +93,29 @@ impl Arrivals {
                 self.gaps.pop_front();
             }
             self.gaps.push_back(gap);
-            let mut gaps: Vec<i64> = self.gaps.iter().copied().collect();
-            gaps.sort_unstable();
-            self.usual_interval = (gaps.len() >= GAPS_NEEDED).then(|| gaps[gaps.len() / 2]);
+            self.usual_interval = median(&self.gaps);
         }
         self.last = Some(at);
     }
+}
+
+/// Returns the median of the gaps, if there are enough.
+fn median(gaps: &VecDeque<i64>) -> Option<i64> {
+    let mut gaps: Vec<i64> = gaps.iter().copied().collect();
+    gaps.sort_unstable();
+    (gaps.len() >= GAPS_NEEDED).then(|| gaps[gaps.len() / 2])
+}
+
+/// Returns the usual interval between arrivals, in seconds, given some of the last ones in any order. `None` if there are too
+/// few.
+pub(crate) fn usual_interval(arrivals: impl IntoIterator<Item = i64>) -> Option<i64> {
+    let mut arrivals: Vec<i64> = arrivals.into_iter().collect();
+    arrivals.sort_unstable();
+    let mut heard = Arrivals::default();
+    for at in arrivals {
+        heard.hear(at);
+    }
+    heard.usual_interval
 }
 
 impl NodeStates {
@@ -157,7 +174,8 @@ impl NodeStates {
     pub fn watched(&self, node: Arc<Node>, now: i64) -> WatchedNode {
         let arrivals = self.arrivals.get(&node.id);
         let state = state_by(arrivals, &node, self.inactive_after, now);
-        WatchedNode { node, state, usual_interval: arrivals.and_then(|arrivals| arrivals.usual_interval) }
+        let usual_interval = arrivals.and_then(|arrivals| arrivals.usual_interval);
+        WatchedNode { node, state, usual_interval, assessment: None }
     }
 
     /// Returns the changes of state since the last call, given all nodes, ordered by id, and the time in Unix seconds,

@@ -1,6 +1,7 @@
 //! The watcher, which feeds the judgements with what a collector stores, and publishes them.
 
 use std::{
+    collections::HashMap,
     error::Error,
     fmt,
     panic::AssertUnwindSafe,
@@ -19,13 +20,24 @@ use tokio::{
 };
 use tracing::{debug, error};
 
-use crate::{Event, NodeStates, Snapshot, Subscription, TrafficRecorder, WatchedNode, events::Events};
+use crate::{
+    Assessment, Event, NodeStates, Snapshot, Subscription, TrafficRecorder, WatchedNode,
+    assessor::{Assessor, read_history, worst_first},
+    events::Events,
+};
 
 /// The time between two looks at all nodes.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// The most nodes whose intervals are learned while a caller waits. The others are learned in the background.
 const LEARNED_AT_ONCE: usize = 200;
+
+/// The most measurements that wait to be taken into histories. If more are stored between two looks, all histories are read
+/// again.
+const WAITING: usize = 50_000;
+
+/// The time that a look at all nodes may spend on reading histories.
+const READING: Duration = Duration::from_secs(1);
 
 /// The options of a [`Watcher`].
 #[derive(Clone)]
@@ -120,6 +132,11 @@ struct Inner {
     states: Mutex<NodeStates>,
     traffic: Mutex<TrafficRecorder>,
     events: Events,
+    assessor: Arc<Mutex<Assessor>>,
+    /// Stored, but not yet taken into histories. `None` if there was too much of it.
+    waiting: Mutex<Option<Vec<Measurement>>>,
+    /// The newest assessments.
+    assessments: Mutex<Arc<HashMap<NodeId, Arc<Assessment>>>>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Held while all nodes are looked at, so that changes are published in order.
     refreshing: tokio::sync::Mutex<()>,
@@ -135,6 +152,9 @@ impl Inner {
             states: Mutex::new(NodeStates::new(options.inactive_after_days)),
             traffic: Mutex::new(traffic),
             events: Events::new(options.kept_events),
+            assessor: Arc::default(),
+            waiting: Mutex::new(Some(Vec::new())),
+            assessments: Mutex::default(),
             clock: options.clock,
             refreshing: tokio::sync::Mutex::default(),
         }
@@ -143,6 +163,15 @@ impl Inner {
     /// Takes note of what was just stored. The tasks of transports call it, so it must not wait.
     fn hear(&self, new: &[Measurement]) {
         lock(&self.states).hear(new);
+        let mut waiting = lock(&self.waiting);
+        if let Some(already) = waiting.as_mut() {
+            if already.len() + new.len() > WAITING {
+                *waiting = None;
+            } else {
+                already.extend_from_slice(new);
+            }
+        }
+        drop(waiting);
         self.events.extend(new.iter().map(|measurement| Event::Stored(measurement.clone())));
     }
 
@@ -164,6 +193,54 @@ impl Inner {
                 Err(error) => debug!(%node, error = &error as &dyn Error, "cannot learn the interval of a node"),
             }
         }
+    }
+}
+
+impl Inner {
+    /// Brings the assessments up to date, as far as that takes about a second, and publishes what changed.
+    async fn assess(&self, nodes: &[Arc<Node>]) -> Result<(), RepositoryError> {
+        let now = (self.clock)();
+        let heard = lock(&self.waiting).replace(Vec::new());
+        let unread = {
+            let mut assessor = lock(&self.assessor);
+            match heard {
+                Some(heard) => assessor.hear(&heard),
+                None => assessor.read_all_again(),
+            }
+            assessor.follow(nodes, &lock(&self.states), now);
+            assessor.unread()
+        };
+        let began = Instant::now();
+        for node in unread {
+            let history = read_history(&*self.repository, &node, now + 86_400).await?;
+            // What was stored before it was read must not be taken in twice. A late line that is stored in this very moment is
+            // missing from the history until it is read again; nothing depends on one line.
+            let latest = history.latest().map_or(i64::MIN, |latest| latest.timestamp);
+            if let Some(waiting) = lock(&self.waiting).as_mut() {
+                waiting.retain(|heard| heard.node_id != node || heard.timestamp > latest);
+            }
+            lock(&self.assessor).take_history(history);
+            if began.elapsed() > READING {
+                break;
+            }
+        }
+        let assessor = self.assessor.clone();
+        // It takes some milliseconds, and half a second with very many nodes.
+        let assessed = tokio::task::spawn_blocking(move || {
+            let mut assessor = lock(&assessor);
+            (assessor.assess(now), assessor.assessments())
+        });
+        let (changes, assessments) = match assessed.await {
+            Ok(assessed) => assessed,
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down.
+                Err(_) => return Ok(()),
+            },
+        };
+        *lock(&self.assessments) = Arc::new(assessments);
+        self.events.extend(changes.into_iter());
+        Ok(())
     }
 }
 
@@ -218,8 +295,13 @@ impl Watcher {
     async fn look_at(&self, nodes: Vec<Arc<Node>>) -> (i64, Vec<WatchedNode>) {
         self.0.learn(&nodes, LEARNED_AT_ONCE).await;
         let now = (self.0.clock)();
+        let assessments = lock(&self.0.assessments).clone();
         let states = lock(&self.0.states);
-        (now, nodes.into_iter().map(|node| states.watched(node, now)).collect())
+        let watched = |node: Arc<Node>| {
+            let assessment = assessments.get(&node.id).cloned();
+            WatchedNode { assessment, ..states.watched(node, now) }
+        };
+        (now, nodes.into_iter().map(watched).collect())
     }
 
     /// Looks at all nodes and publishes changes as events. This happens every five seconds while the collector runs;
@@ -231,7 +313,20 @@ impl Watcher {
         self.0.learn(&nodes, usize::MAX).await;
         let changes = lock(&self.0.states).changes(&nodes, (self.0.clock)());
         self.0.events.extend(changes.into_iter().map(Event::StateChanged));
-        Ok(())
+        self.0.assess(&nodes).await
+    }
+
+    /// Returns the newest assessment of every node that has one, the worst first. They are as old as the last
+    /// [look](Self::refresh) that found something new about the node, ten minutes at most.
+    pub fn assessments(&self) -> Vec<Arc<Assessment>> {
+        let mut assessments: Vec<_> = lock(&self.0.assessments).values().cloned().collect();
+        worst_first(&mut assessments, |assessment| assessment);
+        assessments
+    }
+
+    /// Returns the newest assessment of a node, or `None` if it has none yet.
+    pub fn assessment(&self, node: &NodeId) -> Option<Arc<Assessment>> {
+        lock(&self.0.assessments).get(node).cloned()
     }
 
     /// Refreshes for ever. An error or a panic costs one turn.

@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream};
 use isems_core::Field;
-use isems_insight::{Event, NumberedEvent, StateChange, Subscription, Taken, Watcher};
+use isems_insight::{Event, FindingChange, NumberedEvent, StateChange, Subscription, Taken, Watcher};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tokio::{
@@ -111,6 +111,9 @@ impl Texts {
                 };
                 self.block(*number, "state", &change)
             }
+            Event::FindingRaised(change) => self.block(*number, "finding", &WrittenFinding::new("raised", change)),
+            Event::FindingChanged(change) => self.block(*number, "finding", &WrittenFinding::new("changed", change)),
+            Event::FindingCleared(change) => self.block(*number, "finding", &WrittenFinding::new("cleared", change)),
         }
     }
 
@@ -132,6 +135,35 @@ struct WrittenChange<'a> {
     state: &'static str,
     previous: &'static str,
     at: Time<'a>,
+}
+
+/// A change of what is found about a node as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenFinding<'a> {
+    node_id: &'a str,
+    change: &'static str,
+    code: &'static str,
+    severity: &'static str,
+    since: Time<'a>,
+    at: Time<'a>,
+    advice: &'static str,
+}
+
+static UTC: TimeZone = TimeZone::UTC;
+
+impl<'a> WrittenFinding<'a> {
+    fn new(change: &'static str, FindingChange { node, finding, at }: &'a FindingChange) -> Self {
+        Self {
+            node_id: node.as_str(),
+            change,
+            code: finding.code.name(),
+            severity: finding.severity.name(),
+            since: Time { second: finding.since, zone: &UTC },
+            at: Time { second: *at, zone: &UTC },
+            advice: finding.advice(),
+        }
+    }
 }
 
 /// The reason why events are missing.

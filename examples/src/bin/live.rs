@@ -1,4 +1,4 @@
-//! Shows measurements live in a terminal, and which nodes fall silent or come back.
+//! Shows measurements live in a terminal, which nodes fall silent or come back, and what is the matter with them.
 //!
 //! `cargo run -p isems-examples --bin live -- 10.36.0.7 10.36.0.9` polls these nodes once a minute. A node whose usual
 //! interval is known counts as silent after three of them.
@@ -21,6 +21,11 @@ async fn show(watcher: Watcher) {
                 Event::StateChanged(change) => {
                     println!("{}: {} (was {})", change.node, change.state.name(), change.previous.name());
                 }
+                Event::FindingRaised(change) | Event::FindingChanged(change) => {
+                    let finding = &change.finding;
+                    println!("{}: {}, {}", change.node, finding.code.meaning(), finding.severity.name());
+                }
+                Event::FindingCleared(change) => println!("{}: over: {}", change.node, change.finding.code.meaning()),
             },
             Err(NextError::Missed(count)) => println!("{count} events came faster than they could be shown"),
             Err(NextError::Ended) => return,

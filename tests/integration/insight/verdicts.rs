@@ -47,7 +47,7 @@ fn node(name: &str, state: NodeState, status: &str, charge: Option<f64>) -> Watc
     let id = latest.node_id.clone();
     let node =
         Node { id, measurements: 1, first_timestamp: START, first_received_at: START, last_received_at: START, latest };
-    WatchedNode { node: Arc::new(node), state, usual_interval: None }
+    WatchedNode { node: Arc::new(node), state, usual_interval: None, assessment: None }
 }
 
 #[test]

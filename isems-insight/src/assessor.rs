@@ -1,0 +1,221 @@
+//! The histories and newest assessments of all nodes, kept up to date step by step.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, RepositoryError};
+
+use crate::{
+    Assessment, Event, Evidence, Finding, FindingChange, History, Level, Mesh, NodeState, NodeStates, Slot, assess,
+    states::usual_interval,
+};
+
+/// The number of measurements that are read at a time.
+const PAGE: usize = 20_000;
+
+/// The time that one step may spend on reading histories, and the time that it may spend on assessing.
+const STEP: Duration = Duration::from_millis(500);
+
+/// Keeps a [`History`] and the newest [`Assessment`] of each node. It does nothing by itself: its owner hands it what was
+/// stored, and calls its steps in turn.
+#[derive(Debug, Default)]
+pub(crate) struct Assessor {
+    nodes: BTreeMap<NodeId, Assessed>,
+    mesh: Option<Mesh>,
+}
+
+/// A node with what is known of it.
+#[derive(Debug)]
+struct Assessed {
+    history: History,
+    /// Whether the history has everything that was stored, as far as it goes back.
+    is_loaded: bool,
+    /// Whether something has happened since the assessment.
+    is_stale: bool,
+    state: NodeState,
+    usual_interval: Option<i64>,
+    assessment: Option<Arc<Assessment>>,
+}
+
+impl Assessor {
+    /// Takes in what was stored. A node whose history is not complete yet will find it in the repository.
+    pub(crate) fn hear(&mut self, stored: &[Measurement]) {
+        for measurement in stored {
+            if let Some(node) = self.nodes.get_mut(&measurement.node_id).filter(|node| node.is_loaded) {
+                node.history.extend(std::slice::from_ref(measurement));
+                node.is_stale = true;
+            }
+        }
+    }
+
+    /// Has all histories read again, as something was stored that was not heard.
+    pub(crate) fn read_all_again(&mut self) {
+        for node in self.nodes.values_mut() {
+            node.is_loaded = false;
+        }
+    }
+
+    /// Takes note of the nodes that there are, and of their states. Others are forgotten.
+    pub(crate) fn follow(&mut self, nodes: &[Arc<Node>], states: &NodeStates, now: i64) {
+        self.nodes.retain(|id, _| nodes.binary_search_by(|node| node.id.cmp(id)).is_ok());
+        for node in nodes {
+            let state = states.state(node, now);
+            let assessed = self.nodes.entry(node.id.clone()).or_insert_with(|| Assessed {
+                history: History::new(node.id.clone()),
+                is_loaded: false,
+                is_stale: true,
+                state,
+                usual_interval: None,
+                assessment: None,
+            });
+            assessed.is_stale |= assessed.state != state;
+            assessed.state = state;
+            assessed.usual_interval = states.usual_interval(&node.id);
+        }
+    }
+
+    /// Returns the nodes whose history must be read, other than those that have been given up.
+    pub(crate) fn unread(&self) -> Vec<NodeId> {
+        let unread = self.nodes.iter().filter(|(_, node)| !node.is_loaded && node.state != NodeState::Inactive);
+        unread.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Takes the history of a node as it was read, unless the node has gone.
+    pub(crate) fn take_history(&mut self, history: History) {
+        if let Some(node) = self.nodes.get_mut(history.node()) {
+            node.history = history;
+            node.is_loaded = true;
+            node.is_stale = true;
+        }
+    }
+
+    /// Assesses the nodes for which something has happened, for half a second at most, and returns what changed. All of them
+    /// are due when a slot is over, and with it the mesh is looked at anew.
+    pub(crate) fn assess(&mut self, now: i64) -> Vec<Event> {
+        let is_over = |mesh: &Mesh| mesh.at().div_euclid(Slot::SECONDS) != now.div_euclid(Slot::SECONDS);
+        if self.mesh.as_ref().is_none_or(is_over) {
+            let known = self.nodes.values().filter(|node| node.is_loaded).map(|node| &node.history);
+            self.mesh = Some(Mesh::of(known, now));
+            for node in self.nodes.values_mut() {
+                node.is_stale = true;
+            }
+        }
+        let Some(mesh) = &self.mesh else { return Vec::new() };
+        let began = Instant::now();
+        let mut changes = Vec::new();
+        let is_due = |node: &&mut Assessed| node.is_stale && (node.is_loaded || node.state == NodeState::Inactive);
+        let mut due: Vec<&mut Assessed> = self.nodes.values_mut().filter(is_due).collect();
+        // Those that have waited longest come first, so that all have their turn.
+        due.sort_by_key(|node| node.assessment.as_ref().map(|assessment| assessment.at));
+        for node in due {
+            if began.elapsed() > STEP {
+                break;
+            }
+            if node.state == NodeState::Inactive && node.is_loaded {
+                // A node that has been given up says nothing any more, and needs no memory.
+                node.history = History::new(node.history.node().clone());
+                node.is_loaded = false;
+            }
+            let previous = node.assessment.as_ref().map_or(&[][..], |assessment| &assessment.findings);
+            let (history, usual_interval) = (&node.history, node.usual_interval);
+            let assessment = assess(&Evidence { history, mesh, at: now, usual_interval, previous });
+            changes.extend(differences(history.node(), previous, &assessment.findings, now));
+            node.assessment = Some(Arc::new(assessment));
+            node.is_stale = false;
+        }
+        changes
+    }
+
+    /// Returns the newest assessments, by node.
+    pub(crate) fn assessments(&self) -> HashMap<NodeId, Arc<Assessment>> {
+        let assessed = self.nodes.iter().filter_map(|(id, node)| Some((id.clone(), node.assessment.clone()?)));
+        assessed.collect()
+    }
+}
+
+/// Returns the events that lead from the findings of one assessment to those of the next.
+fn differences(node: &NodeId, before: &[Finding], after: &[Finding], at: i64) -> Vec<Event> {
+    let change = |finding: &Finding| FindingChange { node: node.clone(), finding: finding.clone(), at };
+    let find = |findings: &'_ [Finding], finding: &Finding| {
+        findings.iter().find(|other| other.code == finding.code).map(|other| other.severity)
+    };
+    let cleared = before.iter().filter(|finding| find(after, finding).is_none());
+    let cleared = cleared.map(|finding| Event::FindingCleared(change(finding)));
+    let others = after.iter().filter_map(|finding| match find(before, finding) {
+        None => Some(Event::FindingRaised(change(finding))),
+        Some(severity) => (severity != finding.severity).then(|| Event::FindingChanged(change(finding))),
+    });
+    cleared.chain(others).collect()
+}
+
+/// Reads the history of a node before a time, Unix seconds, UTC.
+pub(crate) async fn read_history(
+    repository: &dyn Repository,
+    node: &NodeId,
+    before: i64,
+) -> Result<History, RepositoryError> {
+    let mut history = History::new(node.clone());
+    read_more(repository, &mut history, before - History::DAYS * 86_400, before).await?;
+    Ok(history)
+}
+
+/// Adds to a history what was measured from one time on and before another.
+pub(crate) async fn read_more(
+    repository: &dyn Repository,
+    history: &mut History,
+    from: i64,
+    to: i64,
+) -> Result<(), RepositoryError> {
+    let query = MeasurementQuery {
+        from,
+        to,
+        limit: PAGE,
+        fields: History::fields(),
+        ..MeasurementQuery::oldest_first(history.node().clone())
+    };
+    let mut next = Some(query);
+    while let Some(query) = next {
+        let page = repository.measurements(&query).await?;
+        history.extend(&page);
+        next = query.after(&page);
+    }
+    Ok(())
+}
+
+/// Assesses all nodes at an instant (Unix seconds, UTC), from nothing but what is stored with a measured time before it, and
+/// returns the worst first. Cost: the measurements of all nodes in the [days](History::DAYS) before the instant.
+pub async fn assess_all(repository: &dyn Repository, at: i64) -> Result<Vec<Assessment>, RepositoryError> {
+    let mut histories = Vec::new();
+    for node in repository.nodes().await? {
+        if node.first_timestamp < at {
+            histories.push(read_history(repository, &node.id, at).await?);
+        }
+    }
+    let mesh = Mesh::of(&histories, at);
+    let mut assessments = Vec::with_capacity(histories.len());
+    for history in &histories {
+        let usual_interval = usual_interval(history.arrivals());
+        assessments.push(assess(&Evidence { history, mesh: &mesh, at, usual_interval, previous: &[] }));
+        // There may be many, and others want to run.
+        tokio::task::yield_now().await;
+    }
+    worst_first(&mut assessments, |assessment| assessment);
+    Ok(assessments)
+}
+
+/// Sorts by level, then by the number of urgent findings, then by charge, lowest first and unknown last, then by name.
+pub(crate) fn worst_first<T>(items: &mut [T], assessment: impl Fn(&T) -> &Assessment) {
+    let rank = |item: &T| {
+        let assessment = assessment(item);
+        let urgent = assessment.findings.iter().filter(|finding| finding.severity.level() == Level::Urgent).count();
+        (std::cmp::Reverse((assessment.level, urgent)), assessment.energy.usable_percent.unwrap_or(f64::INFINITY))
+    };
+    items.sort_by(|a, b| {
+        let ((first, first_charge), (second, second_charge)) = (rank(a), rank(b));
+        let by_charge = first.cmp(&second).then(first_charge.total_cmp(&second_charge));
+        by_charge.then_with(|| assessment(a).node.cmp(&assessment(b).node))
+    });
+}
