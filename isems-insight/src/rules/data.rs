@@ -37,6 +37,10 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<DataQuality> {
         late_percent: span.late_percent(),
         measuring_interval: interval,
     };
+    if verdict.part.completeness_percent.is_none() {
+        let reason = "The node had no power for seven days, or was heard too rarely.".into();
+        verdict.unknown.push(Unknown { what: "data.completenessPercent", reason });
+    }
     let code = FindingCode::DataIncomplete;
     if let Some(percent) = verdict.part.completeness_percent
         && percent < evidence.threshold(code, INCOMPLETE.0, INCOMPLETE.1)
@@ -84,7 +88,8 @@ impl Span {
             slot.battery_voltage().is_some_and(is_low)
         };
         let mut silent_from = from;
-        let mut ran_down = false;
+        let before = evidence.history.slots_between(i64::MIN, from).rev().find(|(_, slot)| !slot.is_empty());
+        let mut ran_down = before.is_some_and(|(_, slot)| is_run_down(slot));
         for (start, slot) in evidence.history.slots_between(from, to).filter(|(_, slot)| !slot.is_empty()) {
             span.add_silence(silent_from, start, ran_down);
             span.readings += slot.readings();

@@ -33,6 +33,19 @@ fn a_node_that_ran_empty_every_night_is_complete() {
 }
 
 #[test]
+fn a_node_that_ran_empty_before_the_last_seven_days_is_complete() {
+    let mut stored = minutes("Hut", MIDNIGHT, MIDNIGHT + 10 * DAY, |measurement| {
+        measurement.battery_voltage = Some(11.95);
+    });
+    stored.retain(|measurement| {
+        let days = (measurement.timestamp - MIDNIGHT) / DAY;
+        days < 2 || days >= 8
+    });
+    let assessment = assessed(&[history("Hut", &stored)], MIDNIGHT + 10 * DAY);
+    assert!(assessment.data.completeness_percent.unwrap() > 99.0, "{:?}", assessment.data);
+}
+
+#[test]
 fn an_incomplete_node_is_complete_again_above_90_percent() {
     let mut stored = minutes("Hut", MIDNIGHT, MIDNIGHT + 7 * DAY, |_| {});
     stored.retain(|measurement| (measurement.timestamp - MIDNIGHT) % DAY >= 3 * HOUR);
