@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use crate::{
     DroppedValue, Measurement, NodeId, Outcome, Reject, RejectKind, RejectReason, RejectedLine, Stored,
-    journal::{Journal, Kind, Room},
+    journal::{Cause, Journal, Room},
 };
 
 /// A decoded delivery.
@@ -34,19 +34,19 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Counts rejects by kind, and returns how many of each kind the reject log should keep.
-    pub(crate) fn note(&self, kinds: impl Iterator<Item = Kind>) -> Room {
+    /// Counts rejects by cause, and returns how many of each cause the reject log should keep.
+    pub(crate) fn note(&self, causes: impl Iterator<Item = Cause>) -> Room {
         let mut counts = BTreeMap::new();
-        for kind in kinds {
-            *counts.entry(kind).or_default() += 1;
+        for cause in causes {
+            *counts.entry(cause).or_default() += 1;
         }
         self.journal.note(&self.source, self.node.as_ref(), counts)
     }
 
     /// Returns how many conflicts and how many of these dropped values the reject log has room for.
     pub(crate) fn room(&self, dropped: &[DroppedValue]) -> Room {
-        let kinds = dropped.iter().map(kind_of_value).chain([(RejectReason::Conflict, None)]);
-        self.journal.room(&self.source, self.node.as_ref(), kinds)
+        let causes = dropped.iter().map(cause_of_value).chain([(RejectReason::Conflict, None)]);
+        self.journal.room(&self.source, self.node.as_ref(), causes)
     }
 
     /// Makes reject-log entries for as many of these lines as there is room for.
@@ -62,7 +62,7 @@ impl Origin {
             line,
             text,
         };
-        room.last_of(lines, kind_of_line).into_iter().map(entry).collect()
+        room.last_of(lines, cause_of_line).into_iter().map(entry).collect()
     }
 
     /// Makes reject-log entries for as many of these values, each with the node of its line, as there is room for.
@@ -78,15 +78,15 @@ impl Origin {
             line,
             text,
         };
-        room.last_of(values, |(_, value)| kind_of_value(value)).into_iter().map(entry).collect()
+        room.last_of(values, |(_, value)| cause_of_value(value)).into_iter().map(entry).collect()
     }
 }
 
-pub(crate) fn kind_of_line(line: &RejectedLine) -> Kind {
+pub(crate) fn cause_of_line(line: &RejectedLine) -> Cause {
     (line.reason, None)
 }
 
-pub(crate) fn kind_of_value(value: &DroppedValue) -> Kind {
+pub(crate) fn cause_of_value(value: &DroppedValue) -> Cause {
     (value.reason, Some(value.field))
 }
 

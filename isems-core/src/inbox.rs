@@ -14,7 +14,7 @@ use crate::{
     decode::decode_by,
     delivery::{self, Delivery, Origin},
     journal::{self, Journal},
-    limits::{Limiter, Taken},
+    limits::{Limiter, Reservation},
     observers::Observers,
 };
 
@@ -310,7 +310,7 @@ impl Inbox {
         let pending =
             Pending { incomplete_bytes: receipt.incomplete_bytes, refused_for_now: receipt.refused_for_now() };
         let remembered = remember(&pending).map(|(key, value)| (self.metadata_key(&key), value));
-        let mut room = origin.note(rejects.iter().map(delivery::kind_of_line));
+        let mut room = origin.note(rejects.iter().map(delivery::cause_of_line));
         let rejects = origin.lines(rejects, &mut room);
         let late_rejects = {
             let room = origin.room(&dropped);
@@ -335,8 +335,8 @@ impl Inbox {
             receipt.duplicates = stored.duplicates();
             let conflicts = delivery::conflicts(&measurements, &lines, &stored);
             let values = delivery::new_values(&dropped, &measurements, &lines, &stored);
-            let late = conflicts.iter().map(delivery::kind_of_line);
-            origin.note(late.chain(values.iter().map(|(_, value)| delivery::kind_of_value(value))));
+            let late = conflicts.iter().map(delivery::cause_of_line);
+            origin.note(late.chain(values.iter().map(|(_, value)| delivery::cause_of_value(value))));
             receipt.reject(&conflicts);
             receipt.drop_values(values);
             self.tell_observers(measurements, &stored);
@@ -354,7 +354,7 @@ impl Inbox {
     }
 
     /// Moves measurements beyond the limits to the rejects.
-    async fn admit(&self, delivery: &mut Delivery) -> Result<Taken<'_>, RepositoryError> {
+    async fn admit(&self, delivery: &mut Delivery) -> Result<Reservation<'_>, RepositoryError> {
         let mut lines = BTreeMap::new();
         for measurement in &delivery.measurements {
             match lines.get_mut(&measurement.node_id) {
@@ -362,7 +362,7 @@ impl Inbox {
                 None => drop(lines.insert(measurement.node_id.clone(), 1)),
             }
         }
-        let mut taken = Taken { limiter: &self.limiter, lines: Vec::new() };
+        let mut taken = Reservation { limiter: &self.limiter, lines: Vec::new() };
         let mut verdicts = BTreeMap::new();
         let mut new_nodes = 0;
         for (node, lines) in lines {

@@ -13,9 +13,9 @@ use tracing::{info, warn};
 use crate::{Field, NodeId, RejectReason, printable};
 
 /// A reason and, for dropped values, their field.
-pub(crate) type Kind = (RejectReason, Option<Field>);
+pub(crate) type Cause = (RejectReason, Option<Field>);
 
-/// The number of rejects per node and kind that the reject log keeps in an hour.
+/// The number of rejects per node and cause that the reject log keeps in an hour.
 pub(crate) const KEPT_OF_ONE: u64 = 100;
 
 /// The number of rejects per transport that the reject log, which holds at least 10,000, keeps in an hour.
@@ -23,14 +23,14 @@ const KEPT_IN_ALL: u64 = 2_000;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// The number of node and kind pairs that are told apart in an hour. Any beyond count as one node.
+/// The number of node and cause pairs that are told apart in an hour. Any beyond count as one node.
 const PAIRS: usize = 1_000;
 
 /// The number of characters of a source's name that are logged.
 const SHOWN: usize = 200;
 
 /// Decides how many of a transport's rejects are recorded: entries in the reject log, and at most one line per hour,
-/// node and kind in the program's own log.
+/// node and cause in the program's own log.
 #[derive(Debug)]
 pub(crate) struct Journal {
     transport: Arc<str>,
@@ -41,7 +41,7 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Entries {
     all: Entry,
-    /// Keyed by a hash of node and kind, so that their size does not matter.
+    /// Keyed by a hash of node and cause, so that their size does not matter.
     pairs: HashMap<u64, Entry>,
 }
 
@@ -73,17 +73,17 @@ impl Entry {
     }
 }
 
-/// The number of rejects of each kind that the reject log has room for.
+/// The number of rejects of each cause that the reject log has room for.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Room(BTreeMap<Kind, u64>);
+pub(crate) struct Room(BTreeMap<Cause, u64>);
 
 impl Room {
-    /// Returns the last rejects of each kind, as many as there is room for, in order.
-    pub(crate) fn last_of<T>(&mut self, rejects: Vec<T>, kind: impl Fn(&T) -> Kind) -> Vec<T> {
+    /// Returns the last rejects of each cause, as many as there is room for, in order.
+    pub(crate) fn last_of<T>(&mut self, rejects: Vec<T>, cause: impl Fn(&T) -> Cause) -> Vec<T> {
         let mut kept: Vec<T> = rejects
             .into_iter()
             .rev()
-            .filter(|reject| match self.0.get_mut(&kind(reject)) {
+            .filter(|reject| match self.0.get_mut(&cause(reject)) {
                 Some(room @ 1..) => {
                     *room -= 1;
                     true
@@ -107,23 +107,23 @@ impl Journal {
         &self,
         source: &str,
         node: Option<&NodeId>,
-        rejects: impl IntoIterator<Item = (Kind, u64)>,
+        rejects: impl IntoIterator<Item = (Cause, u64)>,
     ) -> Room {
         let who = node.map_or(source, NodeId::as_str);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let Entries { all, pairs } = &mut *entries;
         let all = all.current();
         let mut room = Room::default();
-        for (kind, count) in rejects {
-            let pair = self.pair(pairs, who, kind);
+        for (cause, count) in rejects {
+            let pair = self.pair(pairs, who, cause);
             let entry = pairs.entry(pair).or_insert_with(Entry::new).current();
             let keep = count.min(KEPT_OF_ONE - entry.kept).min(KEPT_IN_ALL - all.kept);
             entry.kept += keep;
             all.kept += keep;
-            room.0.insert(kind, keep);
+            room.0.insert(cause, keep);
             entry.untold += count;
             if !entry.told {
-                self.tell(source, node, kind, entry.untold);
+                self.tell(source, node, cause, entry.untold);
                 entry.told = true;
                 entry.untold = 0;
             }
@@ -131,33 +131,33 @@ impl Journal {
         room
     }
 
-    /// Returns how many rejects of each kind could be kept now, without counting any.
-    pub(crate) fn room(&self, source: &str, node: Option<&NodeId>, kinds: impl IntoIterator<Item = Kind>) -> Room {
+    /// Returns how many rejects of each cause could be kept now, without counting any.
+    pub(crate) fn room(&self, source: &str, node: Option<&NodeId>, causes: impl IntoIterator<Item = Cause>) -> Room {
         let who = node.map_or(source, NodeId::as_str);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let Entries { all, pairs } = &mut *entries;
         let room_in_all = KEPT_IN_ALL - all.current().kept;
-        let room = |kind| {
-            let pair = self.pair(pairs, who, kind);
+        let room = |cause| {
+            let pair = self.pair(pairs, who, cause);
             let entry = pairs.get(&pair).filter(|entry| !entry.is_over());
-            (kind, (KEPT_OF_ONE - entry.map_or(0, |entry| entry.kept)).min(room_in_all))
+            (cause, (KEPT_OF_ONE - entry.map_or(0, |entry| entry.kept)).min(room_in_all))
         };
-        Room(kinds.into_iter().map(room).collect())
+        Room(causes.into_iter().map(room).collect())
     }
 
-    /// Returns the key for a node and a kind. Beyond the limit, nodes are no longer told apart.
-    fn pair(&self, pairs: &mut HashMap<u64, Entry>, who: &str, kind: Kind) -> u64 {
-        let pair = self.hasher.hash_one((who, kind));
+    /// Returns the key for a node and a cause. Beyond the limit, nodes are no longer told apart.
+    fn pair(&self, pairs: &mut HashMap<u64, Entry>, who: &str, cause: Cause) -> u64 {
+        let pair = self.hasher.hash_one((who, cause));
         if pairs.len() >= PAIRS && !pairs.contains_key(&pair) {
             pairs.retain(|_, entry| !entry.is_over());
             if pairs.len() >= PAIRS {
-                return self.hasher.hash_one(kind);
+                return self.hasher.hash_one(cause);
             }
         }
         pair
     }
 
-    fn tell(&self, source: &str, node: Option<&NodeId>, (reason, field): Kind, count: u64) {
+    fn tell(&self, source: &str, node: Option<&NodeId>, (reason, field): Cause, count: u64) {
         let short: String = source.chars().take(SHOWN).collect();
         let (transport, source, code) = (&*self.transport, &*printable(&short), reason.code());
         let node = node.map(|node| printable(node.as_str()));

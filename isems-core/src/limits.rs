@@ -163,12 +163,12 @@ impl Limiter {
 /// Lines that were taken from allowances and are on their way to the repository. Those that are not
 /// [spent](Self::spend) when it is dropped are given back.
 #[derive(Debug)]
-pub(crate) struct Taken<'a> {
+pub(crate) struct Reservation<'a> {
     pub(crate) limiter: &'a Limiter,
     pub(crate) lines: Vec<(NodeId, u64)>,
 }
 
-impl Taken<'_> {
+impl Reservation<'_> {
     /// Gives back lines that turned out not to be new, to several nodes in proportion.
     pub(crate) fn spend(mut self, new: u64) {
         let all: u64 = self.lines.iter().map(|(_, lines)| lines).sum();
@@ -178,7 +178,7 @@ impl Taken<'_> {
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         for (node, lines) in &self.lines {
             self.limiter.give_back(node, *lines as f64);

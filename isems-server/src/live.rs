@@ -55,13 +55,13 @@ impl Default for LiveOptions {
 pub struct Live {
     options: LiveOptions,
     watcher: Watcher,
-    texts: Texts,
+    texts: EventTexts,
     seats: Arc<Semaphore>,
     dropped: AtomicU64,
 }
 
 /// The texts of the newest events.
-struct Texts {
+struct EventTexts {
     /// Identifies this run of the server.
     run: String,
     /// The text of an event is at the index given by the event's number modulo the length.
@@ -73,7 +73,7 @@ struct Text {
     bytes: Bytes,
 }
 
-impl Texts {
+impl EventTexts {
     fn new() -> Self {
         Self {
             run: format!("{:016x}", RandomState::new().hash_one(0)),
@@ -204,7 +204,7 @@ impl Live {
         Self {
             options,
             watcher,
-            texts: Texts::new(),
+            texts: EventTexts::new(),
             seats: Arc::new(Semaphore::new(options.subscribers)),
             dropped: AtomicU64::new(0),
         }

@@ -171,7 +171,7 @@ impl<L: Listener> Door<L> {
             match self.listener.accept().await {
                 Ok((stream, remote)) => return (stream, remote, place),
                 Err(error) if is_of_the_client(&error) => {
-                    debug!(%error, "a connection was closed before it was accepted")
+                    debug!(%error, "a connection was closed before it was accepted");
                 }
                 Err(error) => {
                     if self.failing.is_due() {

@@ -33,7 +33,7 @@ pub(crate) struct Validators {
 
 /// The serialized form of a state.
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct SerializedState {
     version: u32,
     #[serde(flatten)]
     state: LogState,
@@ -46,7 +46,7 @@ impl LogState {
     /// Returns the state of a target's log, empty if the stored value cannot be read.
     pub(crate) async fn recall(inbox: &Inbox, target: &Target) -> Result<Self, RepositoryError> {
         let kept = inbox.recall(&key(target)).await?;
-        let record = kept.and_then(|kept| serde_json::from_slice::<Record>(&kept).ok());
+        let record = kept.and_then(|kept| serde_json::from_slice::<SerializedState>(&kept).ok());
         let record = record.filter(|record| record.version == Self::VERSION);
         let state = record.map(|record| record.state).filter(|state| state.overlap.len() <= state.consumed);
         Ok(state.unwrap_or_default())
@@ -54,7 +54,7 @@ impl LogState {
 
     /// Returns the key and value under which the state of a target's log is remembered.
     pub(crate) fn entry(&self, target: &Target) -> (String, Vec<u8>) {
-        let record = Record { version: Self::VERSION, state: self.clone() };
+        let record = SerializedState { version: Self::VERSION, state: self.clone() };
         (key(target), serde_json::to_vec(&record).unwrap_or_default())
     }
 

@@ -22,7 +22,7 @@ use super::{
     row,
     sealed::{self, BlockError},
     tables::{BLOCKS, NODES, NumberedNode, ROWS, row_key, week_end, week_of, week_start},
-    tiers::{Tiers, Wanted},
+    tiers::{TierQuery, Tiers},
     writer::Writer,
 };
 use crate::{FieldSet, Node, NodeId, Order};
@@ -160,7 +160,7 @@ where
     let end = |order| -> Result<_, Failure> {
         let found = tiers.measurements(
             node,
-            Wanted { range: EVER, order, limit: 1, fields: FieldSet::ALL },
+            TierQuery { range: EVER, order, limit: 1, fields: FieldSet::ALL },
             &mut Vec::new(),
         )?;
         Ok(found.into_iter().next())

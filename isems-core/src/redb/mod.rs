@@ -62,7 +62,7 @@ use self::{
     failure::Failure,
     summaries::Summaries,
     tables::{BLOCKS, METADATA, NumberedNode, REJECTS, ROWS, metadata_key},
-    tiers::{Hole, Tiers, Wanted},
+    tiers::{Hole, TierQuery, Tiers},
     upkeep::Upkeep,
     writer::{Job, NodeIndex, StoreJob, Writer},
 };
@@ -369,7 +369,7 @@ impl Repository for RedbRepository {
     async fn measurements(&self, query: &MeasurementQuery) -> Result<Vec<Measurement>, RepositoryError> {
         let Some(node) = self.known(&query.node) else { return Ok(Vec::new()) };
         let MeasurementQuery { from, to, order, limit, fields, .. } = *query;
-        let wanted = Wanted { range: seconds(from, to), order, limit, fields };
+        let wanted = TierQuery { range: seconds(from, to), order, limit, fields };
         self.read_tiers(node, move |tiers, node, holes| tiers.measurements(node, wanted.clone(), holes)).await
     }
 

@@ -63,7 +63,7 @@ pub(super) fn or_hole<T>(
 
 /// A selection of a node's measurements.
 #[derive(Clone)]
-pub(super) struct Wanted {
+pub(super) struct TierQuery {
     /// Seconds.
     pub(super) range: Range<u64>,
     pub(super) order: Order,
@@ -80,16 +80,16 @@ where
     pub(super) fn measurements(
         &self,
         node: &NumberedNode,
-        wanted: Wanted,
+        wanted: TierQuery,
         holes: &mut Vec<Hole>,
     ) -> Result<Vec<Measurement>, StorageError> {
-        let Wanted { range: mut left, order, limit, fields } = wanted;
+        let TierQuery { range: mut left, order, limit, fields } = wanted;
         let mut found = Vec::new();
         while left.start < left.end && found.len() < limit {
             let Some(week) = self.next_week(node.number, &left, order)? else { break };
             let (start, end) = (week_start(week), week_end(week));
             let span = start.max(left.start)..end.min(left.end);
-            self.week(node, week, Wanted { range: span, order, limit, fields }, &mut found, holes)?;
+            self.week(node, week, TierQuery { range: span, order, limit, fields }, &mut found, holes)?;
             match order {
                 Order::OldestFirst => left.start = end,
                 Order::NewestFirst => left.end = start,
@@ -145,11 +145,11 @@ where
         &self,
         node: &NumberedNode,
         week: u16,
-        wanted: Wanted,
+        wanted: TierQuery,
         found: &mut Vec<Measurement>,
         holes: &mut Vec<Hole>,
     ) -> Result<(), StorageError> {
-        let Wanted { range, order, limit, fields } = wanted;
+        let TierQuery { range, order, limit, fields } = wanted;
         let mut row_holes = Vec::new();
         let mut texts = row::Texts::default();
         let decode = move |key, row: &[u8]| row::decode(&node.id, node.number, key, row, &mut texts);

@@ -54,7 +54,7 @@ const PIECE_BYTES: u64 = 4_200;
 const ROW_BYTES: u64 = 190;
 
 /// A node's number, and a week if it is only that.
-pub(super) type Place = (u32, Option<u16>);
+pub(super) type NodeWeek = (u32, Option<u16>);
 
 /// The background work on a file.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ pub(super) struct Upkeep {
     /// Held while a week is sealed: two at a time would do the same work twice.
     pub(super) sealing: Arc<Mutex<()>>,
     /// The damage that was told.
-    pub(super) told: Arc<Mutex<BTreeSet<Place>>>,
+    pub(super) told: Arc<Mutex<BTreeSet<NodeWeek>>>,
     /// The live bytes when they were last measured, as a share of the estimate. Held while retention removes
     /// something.
     pub(super) scale: Arc<Mutex<f64>>,

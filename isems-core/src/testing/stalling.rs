@@ -15,7 +15,7 @@ use crate::{Batch, Repository, RepositoryError, Stored};
 
 /// The moment of a store at which a transport is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum StopPoint {
     /// Nothing of the batch is stored.
     BeforeStoring,
     /// The batch is stored, but the transport does not know yet.
@@ -28,13 +28,13 @@ pub(super) type StallingRepository = HookedRepository<LaterStoresStall>;
 #[derive(Debug)]
 pub(super) struct LaterStoresStall {
     stores_left: AtomicUsize,
-    moment: Moment,
+    point: StopPoint,
     has_stalled: AtomicBool,
 }
 
 impl StallingRepository {
-    pub(super) fn new(repository: Arc<dyn Repository>, stores: usize, moment: Moment) -> Self {
-        let hook = LaterStoresStall { stores_left: stores.into(), moment, has_stalled: false.into() };
+    pub(super) fn new(repository: Arc<dyn Repository>, stores: usize, point: StopPoint) -> Self {
+        let hook = LaterStoresStall { stores_left: stores.into(), point, has_stalled: false.into() };
         Self::over(repository, hook)
     }
 
@@ -52,7 +52,7 @@ impl StoreHook for LaterStoresStall {
         {
             return repository.store(batch).await;
         }
-        if self.moment == Moment::BeforeReturning {
+        if self.point == StopPoint::BeforeReturning {
             repository.store(batch).await?;
         }
         self.has_stalled.store(true, Ordering::SeqCst);

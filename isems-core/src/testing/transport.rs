@@ -44,7 +44,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{FailingRepository, drive_into, stalling::StallingRepository};
 use crate::{InvalidTransportName, Measurement, MeasurementQuery, RedbRepository, Repository, Transport};
 
-pub use super::stalling::Moment;
+pub use super::stalling::StopPoint;
 
 /// The far end that a transport talks to in a test. It disappears when it is dropped.
 pub trait Source {
@@ -68,8 +68,8 @@ pub async fn conformance<S: Source>(make: impl AsyncFn() -> S) {
         loses_nothing_when_stores_fail(&make().await, failures).await;
     }
     for stores in 0..3 {
-        for moment in [Moment::BeforeStoring, Moment::BeforeReturning] {
-            loses_nothing_when_stopped(&make().await, stores, moment).await;
+        for point in [StopPoint::BeforeStoring, StopPoint::BeforeReturning] {
+            loses_nothing_when_stopped(&make().await, stores, point).await;
         }
     }
     loses_nothing_when_started_again(&make().await).await;
@@ -99,9 +99,9 @@ pub async fn loses_nothing_when_stores_fail(source: &impl Source, failures: u32)
 
 /// If the transport is stopped during a store, after some that succeeded, the next one on the same source and
 /// repository delivers the rest. A source with fewer deliveries is simply read to its end before that.
-pub async fn loses_nothing_when_stopped(source: &impl Source, stores: usize, moment: Moment) {
+pub async fn loses_nothing_when_stopped(source: &impl Source, stores: usize, point: StopPoint) {
     let repository = in_memory();
-    let stalling = Arc::new(StallingRepository::new(repository.clone(), stores, moment));
+    let stalling = Arc::new(StallingRepository::new(repository.clone(), stores, point));
     let expected = source.expected();
     drive_into(stalling.clone(), source.transport(), async |driven| {
         stalling.has_stalled() || holds(&*driven.repository, &expected).await

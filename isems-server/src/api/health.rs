@@ -38,7 +38,7 @@ struct Readiness {
     /// The database.
     database: DatabaseState,
     /// The state of the server's own clock.
-    clock: Clock,
+    clock: ClockStateSchema,
     /// The transports. A failing one does not make the server unready, because its source may just be away.
     transports: Vec<Transport>,
 }
@@ -48,7 +48,7 @@ impl Example for Readiness {
         Self {
             ready: true,
             database: DatabaseState { writable: true, error: None },
-            clock: Clock::Plausible,
+            clock: ClockStateSchema::Plausible,
             transports: vec![Transport::example()],
         }
     }
@@ -68,7 +68,7 @@ struct DatabaseState {
 #[derive(Debug, Enum, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase", rename = "ClockState")]
-pub(super) enum Clock {
+pub(super) enum ClockStateSchema {
     /// There is nothing wrong with it.
     Plausible,
     /// It is behind the newest stored times: it is slow now, or was fast then.
@@ -77,7 +77,7 @@ pub(super) enum Clock {
     Unset,
 }
 
-impl From<ClockState> for Clock {
+impl From<ClockState> for ClockStateSchema {
     fn from(state: ClockState) -> Self {
         match state {
             ClockState::Plausible => Self::Plausible,

@@ -48,7 +48,7 @@ const FIELD_BYTES: usize = 30;
 /// A page of measurements.
 #[derive(Debug, Object)]
 #[oai(rename = "MeasurementPage", example)]
-struct Page {
+struct MeasurementPage {
     /// The measurements, in the requested order.
     measurements: Vec<SelectedMeasurement>,
     /// Path and query of the next page; null on the last one.
@@ -56,14 +56,14 @@ struct Page {
     next: Option<String>,
 }
 
-impl Example for Page {
+impl Example for MeasurementPage {
     fn example() -> Self {
         let next = "/api/v1/nodes/Elektra-Dach/measurements?limit=1&cursor=1530364575";
         Self { measurements: vec![SelectedMeasurement::example()], next: Some(next.into()) }
     }
 }
 
-/// A [`Page`] as it is written.
+/// A [`MeasurementPage`] as it is written.
 #[derive(Serialize)]
 struct WrittenPage<'a> {
     measurements: Vec<Written<'a>>,
@@ -82,7 +82,7 @@ impl Described for Measurements {
 
     fn content() -> Vec<MetaMediaType> {
         vec![
-            content("application/json", Page::schema_ref()),
+            content("application/json", MeasurementPage::schema_ref()),
             content("text/csv", String::schema_ref()),
             content(FormatName::NDJSON, String::schema_ref()),
             content(FormatName::CSVLOG, String::schema_ref()),
@@ -90,7 +90,7 @@ impl Described for Measurements {
     }
 
     fn register(registry: &mut Registry) {
-        Page::register(registry);
+        MeasurementPage::register(registry);
     }
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct HistoryApi {
 }
 
 /// A request, but for its nodes.
-struct Wanted {
+struct HistoryRequest {
     seconds: Range<i64>,
     order: Order,
     limit: Option<usize>,
@@ -166,7 +166,8 @@ impl HistoryApi {
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
         query::only(request, KNOWN)?;
         let node = query::node(&*self.repository, &node).await?;
-        let wanted = Wanted::new(request, from..to, order, limit, Form { format, tz, fields, separator, decimal })?;
+        let wanted =
+            HistoryRequest::new(request, from..to, order, limit, Form { format, tz, fields, separator, decimal })?;
         let cursor = cursor.and_then(|cursor| cursor.parse().ok());
         let file = node.id.to_string();
         let nodes = [(node.id.clone(), wanted.after(cursor))].into();
@@ -212,7 +213,8 @@ impl HistoryApi {
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
         query::only_or_repeated(request, KNOWN, &["nodes"])?;
         let nodes = query::nodes(&*self.repository, &nodes).await?;
-        let wanted = Wanted::new(request, from..to, order, limit, Form { format, tz, fields, separator, decimal })?;
+        let wanted =
+            HistoryRequest::new(request, from..to, order, limit, Form { format, tz, fields, separator, decimal })?;
         let cursor = cursor.as_deref().and_then(|cursor| cursor.split_once(','));
         let selected = |node: &Arc<Node>| {
             let seconds = match cursor {
@@ -241,7 +243,7 @@ struct Form {
     decimal: Option<Named<Decimal>>,
 }
 
-impl Wanted {
+impl HistoryRequest {
     /// Checks the parameters.
     fn new(
         request: &Request,
@@ -284,12 +286,12 @@ impl HistoryApi {
     async fn answer(
         &self,
         request: &Request,
-        wanted: Wanted,
+        wanted: HistoryRequest,
         nodes: VecDeque<(NodeId, Range<i64>)>,
         file: &str,
         cursor: impl Fn(&Measurement) -> String,
     ) -> Result<Answer<Measurements>, Refused<OfHistory>> {
-        let Wanted { order, limit, format, layout, .. } = wanted;
+        let HistoryRequest { order, limit, format, layout, .. } = wanted;
         let fields = match format {
             FormatName::Csvlog => FieldSet::ALL,
             _ => layout.fields.iter().copied().collect(),

@@ -23,7 +23,7 @@ pub(crate) struct MeasurementSchema {
     /// When it was measured. A node has at most one measurement a second.
     timestamp: UtcTime,
     /// Whose clock `timestamp` is.
-    time_source: Source,
+    time_source: TimeSourceSchema,
     /// When it arrived here.
     received_at: UtcTime,
     /// Revision of the packet format.
@@ -84,7 +84,7 @@ pub(crate) struct MeasurementSchema {
 #[derive(Debug, Enum, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase", rename = "TimeSource")]
-enum Source {
+enum TimeSourceSchema {
     /// The node's clock.
     Node,
     /// The collector's clock at arrival: the node sent no time, or its clock was not set.
@@ -98,8 +98,8 @@ impl From<&Measurement> for MeasurementSchema {
             node_id: measurement.node_id.to_string(),
             timestamp: UtcTime(measurement.timestamp),
             time_source: match measurement.time_source {
-                TimeSource::Node => Source::Node,
-                TimeSource::Arrival => Source::Arrival,
+                TimeSource::Node => TimeSourceSchema::Node,
+                TimeSource::Arrival => TimeSourceSchema::Arrival,
             },
             received_at: UtcTime(measurement.received_at),
             isems_revision: text(&measurement.isems_revision),
@@ -128,7 +128,7 @@ impl Example for MeasurementSchema {
         Self {
             node_id: "Elektra-Dach".into(),
             timestamp: UtcTime(1_530_364_575),
-            time_source: Source::Node,
+            time_source: TimeSourceSchema::Node,
             received_at: UtcTime(1_530_364_580),
             isems_revision: Some("1".into()),
             firmware_version: Some("ATmega8_A_1".into()),

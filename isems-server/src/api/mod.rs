@@ -214,7 +214,7 @@ impl Service {
         let paths = Arc::new(Paths::of(&document));
         // Without an icon a browser would request one at a path that does not exist.
         let icon = "<head><link rel=\"icon\" href=\"data:,\">";
-        let swagger_ui = Page::new(operations.swagger_ui_html().replacen("<head>", icon, 1));
+        let swagger_ui = HtmlPage::new(operations.swagger_ui_html().replacen("<head>", icon, 1));
         let access = Arc::new(access);
         let at_documented_path = {
             let paths = paths.clone();
@@ -251,12 +251,12 @@ impl Service {
 }
 
 /// A page with its content security policy.
-struct Page {
+struct HtmlPage {
     text: Bytes,
     policy: HeaderValue,
 }
 
-impl Page {
+impl HtmlPage {
     fn new(text: String) -> Self {
         Self { policy: security_headers::policy_of_page(&text), text: text.into() }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Tag,
-    health::Clock,
+    health::ClockStateSchema,
     named::Named,
     nodes::Flag,
     problem::{OfReading, Refused},
@@ -16,7 +16,7 @@ use super::{
     rendered::Rendered,
     tagged::{IfNoneMatch, Tagged},
     time::UtcTime,
-    transports::{DroppedCount, RejectedCount, State},
+    transports::{DroppedCount, RejectedCount, TransportStateSchema},
 };
 /// The maximum number of nodes listed as needing attention.
 const MOST_TOLD: usize = 10;
@@ -40,7 +40,7 @@ struct Network {
     /// The values dropped during the last hour from lines that were stored without them.
     dropped_values: DroppedTotals,
     /// The state of the server's own clock.
-    clock: Clock,
+    clock: ClockStateSchema,
     /// The transports; `/api/v1/transports` has details.
     transports: Vec<TransportSummary>,
 }
@@ -124,7 +124,7 @@ struct TransportSummary {
     /// Its name.
     name: String,
     /// The state.
-    state: State,
+    state: TransportStateSchema,
     /// The number of its sources that answered last time.
     sources_up: u64,
     /// The number of its sources that did not.
@@ -159,10 +159,10 @@ impl Example for Network {
                     count: 60,
                 }],
             },
-            clock: Clock::Plausible,
+            clock: ClockStateSchema::Plausible,
             transports: vec![TransportSummary {
                 name: "http".into(),
-                state: State::Running,
+                state: TransportStateSchema::Running,
                 sources_up: 11,
                 sources_down: 1,
             }],

@@ -30,7 +30,7 @@ const RECORD_BYTES: usize = 1400;
 /// A page of nodes.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "NodePage", example)]
-struct Page {
+struct NodePage {
     /// The nodes, in byte order of their names.
     nodes: Vec<NodeDetails>,
     /// Path and query of the next page; null on the last one.
@@ -38,7 +38,7 @@ struct Page {
     next: Option<String>,
 }
 
-impl Example for Page {
+impl Example for NodePage {
     fn example() -> Self {
         Self { nodes: vec![NodeDetails::example()], next: None }
     }
@@ -230,7 +230,7 @@ impl NodesApi {
         /// ETags of answers that the client has. If one of them is current, the answer is 304.
         #[oai(name = "If-None-Match", example = "IfNoneMatch::example")]
         known: IfNoneMatch,
-    ) -> Result<TaggedPage<Page>, Refused<OfReading>> {
+    ) -> Result<TaggedPage<NodePage>, Refused<OfReading>> {
         query::only(request, &["state", "limit", "cursor"])?;
         let snapshot = self.watcher.snapshot().await?;
         let limit = limit.unwrap_or(DEFAULT_LIMIT) as usize;
@@ -244,7 +244,7 @@ impl NodesApi {
         let next = last.map(|last| query::next_page(request, last.node.id.as_str()));
         let nodes: Vec<NodeDetails> = page.into_iter().map(Into::into).collect();
         let capacity = 64 + nodes.len() * RECORD_BYTES;
-        let page = Page { nodes, next };
+        let page = NodePage { nodes, next };
         Ok(Tagged::new(&known, Rendered::new(&page, capacity)).leading_to(page.next.as_deref()))
     }
 

@@ -29,14 +29,14 @@ const RECORD_BYTES: usize = 560;
 /// Measurements in the form of the original collector.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "OriginalMeasurements", example)]
-pub(crate) struct Measurements {
+pub(crate) struct OriginalMeasurements {
     /// The measurements, in the order that the operation describes.
-    measurements: Vec<Record>,
+    measurements: Vec<OriginalMeasurement>,
 }
 
-impl Example for Measurements {
+impl Example for OriginalMeasurements {
     fn example() -> Self {
-        Self { measurements: vec![Record::example()] }
+        Self { measurements: vec![OriginalMeasurement::example()] }
     }
 }
 
@@ -45,7 +45,7 @@ impl Example for Measurements {
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "OriginalMeasurement", rename_all = "camelCase", example)]
-pub(crate) struct Record {
+pub(crate) struct OriginalMeasurement {
     /// Charge that the node derives from the battery's voltage, percent. The load is cut at about 36, not at 0.
     #[oai(nullable)]
     battery_charge_estimate: Option<f64>,
@@ -108,7 +108,7 @@ pub(crate) struct Record {
     timestamp: String,
 }
 
-impl Example for Record {
+impl Example for OriginalMeasurement {
     fn example() -> Self {
         Self {
             battery_charge_estimate: Some(100.0),
@@ -135,7 +135,7 @@ impl Example for Record {
     }
 }
 
-impl Record {
+impl OriginalMeasurement {
     fn new(number: u32, measurement: &Measurement, berlin: &Berlin) -> Self {
         let text = |text: &Option<Arc<str>>| text.as_deref().map(Into::into);
         Self {
@@ -168,7 +168,7 @@ impl Record {
 pub(crate) enum MeasurementsResponse {
     /// The measurements.
     #[oai(status = 200)]
-    Found(Rendered<Measurements>),
+    Found(Rendered<OriginalMeasurements>),
 }
 
 /// The problems of these endpoints.
@@ -179,10 +179,10 @@ impl Problems for OfOriginal {
 }
 
 /// Renders records one by one, as they are made.
-fn rendered(records: impl ExactSizeIterator<Item = Record> + Clone) -> Rendered<Measurements> {
+fn rendered(records: impl ExactSizeIterator<Item = OriginalMeasurement> + Clone) -> Rendered<OriginalMeasurements> {
     struct Records<I>(I);
 
-    impl<I: Iterator<Item = Record> + Clone> Serialize for Records<I> {
+    impl<I: Iterator<Item = OriginalMeasurement> + Clone> Serialize for Records<I> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             serializer.collect_seq(self.0.clone())
         }
@@ -214,13 +214,16 @@ impl OriginalApi {
         /// `true` includes inactive nodes. Any other value does not.
         #[oai(example = "example_of_all")]
         Query(all): Query<Option<String>>,
-    ) -> Result<Tagged<Measurements>, Refused<OfOriginal>> {
+    ) -> Result<Tagged<OriginalMeasurements>, Refused<OfOriginal>> {
         let Snapshot { nodes, .. } = self.watcher.snapshot().await?;
         let all = all.as_deref() == Some("true");
         let shown: Vec<_> = nodes.iter().filter(|watched| all || watched.state != NodeState::Inactive).collect();
         let shown: Vec<&Node> = shown.iter().map(|watched| &*watched.node).collect();
         let numbers = self.numbers.of(&shown).await?;
-        let records = shown.iter().zip(&numbers).map(|(node, number)| Record::new(*number, &node.latest, &self.berlin));
+        let records = shown
+            .iter()
+            .zip(&numbers)
+            .map(|(node, number)| OriginalMeasurement::new(*number, &node.latest, &self.berlin));
         Ok(Tagged::new(&known, rendered(records)))
     }
 
@@ -237,7 +240,7 @@ impl OriginalApi {
         let Some((number, measurements)) = self.newest_of(&node).await? else {
             return Ok(MeasurementsResponse::Found(rendered(iter::empty())));
         };
-        let record = |measurement| Record::new(number, measurement, &self.berlin);
+        let record = |measurement| OriginalMeasurement::new(number, measurement, &self.berlin);
         Ok(MeasurementsResponse::Found(rendered(measurements.iter().map(record))))
     }
 }

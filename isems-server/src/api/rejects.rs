@@ -31,7 +31,7 @@ const RECORD_BYTES: usize = 400;
 #[oai(rename = "Rejects", example)]
 pub(crate) struct RejectPage {
     /// The rejects, newest first.
-    pub(crate) rejects: Vec<Record>,
+    pub(crate) rejects: Vec<RejectSchema>,
     /// Path and query of the page with older rejects; null on the last one.
     #[oai(nullable)]
     pub(crate) next: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) struct RejectPage {
 
 impl Example for RejectPage {
     fn example() -> Self {
-        Self { rejects: vec![Record::example()], next: Some("/api/v1/rejects?cursor=41".into()) }
+        Self { rejects: vec![RejectSchema::example()], next: Some("/api/v1/rejects?cursor=41".into()) }
     }
 }
 
@@ -48,7 +48,7 @@ impl Example for RejectPage {
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename = "Reject", rename_all = "camelCase", example)]
-pub(crate) struct Record {
+pub(crate) struct RejectSchema {
     /// `line` for a line that was not stored, `value` for a value dropped from a line that was.
     kind: Named<RejectKind>,
     /// The time of arrival.
@@ -71,7 +71,7 @@ pub(crate) struct Record {
     text: String,
 }
 
-impl Example for Record {
+impl Example for RejectSchema {
     fn example() -> Self {
         Self {
             kind: Named(RejectKind::Value),
@@ -87,14 +87,14 @@ impl Example for Record {
     }
 }
 
-impl From<Record> for Reject {
-    fn from(record: Record) -> Self {
-        let Record { kind, received_at, transport, source, node, reason, field, line, text } = record;
+impl From<RejectSchema> for Reject {
+    fn from(record: RejectSchema) -> Self {
+        let RejectSchema { kind, received_at, transport, source, node, reason, field, line, text } = record;
         Self { kind: kind.0, received_at: received_at.0, transport, source, node, reason: reason.0, field, line, text }
     }
 }
 
-impl From<Reject> for Record {
+impl From<Reject> for RejectSchema {
     fn from(reject: Reject) -> Self {
         let Reject { kind, received_at, transport, source, node, reason, field, line, text } = reject;
         Self {

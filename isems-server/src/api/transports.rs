@@ -26,7 +26,7 @@ use super::{
 #[derive(Debug, Enum, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase", rename = "TransportState")]
-pub(super) enum State {
+pub(super) enum TransportStateSchema {
     /// It has not been started yet.
     Starting,
     /// It is running.
@@ -45,7 +45,7 @@ pub(super) struct Transport {
     /// The name, such as `http`, `mqtt` or `push`.
     name: String,
     /// The state.
-    state: State,
+    state: TransportStateSchema,
     /// The number of lines and objects received since the start: stored, duplicates and rejected.
     received: u64,
     /// The number of new measurements stored.
@@ -156,7 +156,7 @@ impl From<TransportStatus> for Transport {
     }
 }
 
-impl From<TransportState> for State {
+impl From<TransportState> for TransportStateSchema {
     fn from(state: TransportState) -> Self {
         match state {
             TransportState::Starting => Self::Starting,
@@ -171,7 +171,7 @@ impl Example for Transport {
     fn example() -> Self {
         Self {
             name: "http".into(),
-            state: State::Running,
+            state: TransportStateSchema::Running,
             received: 366_000,
             stored: 365_990,
             duplicates: 7,

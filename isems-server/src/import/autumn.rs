@@ -2,7 +2,7 @@
 
 use isems_core::Measurement;
 
-use super::packed::{Origin, Packed};
+use super::packed::{Packed, SourceLine};
 
 const HOUR: i64 = 3_600;
 
@@ -34,7 +34,7 @@ pub(super) struct NodeClock {
 /// Rows that have been dated.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    pub(super) rows: Vec<(Measurement, Origin)>,
+    pub(super) rows: Vec<(Measurement, SourceLine)>,
     /// The number of rows that could be either.
     pub(super) ambiguous: u64,
 }
@@ -48,7 +48,7 @@ impl NodeClock {
     }
 
     /// Takes a row of the repeated hour, dated as summer time.
-    pub(super) fn twice(&mut self, measurement: Measurement, origin: Origin) -> Settled {
+    pub(super) fn twice(&mut self, measurement: Measurement, source: SourceLine) -> Settled {
         let is_other_year =
             self.held.as_ref().is_some_and(|held| held.last_timestamp().abs_diff(measurement.timestamp) > 86_400);
         let settled = if is_other_year || self.held.as_ref().is_some_and(|held| held.measurements() >= ROWS_HELD) {
@@ -57,8 +57,8 @@ impl NodeClock {
             Settled::default()
         };
         match &mut self.held {
-            Some(held) => held.push(measurement, origin),
-            None => self.held = Some(Packed::new(measurement, origin)),
+            Some(held) => held.push(measurement, source),
+            None => self.held = Some(Packed::new(measurement, source)),
         }
         settled
     }
@@ -70,7 +70,7 @@ impl NodeClock {
 
     fn settle(&mut self, next: Option<i64>) -> Settled {
         let Some(held) = self.held.take() else { return Settled::default() };
-        let mut rows: Vec<(Measurement, Origin)> = held.unpack().collect();
+        let mut rows: Vec<(Measurement, SourceLine)> = held.unpack().collect();
         let times: Vec<i64> = rows.iter().map(|(measurement, _)| measurement.timestamp).collect();
         let (first, last) = (times[0], times[times.len() - 1]);
         let within_hour = |from: i64, to: i64| (0..=HOUR).contains(&(to - from));

@@ -12,8 +12,8 @@ use tokio::sync::mpsc::Sender;
 
 use super::{
     TRANSPORT,
-    packed::{Origin, Packed},
-    pending::Pending,
+    packed::{Packed, SourceLine},
+    pending::PendingWeeks,
     progress::Progress,
     report::Report,
 };
@@ -33,20 +33,20 @@ const MEASUREMENTS_A_LOOK: usize = 10_000;
 
 /// A part of an import that is stored at once.
 #[derive(Debug, Default)]
-pub(super) struct Delivery {
+pub(super) struct ImportBatch {
     pub(super) weeks: Vec<Packed>,
     pub(super) rejects: Vec<Reject>,
 }
 
 /// The way from the readers of files to the repository.
 pub(super) struct Feed {
-    deliveries: Sender<Delivery>,
+    batches: Sender<ImportBatch>,
     report: Arc<Mutex<Report>>,
     pub(super) progress: Progress,
     now: i64,
-    pending: Pending,
+    pending: PendingWeeks,
     unlooked: usize,
-    delivery: Delivery,
+    batch: ImportBatch,
     measurements: usize,
     file: u32,
     source: String,
@@ -58,15 +58,15 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn new(deliveries: Sender<Delivery>, report: Arc<Mutex<Report>>, progress: Progress) -> Self {
+    pub(super) fn new(batches: Sender<ImportBatch>, report: Arc<Mutex<Report>>, progress: Progress) -> Self {
         Self {
-            deliveries,
+            batches,
             report,
             progress,
             now: unix_now(),
-            pending: Pending::default(),
+            pending: PendingWeeks::default(),
             unlooked: 0,
-            delivery: Delivery::default(),
+            batch: ImportBatch::default(),
             measurements: 0,
             file: 0,
             source: String::new(),
@@ -88,7 +88,7 @@ impl Feed {
 
     /// Returns whether the receiver is gone, so that reading on is pointless.
     pub(super) fn is_over(&self) -> bool {
-        self.deliveries.is_closed()
+        self.batches.is_closed()
     }
 
     /// Begins a file.
@@ -111,8 +111,8 @@ impl Feed {
 
     /// Ends a file.
     pub(super) fn end(&mut self) {
-        self.delivery.rejects.extend(self.rejects.drain(..));
-        if self.delivery.rejects.len() >= REJECTS_A_BATCH {
+        self.batch.rejects.extend(self.rejects.drain(..));
+        if self.batch.rejects.len() >= REJECTS_A_BATCH {
             self.send();
         }
     }
@@ -133,7 +133,7 @@ impl Feed {
     /// Adds a valid measurement from a line of the file.
     pub(super) fn measurement(&mut self, line: u32, measurement: Measurement) {
         self.is_recognized = true;
-        self.pending.push(measurement, Origin { file: self.file, line });
+        self.pending.push(measurement, SourceLine { file: self.file, line });
         self.unlooked += 1;
         if self.unlooked >= MEASUREMENTS_A_LOOK {
             self.unlooked = 0;
@@ -208,7 +208,7 @@ impl Feed {
     fn deliver(&mut self, weeks: Vec<Packed>) {
         for week in weeks {
             self.measurements += week.measurements();
-            self.delivery.weeks.push(week);
+            self.batch.weeks.push(week);
             if self.measurements >= MEASUREMENTS_A_BATCH {
                 self.send();
             }
@@ -217,10 +217,10 @@ impl Feed {
 
     fn send(&mut self) {
         self.measurements = 0;
-        let delivery = std::mem::take(&mut self.delivery);
-        if !(delivery.weeks.is_empty() && delivery.rejects.is_empty()) {
+        let batch = std::mem::take(&mut self.batch);
+        if !(batch.weeks.is_empty() && batch.rejects.is_empty()) {
             // An error means that the receiver is gone, as `is_over` reports.
-            let _ = self.deliveries.blocking_send(delivery);
+            let _ = self.batches.blocking_send(batch);
         }
     }
 

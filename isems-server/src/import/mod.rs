@@ -40,7 +40,7 @@ use tokio::{
 use tracing::{debug, error, info};
 
 use self::{
-    feed::{Delivery, Feed, REJECTS_LOGGED},
+    feed::{Feed, ImportBatch, REJECTS_LOGGED},
     input::Input,
     packed::Packed,
     progress::Progress,
@@ -187,7 +187,7 @@ impl Store {
     /// Stores batches until all have arrived or `stop` is ready. A batch under way is finished.
     async fn run(
         &mut self,
-        mut deliveries: Receiver<Delivery>,
+        mut batches: Receiver<ImportBatch>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), RepositoryError> {
         let mut stop = pin!(stop);
@@ -199,7 +199,7 @@ impl Store {
                     self.report.lock().unwrap_or_else(PoisonError::into_inner).is_interrupted = true;
                     return Ok(());
                 }
-                delivery = deliveries.recv() => delivery,
+                delivery = batches.recv() => delivery,
             };
             let Some(delivery) = delivery else { return Ok(()) };
             self.store(delivery).await?;
@@ -212,7 +212,7 @@ impl Store {
         }
     }
 
-    async fn store(&mut self, Delivery { weeks, rejects }: Delivery) -> Result<(), RepositoryError> {
+    async fn store(&mut self, ImportBatch { weeks, rejects }: ImportBatch) -> Result<(), RepositoryError> {
         let mut measurements = Vec::with_capacity(weeks.iter().map(Packed::measurements).sum());
         for week in &weeks {
             measurements.extend(week.unpack().map(|(measurement, _)| measurement));

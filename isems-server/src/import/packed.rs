@@ -6,7 +6,7 @@ use isems_core::{Measurement, NumberField, Status, TimeSource};
 
 /// The origin of a measurement: the number of a file, and the line in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Origin {
+pub(super) struct SourceLine {
     pub(super) file: u32,
     pub(super) line: u32,
 }
@@ -26,7 +26,7 @@ pub(super) struct Packed {
 #[derive(Debug, Clone)]
 struct State {
     measurement: Measurement,
-    origin: Origin,
+    source: SourceLine,
     /// The last value of each field, in thousandths.
     thousandths: [i64; NumberField::ALL.len()],
 }
@@ -47,15 +47,15 @@ const BITS: u64 = 2;
 
 impl State {
     fn before(first: &Measurement) -> Self {
-        Self { measurement: first.clone(), origin: Origin::default(), thousandths: [0; _] }
+        Self { measurement: first.clone(), source: SourceLine::default(), thousandths: [0; _] }
     }
 }
 
 impl Packed {
-    pub(super) fn new(measurement: Measurement, origin: Origin) -> Self {
+    pub(super) fn new(measurement: Measurement, source: SourceLine) -> Self {
         let last = State::before(&measurement);
         let mut week = Self { first: measurement.clone(), last, bytes: Vec::new(), texts: Vec::new(), measurements: 0 };
-        week.push(measurement, origin);
+        week.push(measurement, source);
         week
     }
 
@@ -75,8 +75,8 @@ impl Packed {
     }
 
     /// Adds a measurement of the same node, with the node's own time.
-    pub(super) fn push(&mut self, measurement: Measurement, origin: Origin) {
-        let State { measurement: last, origin: last_origin, thousandths } = &mut self.last;
+    pub(super) fn push(&mut self, measurement: Measurement, source: SourceLine) {
+        let State { measurement: last, source: last_origin, thousandths } = &mut self.last;
         let mut changes = 0;
         let mut change = |is_changed: bool, bit: u64| changes |= if is_changed { bit } else { 0 };
         change(last.received_at != measurement.received_at, RECEIVED_AT);
@@ -91,8 +91,8 @@ impl Packed {
         }
         let bytes = &mut self.bytes;
         write(bytes, changes);
-        write_signed(bytes, i64::from(origin.file) - i64::from(last_origin.file));
-        write_signed(bytes, i64::from(origin.line) - i64::from(last_origin.line));
+        write_signed(bytes, i64::from(source.file) - i64::from(last_origin.file));
+        write_signed(bytes, i64::from(source.line) - i64::from(last_origin.line));
         write_signed(bytes, measurement.timestamp - last.timestamp);
         if changes & RECEIVED_AT != 0 {
             write_signed(bytes, measurement.received_at.wrapping_sub(last.received_at));
@@ -115,21 +115,21 @@ impl Packed {
             }
         }
         *last = measurement;
-        *last_origin = origin;
+        *last_origin = source;
         self.measurements += 1;
     }
 
     /// Returns the measurements in the order in which they were added.
-    pub(super) fn unpack(&self) -> impl Iterator<Item = (Measurement, Origin)> + '_ {
+    pub(super) fn unpack(&self) -> impl Iterator<Item = (Measurement, SourceLine)> + '_ {
         let mut state = State::before(&self.first);
         let mut bytes = self.bytes.as_slice();
         let mut texts = self.texts.iter();
         iter::repeat_with(move || {
-            let State { measurement, origin, thousandths } = &mut state;
+            let State { measurement, source, thousandths } = &mut state;
             let mut text = || texts.next().cloned().flatten();
             let changes = read(&mut bytes);
-            origin.file = (i64::from(origin.file) + read_signed(&mut bytes)) as u32;
-            origin.line = (i64::from(origin.line) + read_signed(&mut bytes)) as u32;
+            source.file = (i64::from(source.file) + read_signed(&mut bytes)) as u32;
+            source.line = (i64::from(source.line) + read_signed(&mut bytes)) as u32;
             measurement.timestamp += read_signed(&mut bytes);
             if changes & RECEIVED_AT != 0 {
                 measurement.received_at = measurement.received_at.wrapping_add(read_signed(&mut bytes));
@@ -158,7 +158,7 @@ impl Packed {
                     *measurement.number_mut(field) = read_number(&mut bytes, &mut thousandths[place]);
                 }
             }
-            (measurement.clone(), *origin)
+            (measurement.clone(), *source)
         })
         .take(self.measurements)
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use isems_core::{Measurement, NodeId};
 
-use super::packed::{Origin, Packed};
+use super::packed::{Packed, SourceLine};
 
 /// The maximum size of waiting measurements, in bytes: about a million measurements, or a week of a hundred nodes that
 /// report once a minute.
@@ -16,7 +16,7 @@ const MEASUREMENTS_LATE: u64 = 500;
 
 /// The waiting measurements, by node and week.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(super) struct PendingWeeks {
     places: HashMap<NodeId, usize>,
     nodes: Vec<PendingNode>,
     /// The index of the last node; the next measurement is usually from the same one.
@@ -47,8 +47,8 @@ fn week_of(second: i64) -> i64 {
     (second + 259_200).div_euclid(604_800)
 }
 
-impl Pending {
-    pub(super) fn push(&mut self, measurement: Measurement, origin: Origin) {
+impl PendingWeeks {
+    pub(super) fn push(&mut self, measurement: Measurement, source: SourceLine) {
         if self.nodes.get(self.last).is_none_or(|node| node.id != measurement.node_id) {
             self.last = self.places.get(&measurement.node_id).copied().unwrap_or(self.nodes.len());
             if self.last == self.nodes.len() {
@@ -64,11 +64,11 @@ impl Pending {
         let week = week_of(measurement.timestamp);
         if let Some(pending) = node.weeks.get_mut(&week) {
             self.memory -= pending.packed.memory();
-            pending.packed.push(measurement, origin);
+            pending.packed.push(measurement, source);
             self.memory += pending.packed.memory();
             (pending.node_measurements, pending.clock) = (node_measurements, clock);
         } else {
-            let packed = Packed::new(measurement, origin);
+            let packed = Packed::new(measurement, source);
             self.memory += packed.memory();
             node.weeks.insert(week, PendingWeek { packed, node_measurements, clock });
         }

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
 use super::{
     autumn::{NodeClock, Settled},
     feed::Feed,
-    packed::Origin,
+    packed::SourceLine,
     scratch::Scratch,
 };
 use crate::berlin::{Berlin, Instant};
@@ -103,13 +103,13 @@ fn open(path: &Path) -> Result<Connection, BoxError> {
 /// The state of reading a database.
 struct Rows {
     berlin: Berlin,
-    nodes: HashMap<String, NodeState>,
+    nodes: HashMap<String, NodeRows>,
     // Values shared by neighbouring rows.
     revision: Option<Arc<str>>,
     firmware: Option<Arc<str>>,
 }
 
-struct NodeState {
+struct NodeRows {
     id: NodeId,
     clock: NodeClock,
 }
@@ -158,7 +158,7 @@ impl Rows {
         let node = text(row, Field::NodeId).map_err(|reason| invalid(Field::NodeId, reason))?.unwrap_or_default();
         if !self.nodes.contains_key(node) {
             let id = NodeId::new(node).map_err(|_| invalid(Field::NodeId, RejectReason::NodeIdInvalid))?;
-            self.nodes.insert(node.into(), NodeState { id, clock: NodeClock::default() });
+            self.nodes.insert(node.into(), NodeRows { id, clock: NodeClock::default() });
         }
         let no_time = || invalid(Field::Timestamp, RejectReason::TimestampInvalid);
         let wall: DateTime =
@@ -204,7 +204,7 @@ impl Rows {
             feed.drop_value(&measurement.node_id, value);
         }
         if let Instant::Twice { .. } = instant {
-            deliver(state.clock.twice(measurement, Origin { file: 0, line }), feed);
+            deliver(state.clock.twice(measurement, SourceLine { file: 0, line }), feed);
         } else {
             deliver(state.clock.once(timestamp), feed);
             feed.measurement(line, measurement);

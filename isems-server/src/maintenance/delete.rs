@@ -18,13 +18,13 @@ use crate::{
 
 /// A selection of measurements to delete.
 #[derive(Debug, Clone)]
-pub(super) struct Selection {
+pub(super) struct Deletion {
     pub(super) node: NodeId,
     /// Measured times, Unix seconds.
     pub(super) seconds: Range<i64>,
 }
 
-impl Selection {
+impl Deletion {
     /// Returns the number of these measurements.
     pub(super) async fn count(&self, database: &Database) -> Result<u64, BoxError> {
         let export = Export {

@@ -35,7 +35,7 @@ pub(crate) use self::control::Control;
 use self::{
     arguments::{DeleteArguments, ExportArguments},
     database::Database,
-    delete::Selection,
+    delete::Deletion,
     export::Export,
     file::OutputFile,
     rejects::Rejects,
@@ -116,7 +116,7 @@ async fn export(arguments: &ExportArguments, database: &Path, output: &mut dyn W
 
 async fn delete(arguments: &DeleteArguments, database: &Database, output: &mut dyn Write) -> Result<bool, BoxError> {
     let DeleteArguments { node, range, yes, .. } = arguments;
-    let selection = Selection { node: node.clone(), seconds: range.seconds()? };
+    let selection = Deletion { node: node.clone(), seconds: range.seconds()? };
     if !yes {
         let count = selection.count(database).await?;
         if !selection.confirm(count, &time_zone(&range.time_zone)?)? {
