@@ -21,11 +21,11 @@ use super::{
 };
 use crate::Node;
 
-/// Rows that cannot be read are narrowed down to so many seconds. Blocks are to single weeks.
+/// The number of seconds to which unreadable rows are narrowed down. Blocks are narrowed down to single weeks.
 const SMALLEST_SECONDS: u64 = 3_600;
 
-/// The most attempts to read a tier of a node. Where so much is damaged, what is lost is reported, and
-/// left out, in larger parts.
+/// The maximum number of attempts to read one tier of a node. If that much is damaged, larger parts are reported and
+/// left out.
 const MOST_ATTEMPTS: usize = 4_096;
 
 /// A tier of a node's measurements. Its parts are seconds of rows, and weeks of blocks.
@@ -50,7 +50,7 @@ impl Tier {
         }
     }
 
-    /// All parts that keys can have.
+    /// Returns all parts that keys can have.
     pub(super) fn all(self) -> Range<u64> {
         match self {
             Self::Rows => 0..1 << 32,
@@ -58,7 +58,7 @@ impl Tier {
         }
     }
 
-    /// The parts from a node's oldest measurement on to its newest one.
+    /// Returns the parts from a node's oldest measurement to its newest.
     fn of(self, node: &Node) -> Range<u64> {
         let (first, last) = (node.first_timestamp as u64, node.latest.timestamp as u64);
         match self {
@@ -67,7 +67,7 @@ impl Tier {
         }
     }
 
-    /// The keys of parts of a node.
+    /// Returns the keys of some parts of a node.
     pub(super) fn keys(self, number: u32, parts: &Range<u64>) -> Range<u64> {
         let key = |part| {
             row_key(number, 0)
@@ -79,7 +79,7 @@ impl Tier {
         key(parts.start)..key(parts.end)
     }
 
-    /// The part to which a key of a node belongs, or that it begins.
+    /// Returns the part that a key of a node belongs to, or starts.
     pub(super) fn part_of(self, number: u32, key: u64) -> u64 {
         match self {
             Self::Rows => key - row_key(number, 0),
@@ -87,7 +87,7 @@ impl Tier {
         }
     }
 
-    /// The measured times of parts.
+    /// Returns the measured times of some parts.
     fn seconds(self, parts: &Range<u64>) -> Range<i64> {
         match self {
             Self::Rows => parts.start as i64..parts.end as i64,
@@ -95,9 +95,9 @@ impl Tier {
         }
     }
 
-    /// Reads some parts of a node, and returns what cannot be read of them. `read` moves the start of its range past
-    /// what it has read, and does not go there again. A range that fails is tried again only as far as the node's
-    /// record says that there is something: the page before or after it may be another node's.
+    /// Reads some parts of a node, and returns those that cannot be read. `read` must move the start of its range past
+    /// what it has read, and never go back. A range that fails is retried only as far as the node's record says there
+    /// is something, because the page before or after may belong to another node.
     pub(super) fn read_around(
         self,
         node: &Node,
@@ -141,13 +141,13 @@ impl Tier {
         Ok(lost.iter().map(|(parts, failure)| self.lost(node, parts, failure)).collect())
     }
 
-    /// Returns the damage that parts of a node cannot be read.
+    /// Returns the damage for parts of a node that cannot be read.
     fn lost(self, node: &Node, parts: &Range<u64>, failure: &Failure) -> Damage {
         let problem = format!("its {} cannot be read: {failure}", self.name());
         Damage { place: format!("node {}", node.id), seconds: Some(self.seconds(parts)), problem }
     }
 
-    /// Returns the damage that a node cannot be read any further because the disk fails.
+    /// Returns the damage for a node that cannot be read any further because the disk fails.
     pub(super) fn given_up(self, node: &Node, failure: &Failure) -> Damage {
         self.lost(node, &self.of(node), failure)
     }

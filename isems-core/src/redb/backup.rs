@@ -39,13 +39,13 @@ use super::{
     tiers::Tiers,
 };
 
-/// The number of entries that a transaction copies, so that memory stays flat.
+/// The number of entries copied in one transaction, so that memory use stays flat.
 const ENTRIES_A_TRANSACTION: usize = 5_000;
 
 /// The cache of the copy while it is written, in bytes.
 const CACHE_BYTES: usize = 8 << 20;
 
-/// Copies everything that can be read into a new file, which has its name only when it is complete.
+/// Copies everything readable into a new file, which gets its name only once it is complete.
 pub(super) fn backup(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Copied, Failure> {
     if path.exists() {
         return Err(Failure::Other(format!("{} exists already; choose another path", path.display())));
@@ -61,7 +61,7 @@ pub(super) fn backup(database: &OpenDatabase, path: &Path, patience: &Patience) 
         Ok(Copied { bytes, damages })
     });
     if result.is_err() {
-        // What cannot be removed is overwritten by the next attempt.
+        // A file that cannot be removed is overwritten by the next attempt.
         let _ = fs::remove_file(&unfinished);
     }
     result
@@ -74,13 +74,13 @@ pub(super) fn unfinished(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Makes an empty file, also of one that was left behind unfinished, unless somebody is writing it.
+/// Creates an empty file, replacing a leftover unfinished one unless somebody is writing it.
 pub(super) fn make_empty(path: &Path) -> Result<(), TryLockError> {
     let file = File::options().write(true).create(true).truncate(false).open(path).map_err(TryLockError::Error)?;
     file.try_lock()?;
     let emptied = file.set_len(0);
-    // Closing would not do: a program that is being started meanwhile holds the file until it runs, and the lock with
-    // it.
+    // Closing is not enough: a program that is being started at this moment inherits the file, and with it the lock,
+    // until it runs.
     let unlocked = file.unlock();
     emptied.and(unlocked).map_err(TryLockError::Error)
 }
@@ -89,7 +89,7 @@ fn cannot(action: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::Other(format!("cannot {action} {}: {error}", path.display()))
 }
 
-/// Returns what is damaged.
+/// Copies everything, and returns the damage.
 fn copy(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Vec<Damage>, Failure> {
     let source = database.begin_read()?;
     let mut target = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
@@ -105,7 +105,7 @@ fn copy(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Vec
     let is_damaged = of_rows.is_some() || of_blocks.is_some();
     let whole = if is_damaged { correct(&target, nodes)? } else { BTreeSet::new() };
     let mut copied = check(&target.begin_read()?, patience)?.damages;
-    // The header of a block of which a part is lost counts its measurements all the same.
+    // The header of a block that lost a part still counts its measurements.
     lost.retain(|(number, lost)| !whole.contains(number) || copied.iter().any(|damage| lost.covers(damage)));
     if lost.is_empty() {
         damages.extend(of_rows.into_iter().chain(of_blocks));
@@ -123,14 +123,14 @@ fn copy(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Vec
 }
 
 impl Damage {
-    /// Returns whether another one lies within this one.
+    /// Returns whether another damage lies within this one.
     fn covers(&self, other: &Self) -> bool {
         let (Some(seconds), Some(others)) = (&self.seconds, &other.seconds) else { return false };
         self.place == other.place && seconds.start <= others.start && others.end <= seconds.end
     }
 }
 
-/// Damage of the original costs what is damaged, and is told.
+/// Limits damage in the original to the damaged data, and records it.
 fn or_lost(copied: Result<(), Failure>, place: &str, damages: &mut Vec<Damage>) -> Result<(), Failure> {
     match copied {
         Err(damage) if damage.is_damage() => {
@@ -153,7 +153,7 @@ fn copy_table<K: Key + 'static, V: Value + 'static>(
         let mut read = Ok(());
         {
             let mut table = transaction.open_table(definition)?;
-            // Nothing is written while something is read that redb can panic over.
+            // Nothing is written while reading something that redb can panic on.
             let mut copy_next = || -> Result<bool, Failure> {
                 let Some((key, value)) = caught(|| Ok(entries.next().transpose()?))? else { return Ok(false) };
                 let (key, value) = caught(|| Ok((key.value(), value.value())))?;
@@ -176,15 +176,15 @@ fn copy_table<K: Key + 'static, V: Value + 'static>(
     }
 }
 
-/// A transaction that is not on disk before a later one is.
+/// Begins a transaction that is only on disk once a later one is.
 fn begin(target: &Database) -> Result<WriteTransaction, Failure> {
     let mut transaction = target.begin_write()?;
     transaction.set_durability(Durability::None)?;
     Ok(transaction)
 }
 
-/// Copies a table of rows or blocks. Where it is damaged, the rest is copied node by node, as far as it can be read.
-/// What cannot is added to what is lost of nodes, by their numbers. Returns the damage of the table.
+/// Copies a table of rows or blocks. If it is damaged, the rest is copied node by node, as far as it can be read.
+/// Unreadable parts are added to those lost, by node number. Returns the damage of the table.
 fn copy_tier(
     source: &ReadTransaction,
     target: &Database,
@@ -220,7 +220,7 @@ fn copy_tier(
     Ok(Some(Damage { place, seconds: None, problem: failure.to_string() }))
 }
 
-/// Copies what has some keys, as far as it can be read. The start of the keys moves past what is copied.
+/// Copies the entries with some keys, as far as they can be read, moving the start of the keys past them.
 fn copy_keys(
     table: &ReadOnlyTable<u64, &'static [u8]>,
     target: &Database,
@@ -231,12 +231,12 @@ fn copy_keys(
     while keys.start < keys.end {
         patience.check()?;
         let mut entries = Vec::new();
-        // Nothing is written while something is read that redb can panic over.
+        // Nothing is written while reading something that redb can panic on.
         let read = caught(|| {
             for entry in table.range(keys.clone())?.take(ENTRIES_A_TRANSACTION) {
                 let (key, value) = entry?;
                 let (key, value) = (key.value(), value.value());
-                // In order, or who goes from one key to the next would never end.
+                // Keys out of order would make a reader that goes from one to the next run for ever.
                 if !keys.contains(&key) || entries.last().is_some_and(|(before, _)| *before >= key) {
                     return Err(out_of_order().into());
                 }
@@ -255,7 +255,7 @@ fn copy_keys(
     Ok(())
 }
 
-/// Copies those pieces of a block that can be read. Fails if one cannot.
+/// Copies the readable pieces of a block. Fails if one is unreadable.
 fn copy_block(
     table: &ReadOnlyTable<u64, &'static [u8]>,
     target: &Database,
@@ -292,7 +292,7 @@ fn insert(target: &Database, tier: Tier, entries: &[(u64, Vec<u8>)]) -> Result<(
     Ok(())
 }
 
-/// The nodes whose records can be read.
+/// Returns the nodes whose records can be read.
 fn nodes(target: &Database) -> Result<Vec<NumberedNode>, Failure> {
     let mut nodes = Vec::new();
     for record in target.begin_read()?.open_table(NODES)?.iter()? {
@@ -302,8 +302,8 @@ fn nodes(target: &Database) -> Result<Vec<NumberedNode>, Failure> {
     Ok(nodes)
 }
 
-/// Makes the nodes' records agree with what could be copied. Returns the numbers of those of which nothing is lost:
-/// there was nothing where nothing could be read.
+/// Corrects the nodes' records to what could be copied. Returns the numbers of those that lost nothing, because the
+/// unreadable parts cannot have held any of their data.
 fn correct(target: &Database, nodes: Vec<NumberedNode>) -> Result<BTreeSet<u32>, Failure> {
     let mut whole = BTreeSet::new();
     let transaction = begin(target)?;

@@ -89,8 +89,8 @@ impl Kind {
     }
 }
 
-/// The field that predicts another one: the nodes derive the charge end voltage from the temperature, and track the
-/// panel at a fixed share of its open circuit voltage.
+/// Returns the field that predicts another one: the nodes derive the end-of-charge voltage from the temperature, and
+/// track the panel at a fixed fraction of its open-circuit voltage.
 pub(super) fn reference(field: NumberField) -> Option<NumberField> {
     match field {
         NumberField::TemperatureCorrectedVoltage => Some(NumberField::BatteryTemperature),
@@ -103,7 +103,7 @@ fn numbers(measurements: &[Measurement], field: NumberField) -> Vec<Option<f64>>
     measurements.iter().map(|measurement| measurement.number(field)).collect()
 }
 
-/// A block of measurements of one node in one week, in order of time, each second once, at least one.
+/// A block of measurements of one node in one week, in time order, each second once, and at least one.
 pub(super) fn encode(number: u32, week: u16, measurements: &[Measurement]) -> Result<Vec<u8>, PcoError> {
     let mut columns: Vec<(Kind, Vec<u8>)> = Vec::new();
     let integers = |kind: Kind, integer: &dyn Fn(&Measurement) -> i64| {
@@ -172,7 +172,7 @@ fn assemble(number: u32, week: u16, measurements: &[Measurement], columns: &[(Ki
     block
 }
 
-/// The node and the week are in it, so that a block that is met elsewhere does not pass for another one.
+/// Covers the node and the week, so that a block found elsewhere does not pass for another one.
 fn header_checksum(number: u32, week: u16, header: &[u8]) -> u32 {
     let mut checksum = crc32fast::Hasher::new();
     checksum.update(&number.to_le_bytes());
@@ -184,7 +184,7 @@ fn header_checksum(number: u32, week: u16, header: &[u8]) -> u32 {
 /// The header of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Of the header; tells two states of a block apart.
+    /// The header's checksum, which identifies a version of the block.
     pub(super) checksum: u32,
     pub(super) length: usize,
     pub(super) rows: usize,
@@ -201,7 +201,7 @@ struct ColumnPlace {
 }
 
 impl Header {
-    /// Reads the header from the start of the block of a node and a week.
+    /// Reads the header from the start of the block for a node and a week.
     pub(super) fn parse(number: u32, week: u16, start: &[u8]) -> Result<Self, DamagedRecord> {
         let mut reader = Reader(start);
         let checksum = reader.u32()?;
@@ -214,7 +214,7 @@ impl Header {
         if format != FORMAT {
             return Err(DamagedRecord("unknown block format"));
         }
-        // Format and length of the header have been read.
+        // The format and the length of the header have been read.
         let mut reader = Reader(checked);
         reader.bytes(3)?;
         let length = reader.u32()? as usize;
@@ -248,13 +248,13 @@ impl Header {
         Some(u64::from(start)..end)
     }
 
-    /// Returns whether all its rows are in a range of seconds.
+    /// Returns whether all rows are within a range of seconds.
     pub(super) fn is_within(&self, range: &Range<u64>) -> bool {
         let first = self.first_times.first().copied();
         first.is_some_and(|first| range.start <= u64::from(first)) && u64::from(self.last_time) < range.end
     }
 
-    /// The pages that can have rows from one second on and before another one.
+    /// Returns the pages that can have rows from one second until before another.
     pub(super) fn pages(&self, from: u64, to: u64) -> Range<usize> {
         if u64::from(self.last_time) < from {
             return 0..0;
@@ -264,7 +264,7 @@ impl Header {
         start.min(end)..end
     }
 
-    /// Every column: its kind, and where its bytes are in the block.
+    /// Returns the columns: their kinds, and the positions of their bytes in the block.
     pub(super) fn columns(&self) -> impl Iterator<Item = (Kind, Range<usize>)> + '_ {
         self.columns.iter().map(|column| (column.kind, column.bytes.clone()))
     }
@@ -280,7 +280,7 @@ impl Header {
     }
 }
 
-/// The bytes of some columns of a block, verified.
+/// The verified bytes of some columns of a block.
 pub(super) struct Columns<'h> {
     pub(super) header: &'h Header,
     pub(super) bytes: Vec<(Kind, Vec<u8>)>,
@@ -316,7 +316,7 @@ pub(super) struct Times<'a> {
 }
 
 impl Times<'_> {
-    /// The times of a page, ascending, as the header says.
+    /// Returns the times of a page, ascending, as given by the header.
     pub(super) fn page(&mut self, page: usize) -> Result<Vec<i64>, DamagedRecord> {
         let times = self.integers.page(page, |time| time)?;
         let span = self.header.span(page).map(|span| span.start as i64..span.end as i64);
@@ -331,7 +331,7 @@ impl Times<'_> {
     }
 }
 
-/// Measurements of a block, page by page.
+/// The measurements of a block, read page by page.
 pub(super) struct Pages<'a> {
     fields: FieldSet,
     node: &'a NodeId,
@@ -347,7 +347,7 @@ pub(super) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// `columns` are those that the fields [need](Kind::is_needed_for); what else there is of a block is left out.
+    /// `columns` are those that the fields [need](Kind::is_needed_for); other parts of the block may be missing.
     pub(super) fn new(columns: &'a Columns<'_>, node: &'a NodeId, fields: FieldSet) -> Result<Self, DamagedRecord> {
         let mut numbers: Vec<(NumberField, Numbers<'_>)> = Vec::new();
         for field in NumberField::ALL {
@@ -372,7 +372,7 @@ impl<'a> Pages<'a> {
         })
     }
 
-    /// The measurements of a page from one second on and before another one.
+    /// Returns the measurements of a page from one second until before another.
     pub(super) fn page(&mut self, page: usize, from: u64, to: u64) -> Result<Vec<Measurement>, DamagedRecord> {
         let times = self.times.page(page)?;
         let place = |time: u64| times.partition_point(|this| (*this as u64) < time);
@@ -423,7 +423,7 @@ impl<'a> Pages<'a> {
             let reference = decoded.iter().find(|(this, _)| Some(*this) == reference).map(|(_, numbers)| numbers);
             let numbers = column.page(page, reference.map_or(&[], Vec::as_slice))?;
             let presence = column.presence(page).map(|presence| &presence[wanted.clone()]);
-            // What only predicts others is not part of the answer.
+            // Columns that only predict others are not part of the answer.
             let selected = if self.fields.contains((*field).into()) { wanted.clone() } else { 0..0 };
             for (row, (measurement, number)) in measurements.iter_mut().zip(&numbers[selected]).enumerate() {
                 if presence.is_none_or(|presence| presence[row]) {
@@ -436,7 +436,7 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// A value as it stands in a column of integers: 0 if it is missing, else one more than it is.
+/// Returns a value as stored in a column of integers: 0 if it is missing, otherwise the value plus one.
 fn optional<T>(
     integer: i64,
     impossible: DamagedRecord,

@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         self.array().map(f64::from_le_bytes)
     }
 
-    /// A text of up to 255 bytes, after its length.
+    /// Reads a text of up to 255 bytes, preceded by its length.
     pub(super) fn text(&mut self) -> Result<&'a str, DamagedRecord> {
         let length = usize::from(self.u8()?);
         str::from_utf8(self.bytes(length)?).map_err(|_| DamagedRecord("text is not UTF-8"))

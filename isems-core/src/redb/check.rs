@@ -30,9 +30,9 @@ use super::{
 };
 use crate::{Measurement, Reject};
 
-/// Checks that every value can be read, that every measurement is valid, where it belongs and there once, that times
-/// ascend, and that the nodes' records agree with all that. What cannot be read is told, and the rest is checked all
-/// the same.
+/// Checks that every value can be read, that every measurement is valid, in the right place and there only once, that
+/// times ascend, and that the nodes' records agree with all that. Unreadable parts are reported, and the rest is still
+/// checked.
 pub(super) fn check(transaction: &ReadTransaction, patience: &Patience) -> Result<Checked, Failure> {
     let rows = transaction.open_table(ROWS)?;
     let blocks = transaction.open_table(BLOCKS)?;
@@ -65,7 +65,7 @@ pub(super) fn check(transaction: &ReadTransaction, patience: &Patience) -> Resul
     }
     let of_rows = strangers(&rows, &known, "a row", &mut checked);
     let of_blocks = strangers(&blocks, &known, "a block", &mut checked);
-    // What is lost of nodes is in the way here, too.
+    // Lost parts of nodes are in the way here, too.
     if !is_lost {
         checked.tell_failure("the table of rows", of_rows);
         checked.tell_failure("the table of blocks", of_blocks);
@@ -95,8 +95,8 @@ impl Checked {
     }
 }
 
-/// Tells keys of numbers that no node has. Fails with the first failure between two nodes, after looking between all
-/// others.
+/// Reports keys with numbers that no node has. Fails with the first failure between two nodes, after looking between
+/// all the others.
 fn strangers(
     table: &impl ReadableTable<u64, &'static [u8]>,
     known: &BTreeSet<u32>,
@@ -126,7 +126,7 @@ fn strangers(
     result
 }
 
-/// The first key of the number after that of a key.
+/// Returns the first key of the next node number.
 fn after(key: u64) -> u64 {
     (key | u64::from(u32::MAX)).saturating_add(1)
 }
@@ -142,7 +142,7 @@ struct NodeCheck<'a> {
 }
 
 impl NodeCheck<'_> {
-    /// Reads both tiers. Whether a part of them cannot be read.
+    /// Reads both tiers, and returns whether any part of them cannot be read.
     fn run(
         &mut self,
         rows: &impl ReadableTable<u64, &'static [u8]>,
@@ -151,7 +151,7 @@ impl NodeCheck<'_> {
         let mut lost = self.tier(Tier::Blocks, |node, weeks| node.blocks(rows, blocks, weeks));
         lost.extend(self.tier(Tier::Rows, |node, seconds| node.rows(rows, seconds)));
         if self.found == self.node.measurements {
-            // There is nothing where nothing can be read.
+            // The unreadable parts cannot have held anything.
             lost.clear();
         }
         let is_lost = !lost.is_empty();
@@ -161,7 +161,7 @@ impl NodeCheck<'_> {
         is_lost
     }
 
-    /// Reads a tier. Returns what of it cannot be read.
+    /// Reads a tier, and returns the parts that cannot be read.
     fn tier(
         &mut self,
         tier: Tier,
@@ -175,7 +175,7 @@ impl NodeCheck<'_> {
         self.checked.tell(format!("node {}", self.node.id), seconds, problem);
     }
 
-    /// Tells what keeps something from being counted.
+    /// Reports what keeps something from being counted.
     fn tell_damage(&mut self, seconds: Range<i64>, problem: String) {
         self.is_whole = false;
         self.tell(Some(seconds), problem);
@@ -215,7 +215,7 @@ impl NodeCheck<'_> {
     ) -> Result<(), StorageError> {
         while weeks.start < weeks.end {
             let (first, last) = (weeks.start as u16, (weeks.end - 1) as u16);
-            // To look for a block needs the pages around it, too.
+            // Finding a block takes the pages around it, too.
             let week =
                 if first == last { Some(first) } else { sealed::first_week(blocks, self.node.number, first, last)? };
             let Some(week) = week else { break };
@@ -232,7 +232,7 @@ impl NodeCheck<'_> {
         Ok(())
     }
 
-    /// Reads a block. Whether there is one.
+    /// Reads a block, and returns whether there is one.
     fn block(
         &mut self,
         rows: &impl ReadableTable<u64, &'static [u8]>,
@@ -242,7 +242,8 @@ impl NodeCheck<'_> {
         let number = self.node.number;
         let Some(header) = sealed::header(blocks, number, week)? else { return Ok(false) };
         let measurements = sealed::whole(blocks, &self.node.id, number, week, &header)?;
-        // What follows the block, or its rows, may be lost. That is no damage of the block, and is told by itself.
+        // The pages after the block, or its rows, may be lost. That is not damage to the block, and is reported
+        // separately.
         let length = caught(|| {
             let pieces = blocks.range(piece_key(number, week, 0)..=piece_key(number, week, u16::MAX))?;
             Ok(pieces.map(|piece| Ok(piece?.1.value().len())).sum::<Result<usize, StorageError>>()?)
@@ -279,7 +280,7 @@ impl NodeCheck<'_> {
         }
     }
 
-    /// Compares the node's record with what was found, unless damage has been told already.
+    /// Compares the node's record with what was found, unless damage has been reported already.
     fn record(&mut self) {
         if !self.is_whole {
             return;

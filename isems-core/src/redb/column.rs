@@ -32,8 +32,8 @@ use pco::{
 
 use super::bytes::{DamagedRecord, Reader};
 
-/// The number of rows in a page; the last page of a block has what is left. About a day of a node that reports once a
-/// minute: small enough to read a day at once, large enough to cost little.
+/// The number of rows per page; the last page of a block has the rest. This is about a day of a node that reports once
+/// a minute: small enough for reading one day, large enough to have little overhead.
 pub(super) const PAGE_ROWS: usize = 2048;
 
 const CONSTANT: u8 = 0;
@@ -44,10 +44,10 @@ const DECIMAL: u8 = 1;
 const PREDICTED: u8 = 2;
 const FLOAT: u8 = 3;
 
-/// The powers of ten that make integers of decimals. The nodes print at most six digits.
+/// The powers of ten that turn decimals into integers. The nodes print at most six decimals.
 const SCALES: [f64; 8] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
 
-/// The rows of a page.
+/// Returns the rows of a page.
 pub(super) fn page_rows(rows: usize, page: usize) -> usize {
     rows.saturating_sub(page * PAGE_ROWS).min(PAGE_ROWS)
 }
@@ -56,8 +56,8 @@ pub(super) fn pages(rows: usize) -> usize {
     rows.div_ceil(PAGE_ROWS)
 }
 
-/// Compresses numbers in pages. Differences of neighbours and plain values are both tried: pco's own choice looks at a
-/// sample, which misleads it where half the values are night.
+/// Compresses numbers in pages. Both differences and plain values are tried, because pco decides by a sample, which is
+/// misleading if half the values are from the night.
 fn compress<T: Number>(numbers: &[T], out: &mut Vec<u8>) -> Result<(), PcoError> {
     let sizes: Vec<usize> = (0..pages(numbers.len())).map(|page| page_rows(numbers.len(), page)).collect();
     let mut best: Option<Vec<u8>> = None;
@@ -144,7 +144,7 @@ impl<'a> Integers<'a> {
         }
     }
 
-    /// The integers of a page, each converted.
+    /// Returns the integers of a page, each converted.
     pub(super) fn page<T>(&mut self, page: usize, convert: impl Fn(i64) -> T) -> Result<Vec<T>, DamagedRecord> {
         match self {
             Self::Constant { value, rows } => {
@@ -163,7 +163,7 @@ impl<'a> Integers<'a> {
     }
 }
 
-/// Returns the lengths of the runs of present and missing values in turn, beginning with present ones.
+/// Returns the lengths of alternating runs of present and missing values, starting with present ones.
 fn runs(values: &[Option<f64>]) -> Vec<i64> {
     let mut runs = Vec::new();
     let (mut present, mut length) = (true, 0);
@@ -189,7 +189,7 @@ fn encode_presence(values: &[Option<f64>], out: &mut Vec<u8>) -> Result<(), PcoE
     encode_integers(&runs, out)
 }
 
-/// For each row whether its value is present; `None` if all are.
+/// Returns for each row whether its value is present, or `None` if all are.
 fn parse_presence(bytes: &mut Reader<'_>, rows: usize) -> Result<Option<Vec<bool>>, DamagedRecord> {
     if bytes.u8()? == 0 {
         return Ok(None);
@@ -214,7 +214,7 @@ fn parse_presence(bytes: &mut Reader<'_>, rows: usize) -> Result<Option<Vec<bool
     if present.len() == rows { Ok(Some(present)) } else { Err(DamagedRecord("runs are too short")) }
 }
 
-/// The values with each missing one replaced by the one before it. What it holds is the same after decoding.
+/// Returns the values with each missing one replaced by the one before it, which decoding ignores.
 pub(super) fn filled(values: &[Option<f64>]) -> Vec<f64> {
     let mut last = values.iter().find_map(|value| *value).unwrap_or_default();
     let fill = |value: &Option<f64>| {
@@ -224,7 +224,7 @@ pub(super) fn filled(values: &[Option<f64>]) -> Vec<f64> {
     values.iter().map(fill).collect()
 }
 
-/// The numbers as integers of the lowest power of ten that gives each of them back to the bit.
+/// Returns the numbers as integers with the lowest power of ten that restores each of them bit for bit.
 fn decimals(numbers: &[f64]) -> Option<(u8, Vec<i64>)> {
     (0_u8..).zip(SCALES).find_map(|(digits, scale)| {
         let exact = |number: &f64| {
@@ -253,7 +253,7 @@ impl Line {
         (self.slope * reference + self.intercept).round() as i64
     }
 
-    /// Lines worth trying: the least squares, and the median ratio, which a few odd values do not move.
+    /// Returns lines worth trying: the least-squares fit, and the median ratio, which a few outliers do not affect.
     fn candidates(reference: &[f64], integers: &[i64]) -> Vec<Self> {
         let points = || {
             let pairs = reference.iter().zip(integers).map(|(x, y)| (*x, *y as f64));
@@ -276,7 +276,7 @@ impl Line {
     }
 }
 
-/// A column of numbers. A reference is a [`filled`] column that goes before this one and may predict it.
+/// Encodes a column of numbers. A reference is a [`filled`] column that precedes this one and may predict it.
 pub(super) fn encode_numbers(
     values: &[Option<f64>],
     reference: Option<&[f64]>,
@@ -352,7 +352,7 @@ impl<'a> Numbers<'a> {
         matches!(self.values, Values::Predicted { .. })
     }
 
-    /// The numbers of a page, the missing ones filled.
+    /// Returns the numbers of a page, with missing ones filled in.
     pub(super) fn page(&mut self, page: usize, reference: &[f64]) -> Result<Vec<f64>, DamagedRecord> {
         match &mut self.values {
             Values::Constant(value) => Ok(vec![*value; page_rows(self.rows, page)]),
@@ -375,7 +375,7 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// For each row of a page whether its value is present; `None` if all are.
+    /// Returns for each row of a page whether its value is present, or `None` if all are.
     pub(super) fn presence(&self, page: usize) -> Option<&[bool]> {
         let start = page * PAGE_ROWS;
         self.presence.as_deref().map(|presence| &presence[start..start + page_rows(self.rows, page)])

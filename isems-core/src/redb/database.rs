@@ -37,54 +37,54 @@ use super::{
 };
 use crate::RepositoryError;
 
-/// The pause between attempts to write after two have failed. Each attempt disturbs readers.
+/// The pause between attempts to write after two failures. Each attempt disturbs readers.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Opens the file anew.
+/// Reopens the file.
 pub(super) type Open = Box<dyn Fn() -> Result<Database, OpenError> + Send + Sync>;
 
-/// The ways to open a file again.
+/// The ways to reopen a file.
 pub(super) struct Opener {
     pub(super) to_write: Open,
     /// Writes nothing to the disk.
     pub(super) to_read: Open,
 }
 
-/// An open database, and how to open it again.
+/// An open database that can be reopened.
 pub(super) struct OpenDatabase {
     path: Arc<Path>,
     nodes: Arc<NodeIndex>,
     state: Mutex<State>,
-    /// Told when a write transaction has ended.
+    /// Notified when a write transaction has ended.
     written: Condvar,
-    /// `None`: what is in memory only is gone when it is closed.
+    /// `None` if the database is only in memory and gone once it is closed.
     opener: Option<Opener>,
 }
 
 struct State {
-    /// `None`: it could not be opened again yet.
+    /// `None` if it could not be reopened yet.
     database: Option<Database>,
-    /// The number of times it has been opened.
+    /// The number of times that it has been opened.
     generation: u64,
-    /// The number of the next new node when it was opened.
+    /// The number of the next new node as of opening.
     next_number: u32,
     /// Set if writes reach the disk.
     is_writable: bool,
     /// Set if redb has given up on it.
     is_broken: bool,
-    /// Set while a write transaction is under way, which would outlive the closing.
+    /// Set while a write transaction is under way, which must not outlive the database.
     is_writing: bool,
     outage: Option<Outage>,
 }
 
-/// A time in which nothing can be written.
+/// A period in which nothing can be written.
 struct Outage {
     since: Instant,
     reason: String,
     is_full: bool,
     next_attempt: Instant,
-    /// The number of entries that must be written before it is over: as many as could not be. A little can be written
-    /// to a full disk now and then.
+    /// The number of entries that must be written before the outage is over: as many as had failed. A full disk still
+    /// takes a little now and then.
     owed: usize,
 }
 
@@ -100,12 +100,12 @@ impl State {
     }
 }
 
-/// A write transaction. While it exists nobody opens the file again.
+/// A write transaction. While it exists, nobody reopens the file.
 pub(super) struct Writing {
     transaction: WriteTransaction,
-    /// The number of times that the file had been opened before.
+    /// The number of times that the file had been opened by then.
     pub(super) generation: u64,
-    /// The number of the next new node when it was opened.
+    /// The number of the next new node as of opening.
     pub(super) next_number: u32,
     /// Dropped after the transaction.
     _turn: Turn,
@@ -129,7 +129,7 @@ impl Deref for Writing {
     }
 }
 
-/// The turn of the one who writes.
+/// The writer's turn.
 struct Turn(Arc<OpenDatabase>);
 
 impl Drop for Turn {
@@ -140,7 +140,7 @@ impl Drop for Turn {
 }
 
 impl OpenDatabase {
-    /// A database that was opened to write, or only to read.
+    /// Wraps a database that was opened for writing, or only for reading.
     pub(super) fn new(
         database: Database,
         is_writable: bool,
@@ -162,7 +162,7 @@ impl OpenDatabase {
         Ok(this)
     }
 
-    /// Returns whether it is gone when it is closed.
+    /// Returns whether it is gone once it is closed.
     pub(super) fn is_in_memory(&self) -> bool {
         self.opener.is_none()
     }
@@ -179,7 +179,7 @@ impl OpenDatabase {
         Ok(database.begin_read()?)
     }
 
-    /// Only the writer calls this, so nobody waits here.
+    /// Only the writer calls this, so nobody has to wait here.
     pub(super) fn begin_write(self: &Arc<Self>) -> Result<Writing, Failure> {
         let mut state = self.state();
         if let Some(outage) = state.outage.as_ref().filter(|outage| outage.next_attempt > Instant::now()) {
@@ -195,12 +195,12 @@ impl OpenDatabase {
         Ok(Writing { transaction, generation, next_number, _turn: Turn(self.clone()) })
     }
 
-    /// Does work on the database. Whether it can be used afterwards is noticed.
+    /// Runs work on the database, and notices if it becomes unusable.
     pub(super) fn watched<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         caught(work).inspect_err(|failure| self.notice(failure))
     }
 
-    /// Does what writes a number of entries. That the disk fails at it is told once.
+    /// Runs work that writes a number of entries. A failure of the disk is logged once.
     pub(super) fn watched_writing<T>(
         &self,
         entries: usize,
@@ -211,7 +211,7 @@ impl OpenDatabase {
         })
     }
 
-    /// So many entries have been written.
+    /// Records that this many entries have been written.
     pub(super) fn notice_success(&self, entries: usize) {
         let mut state = self.state();
         let Some(outage) = &mut state.outage else { return };
@@ -227,7 +227,7 @@ impl OpenDatabase {
         self.state().outage.as_ref().map_or(0, |outage| outage.owed)
     }
 
-    /// Asks redb itself whether the file must be opened again: what failed can be what was open before.
+    /// Asks redb itself whether the file must be reopened: the failure may stem from the previous opening.
     fn notice(&self, failure: &Failure) {
         if self.opener.is_none() || !failure.can_end_use() {
             return;
@@ -243,8 +243,8 @@ impl OpenDatabase {
         }
     }
 
-    /// Notes that nothing can be written, and returns the error for callers: always the same one, so that whoever logs
-    /// it logs it once.
+    /// Records that nothing can be written, and returns the error for callers: always the same one, so that anyone who
+    /// logs it logs it once.
     fn notice_outage(&self, failure: Failure, entries: usize) -> Failure {
         let mut state = self.state();
         let now = Instant::now();
@@ -272,7 +272,7 @@ impl OpenDatabase {
         self.take(state, database, is_writable)
     }
 
-    /// Takes over what has been opened. Whether a commit that failed is on the disk all the same is known only now.
+    /// Adopts a reopened file. Only now is it known whether a failed commit is on disk after all.
     fn take(&self, state: &mut State, database: Database, is_writable: bool) -> Result<(), Failure> {
         let (nodes, next_number) = caught(|| Ok((load_nodes(&database, &self.path)?, next_number(&database)?)))?;
         *self.nodes.write().unwrap_or_else(PoisonError::into_inner) = nodes;
@@ -300,7 +300,8 @@ fn closed() -> Failure {
     Failure::Closed("the database is closed")
 }
 
-/// Closing tidies up, over which redb can panic in a damaged file; what is stored is on disk before.
+/// Closes the database. redb cleans up while closing and can panic on a damaged file; everything stored is already on
+/// disk.
 pub(super) fn close(database: Option<Database>) {
     if panic::catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
         error!("the database could not be cleaned up; that is done when it is next opened");

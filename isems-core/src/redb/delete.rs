@@ -27,20 +27,20 @@ use super::{
 };
 use crate::{FieldSet, Node, NodeId, Order};
 
-/// Seconds that a measurement can have.
+/// The range of seconds in which measurements can lie.
 const EVER: Range<u64> = 0..1 << 32;
 
 /// The measurements that were removed.
 #[derive(Default)]
 struct Removed {
     measurements: u64,
-    /// Set if a block was removed that does not say how many measurements it had.
+    /// Set if a removed block does not say how many measurements it had.
     is_more: bool,
 }
 
 impl Writer {
-    /// Removes a node's measurements from one second on and before another one, and returns how many that were. A block
-    /// that is damaged is removed if it lies in the range as a whole, and else left as it is.
+    /// Removes a node's measurements from one second until before another, and returns their number. A damaged block is
+    /// removed if it is entirely within the range, and otherwise left as it is.
     pub(super) fn delete(&mut self, id: &NodeId, range: Range<u64>) -> Result<u64, Failure> {
         let transaction = self.transaction()?;
         let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
@@ -107,7 +107,7 @@ impl Writer {
     }
 }
 
-/// Removes a block, be it damaged.
+/// Removes a block, even if it is damaged.
 fn delete_block(
     blocks: &mut redb::Table<'_, u64, &'static [u8]>,
     number: u32,
@@ -146,8 +146,8 @@ fn delete_from_block(
     Ok(())
 }
 
-/// The node without what was removed; if it is not known how many measurements that were, what is left is counted.
-/// `None`: nothing is left that can be read.
+/// Returns the node without the removed measurements, or `None` if nothing readable is left. If their number is
+/// unknown, the remaining ones are counted.
 pub(super) fn remaining<R, B>(
     tiers: &Tiers<'_, R, B>,
     node: &NumberedNode,

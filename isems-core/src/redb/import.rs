@@ -31,11 +31,11 @@ use super::{
 };
 use crate::{Batch, Measurement, Outcome, RepositoryError};
 
-/// Merged weeks are put into the file once they have this many measurements: a batch with a little of many weeks that
-/// are there already would have all of them in memory otherwise.
+/// The number of measurements at which merged weeks are written to the file. Otherwise a batch with a little of many
+/// stored weeks would hold all of them in memory.
 const MEASUREMENTS_AT_ONCE: usize = 50_000;
 
-/// A week of a node as it will be.
+/// The future content of a node's week.
 struct MergedWeek<'a> {
     number: u32,
     week: u16,
@@ -44,7 +44,7 @@ struct MergedWeek<'a> {
 }
 
 impl Writer {
-    /// Stores a batch into blocks: what is new, what was sealed and what was in rows, merged week by week.
+    /// Stores a batch into blocks, merging new, sealed and row measurements week by week.
     pub(super) fn import(&mut self, mut batch: Batch) -> Result<Result<Imported, RepositoryError>, Failure> {
         let mut measurements = std::mem::take(&mut batch.measurements);
         let transaction = self.transaction()?;
@@ -52,7 +52,7 @@ impl Writer {
         if let Some(node) = changed.without_number(&measurements) {
             return Ok(Err(RepositoryError::TooManyNodes { node, limit: MAX_NODE_NUMBER.into() }));
         }
-        // Stable: of the same second the first in the batch goes first.
+        // The sort is stable: for the same second, the first in the batch comes first.
         measurements.sort_by(|a, b| (&a.node_id, a.timestamp).cmp(&(&b.node_id, b.timestamp)));
         let mut stored = Imported::default();
         {
@@ -86,7 +86,7 @@ fn week(measurement: &Measurement) -> u16 {
     week_of(measurement.timestamp as u64)
 }
 
-/// Puts weeks into blocks, in the place of what is there of them.
+/// Writes blocks in place of everything stored for their weeks.
 fn insert(
     rows: &mut Table<'_, u64, &'static [u8]>,
     blocks: &mut Table<'_, u64, &'static [u8]>,
@@ -102,7 +102,8 @@ fn insert(
     Ok(())
 }
 
-/// Merges what is new of a node's week, in order of time, with what is there. `None`: the week stays as it is.
+/// Merges new measurements of a node's week, in time order, with the stored ones. Returns `None` if the week stays as
+/// it is.
 fn merge<'a>(
     rows: &mut Table<'_, u64, &'static [u8]>,
     blocks: &Table<'_, u64, &'static [u8]>,
@@ -112,7 +113,7 @@ fn merge<'a>(
 ) -> Result<Option<MergedWeek<'a>>, Failure> {
     let week = week(&new[0]);
     let Some(known) = known(rows, blocks, changed.node_of(&new[0]), week)? else {
-        // A week that cannot be read whole takes rows beside what is damaged.
+        // A week that cannot be read completely gets rows beside the damaged data.
         let rows = store_measurements(rows, blocks, &mut SealedPages::default(), changed, new)?;
         stored.stored += rows.stored();
         stored.duplicates += rows.duplicates();
@@ -153,7 +154,7 @@ struct KnownWeek {
     had_rows: bool,
 }
 
-/// Returns what is there of a node's week, or `None` if not all of it can be read.
+/// Returns the stored measurements of a node's week, or `None` if not all of them can be read.
 fn known(
     rows: &Table<'_, u64, &'static [u8]>,
     blocks: &Table<'_, u64, &'static [u8]>,
@@ -183,7 +184,7 @@ fn known(
     Ok(Some(KnownWeek { measurements, had_rows }))
 }
 
-/// The blocks of weeks, in their order, made on all processors.
+/// Encodes the blocks of weeks, in order, on all processors.
 fn encode(weeks: &[MergedWeek<'_>]) -> Result<Vec<Vec<u8>>, Failure> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(weeks.len());
     let next = AtomicUsize::new(0);

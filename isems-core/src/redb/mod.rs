@@ -71,20 +71,20 @@ use crate::{
     RepositoryError, Series, SeriesQuery, Stored,
 };
 
-/// The number of queries that read at a time. More would wait for the disk and the processor all the same, each with
-/// its rows in memory.
+/// The number of queries that read at a time. More would only wait for the disk and the processor, each with its rows
+/// in memory.
 const READERS: usize = 4;
 
-/// The number of times that a query is tried while the disk fails or the file is opened again.
+/// The number of times that a query is tried while the disk fails or the file is reopened.
 const READ_ATTEMPTS: usize = 4;
 
 /// A [`Repository`] in a redb file, or in memory.
 ///
-/// A measurement takes about 150 bytes until three days after its week (from Monday 00:00 UTC on) is over; then it is
-/// sealed in the background, and takes about three. Nothing is lost or changed by that. What comes late for a sealed
-/// week joins it within an hour, or when there are some thousand of it. Opening takes the same time however much is
-/// stored. Only one process can have a file open. Dropping it finishes the writes under way and closes the file. A
-/// block that is damaged is left out of what is read, and said so in the log once.
+/// A measurement takes about 150 bytes until three days after the end of its week (weeks begin on Monday, 00:00 UTC);
+/// then it is sealed in the background, losslessly, and takes about three. Late measurements for a sealed week join it
+/// within an hour, or once there are a few thousand of them. Opening takes the same time however much is stored. Only
+/// one process can have a file open. Dropping the repository finishes the writes under way and closes the file. A
+/// damaged block is left out of answers, and logged once.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -101,7 +101,7 @@ const READ_ATTEMPTS: usize = 4;
 /// # }
 /// ```
 pub struct RedbRepository {
-    /// `Some` until it is dropped: the writer ends when the last sender of jobs is gone.
+    /// `Some` until dropped: the writer ends when the last sender of jobs is gone.
     upkeep: Option<Upkeep>,
     /// Dropping it ends the background work.
     stop_upkeep: Option<mpsc::Sender<()>>,
@@ -117,93 +117,93 @@ pub struct RedbRepository {
     holes: Arc<Mutex<BTreeSet<Hole>>>,
 }
 
-/// Seconds, as the keys of the file have them.
+/// Converts times to the seconds used in the file's keys.
 fn seconds(from: i64, to: i64) -> Range<u64> {
     let second = |time: i64| time.clamp(0, 1 << 32) as u64;
     second(from)..second(to)
 }
 
 impl RedbRepository {
-    /// Opens a file with the default options, or makes it when there is none.
+    /// Opens a file with the default options, or creates it if there is none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         RedbOptions::default().open(path)
     }
 
-    /// A repository that is gone when it is dropped.
+    /// Opens a repository that is gone once it is dropped.
     pub fn in_memory() -> Result<Self, OpenError> {
         RedbOptions::default().in_memory()
     }
 
-    /// Stores a batch like [`store`](Repository::store), straight into sealed blocks. Meant for much history at once:
-    /// it is fast where a batch has whole weeks (from Monday 00:00 UTC on) of few nodes, and holds other writes up
-    /// meanwhile. Other weeks are merged with what is there. [Late rejects](Batch::late_rejects) are not asked for: the
-    /// answer has the conflicts.
+    /// Stores a batch like [`store`](Repository::store), but straight into sealed blocks. Meant for long histories: it
+    /// is fast if a batch has whole weeks (from Monday 00:00 UTC on) of few nodes, and holds up other writes meanwhile.
+    /// Other weeks are merged with the stored ones. [Late rejects](Batch::late_rejects) are not called; the result has
+    /// the conflicts instead.
     pub async fn import(&self, batch: Batch) -> Result<Imported, RepositoryError> {
         validate(&batch)?;
         self.on_writer(move |writer| writer.import(batch)).await?
     }
 
-    /// Seals every week that ended at an instant (Unix seconds, UTC) or before it. It happens by itself as time goes
-    /// on; this is for those who cannot wait.
+    /// Seals every week that ended at or before an instant (Unix seconds, UTC). This also happens automatically over
+    /// time; call it if you cannot wait.
     pub async fn seal(&self, before: i64) -> Result<Sealed, RepositoryError> {
         let upkeep = self.upkeep()?.clone();
         self.blocking("write", move |_| upkeep.seal(before.max(0) as u64, 1, |_| true)).await
     }
 
-    /// Removes what the [retention](RedbOptions::retention) does not allow, and returns how many measurements that
-    /// were. It happens by itself as time goes on; this is for those who cannot wait.
+    /// Removes everything beyond the [retention](RedbOptions::retention), and returns the number of measurements
+    /// removed. This also happens automatically over time; call it if you cannot wait.
     pub async fn retain(&self) -> Result<u64, RepositoryError> {
         let upkeep = self.upkeep()?.clone();
         self.blocking("write", move |_| upkeep.retain()).await
     }
 
-    /// Returns how much is held of every node. Cost: reading the whole file; dropping the future ends that.
+    /// Returns the amount of data held for every node. Cost: reading the whole file; dropping the future stops it.
     pub async fn statistics(&self) -> Result<Statistics, RepositoryError> {
         let path = self.path.clone();
         self.patiently("read", move |database, patience| statistics::statistics(database, &path, patience)).await
     }
 
-    /// Reads everything back and verifies counts, order and checksums. Damage is reported, and is no error; what lies
-    /// around it is read all the same. Cost: reading and decoding the whole file; dropping the future ends that.
+    /// Reads everything back and verifies counts, order and checksums. Damage is reported and not an error; everything
+    /// around it is still read. Cost: reading and decoding the whole file; dropping the future stops it.
     pub async fn check(&self) -> Result<Checked, RepositoryError> {
         self.patiently("read", |database, patience| check::check(&database.begin_read()?, patience)).await
     }
 
-    /// Writes a copy of what is stored at this moment to a new file, as small as it can be, and reads it back like
-    /// [`check`](Self::check). Storing goes on meanwhile. Damage is reported, and is no error: the copy has what can be
-    /// read around it, and records that are damaged as they are. It is an error if `path` exists. Dropping the future
-    /// ends the work, and removes what it has written.
+    /// Writes a copy of the current content to a new file, as small as possible, and reads it back like
+    /// [`check`](Self::check). Storing goes on meanwhile. Damage is reported and not an error: the copy has everything
+    /// that can be read around it, and damaged records as they are. It is an error if `path` exists. Dropping the
+    /// future stops the work and removes the unfinished copy.
     pub async fn backup(&self, path: impl AsRef<Path>) -> Result<Copied, RepositoryError> {
         let path = path.as_ref().to_owned();
         self.patiently("copy", move |database, patience| backup::backup(database, &path, patience)).await
     }
 
-    /// Returns how long the commits took since this was opened, each with its flush to the disk. Those
-    /// that failed are not among them.
+    /// Returns the durations of the commits since opening, each including its flush to the disk. Failed commits are not
+    /// counted.
     pub fn commits(&self) -> DurationHistogram {
         *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the number under which the file keeps each node: from 1 on in order of first arrival, at most 2^21 - 1.
-    /// It stays while the node is kept. Of use to those who have handed it out as an identifier. Cost: the number of
-    /// nodes.
+    /// It stays the same while the node is kept. Useful to programs that have handed it out as an identifier. Cost: the
+    /// number of nodes.
     pub fn node_numbers(&self) -> BTreeMap<NodeId, u32> {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         nodes.iter().map(|(id, node)| (id.clone(), node.number)).collect()
     }
 
-    /// The file; `:memory:` where there is none.
+    /// Returns the path of the file, or `:memory:` if there is none.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns whether it is in memory, so that there is no file.
+    /// Returns whether the repository is in memory, without a file.
     pub fn is_in_memory(&self) -> bool {
         self.database.is_in_memory()
     }
 
-    /// Returns the size of the file in bytes, or `None` in memory or where it cannot be found out. Cost: asking the
-    /// file system, which blocks.
+    /// Returns the size of the file in bytes, or `None` in memory or if it cannot be determined. Cost: asking the file
+    /// system, which blocks.
     pub fn file_bytes(&self) -> Option<u64> {
         if self.is_in_memory() {
             return None;
@@ -219,7 +219,7 @@ impl RedbRepository {
         self.upkeep.as_ref().ok_or_else(closed)
     }
 
-    /// Work that takes long, on the blocking pool.
+    /// Runs long work on the blocking pool.
     async fn blocking<T: Send + 'static>(
         &self,
         action: &'static str,
@@ -232,7 +232,7 @@ impl RedbRepository {
         result.map_err(|failure| Arc::new(failure).error(action, &self.path))
     }
 
-    /// Work over the whole file, on the blocking pool. It ends early when the future is dropped.
+    /// Runs work on the whole file on the blocking pool. It stops early when the future is dropped.
     async fn patiently<T: Send + 'static>(
         &self,
         action: &'static str,
@@ -245,7 +245,7 @@ impl RedbRepository {
         result
     }
 
-    /// The one place where queries cross to the blocking pool.
+    /// The only place where queries move to the blocking pool.
     async fn read<T: Send + 'static>(
         &self,
         query: impl Fn(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
@@ -256,7 +256,7 @@ impl RedbRepository {
             let answer = || query(&database.begin_read()?);
             for _ in 0..READ_ATTEMPTS - 1 {
                 match database.watched(answer) {
-                    // What failed was the writer's part of the disk, as a rule: what is stored can still be read.
+                    // Usually the writer's part of the disk has failed: stored data can still be read.
                     Err(failure) if failure.is_worth_another_try() => {}
                     answered => return answered,
                 }
@@ -266,7 +266,7 @@ impl RedbRepository {
         .await
     }
 
-    /// Reads both tiers, and tells what could not be read.
+    /// Reads both tiers, and logs what could not be read.
     async fn read_tiers<T: Send + 'static>(
         &self,
         node: NumberedNode,
@@ -292,7 +292,7 @@ impl RedbRepository {
         .await
     }
 
-    /// Has the writer store a batch, or with an empty one prove that it could.
+    /// Has the writer store a batch or, with an empty one, prove that it could.
     async fn commit(&self, batch: Batch) -> Result<Stored, RepositoryError> {
         let permit = self.queue.clone().acquire_owned().await.map_err(|_| closed())?;
         let (reply, outcome) = oneshot::channel();
@@ -300,7 +300,7 @@ impl RedbRepository {
         outcome.await.map_err(|_| closed()).flatten()
     }
 
-    /// Lets the writer do something between two groups of stores, and waits for it.
+    /// Has the writer do something between two groups of stores, and waits for it.
     async fn on_writer<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Writer) -> Result<T, Failure> + Send + 'static,
@@ -390,7 +390,7 @@ impl Repository for RedbRepository {
             let rejects = transaction.open_table(REJECTS)?;
             let older = rejects.range(..query.before.unwrap_or(u64::MAX))?.rev();
             let readable = older.filter_map(|entry| match entry {
-                // One that cannot be read is left out, and told by `check`.
+                // An unreadable reject is left out, and reported by `check`.
                 Ok((number, entry)) => {
                     serde_json::from_slice(entry.value()).ok().map(|entry| Ok((number.value(), entry)))
                 }
@@ -416,7 +416,7 @@ impl Drop for RedbRepository {
         self.stop_upkeep = None;
         self.upkeep = None;
         for thread in self.threads.drain(..) {
-            // A thread that panicked has left its transaction uncommitted; there is nothing more to finish.
+            // A thread that panicked has left its transaction uncommitted; there is nothing left to finish.
             let _ = thread.join();
         }
     }

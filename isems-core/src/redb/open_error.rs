@@ -1,11 +1,11 @@
-//! The error of opening a file.
+//! The error from opening a file.
 
 use std::{io, path::PathBuf};
 
 use super::failure::is_full;
 use crate::{BoxError, RepositoryError};
 
-/// An error of opening, making or compacting the file of a [`RedbRepository`](super::RedbRepository).
+/// An error from opening, creating or compacting the file of a [`RedbRepository`](super::RedbRepository).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -41,7 +41,7 @@ pub enum OpenError {
         /// The newest format that this version reads.
         supported: u32,
     },
-    /// The file is damaged so badly that it cannot be opened.
+    /// The file is too badly damaged to be opened.
     #[error("database {path:?} is damaged; put a backup in its place, or move it away")]
     Damaged {
         /// The file.

@@ -1,4 +1,4 @@
-//! A storage backend for reading where nothing can be written.
+//! A storage backend for reading when nothing can be written.
 //!
 //! Opening a redb file writes to it, even if it is only read afterwards: the header says that it is open. On a full or
 //! failed disk that alone would hide everything that is stored. The overlay passes reads through to the file and keeps
@@ -21,8 +21,8 @@ use redb::{BackendError, StorageBackend};
 /// The size of the pieces in which writes are kept, in bytes.
 const PIECE: usize = 4096;
 
-/// A backend that is never written, and over it in memory what has been written. Opening a database writes a
-/// little even if it is only read afterwards.
+/// A backend that is never written to, with all writes kept in memory on top of it. Opening a database writes a little
+/// even if it is only read afterwards.
 #[derive(Debug)]
 pub(super) struct Overlay<B> {
     beneath: B,
@@ -33,9 +33,9 @@ pub(super) struct Overlay<B> {
 struct Written {
     /// The length of the whole.
     len: u64,
-    /// The length of what is beneath that still counts.
+    /// The length of the part of the underlying file that still counts.
     beneath: u64,
-    /// By the place of their first byte.
+    /// The pieces, keyed by the position of their first byte.
     pieces: BTreeMap<u64, Box<[u8; PIECE]>>,
 }
 
@@ -53,7 +53,7 @@ impl<B: StorageBackend> Overlay<B> {
         self.written.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads past what has been written. What is beyond the end is zero.
+    /// Reads beyond the kept writes. Anything past the end is zero.
     fn read_beneath(&self, end: u64, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let there = end.saturating_sub(offset).min(out.len() as u64) as usize;
         let (there, beyond) = out.split_at_mut(there);
@@ -62,13 +62,13 @@ impl<B: StorageBackend> Overlay<B> {
     }
 }
 
-/// The places where the pieces begin that have bytes of a range.
+/// Returns the positions of the pieces that overlap a range.
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = u64> {
     let first = offset - offset % PIECE as u64;
     (first..offset + len as u64).step_by(PIECE)
 }
 
-/// Returns the part of a range that a piece has: its place in the piece, its place in the range, and its length.
+/// Returns the overlap of a range and a piece: its position in the piece, its position in the range, and its length.
 fn common(piece: u64, offset: u64, len: usize) -> (usize, usize, usize) {
     let start = piece.max(offset);
     let end = (piece + PIECE as u64).min(offset + len as u64);
@@ -131,7 +131,7 @@ impl<B: StorageBackend> StorageBackend for Overlay<B> {
         self.beneath.close()
     }
 
-    /// Readers share what is beneath with other readers.
+    /// Readers share the underlying file with other readers.
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.beneath.try_lock_shared_range(start, end)
     }

@@ -38,7 +38,7 @@ use crate::{Measurement, Node, NodeId, NumberField, Status, TimeSource};
 
 const FORMAT: u8 = 2;
 const FORMAT_WITHOUT_CHECKSUM: u8 = 1;
-/// Those of a node's record before this one are as those of rows, and have no first arrival.
+/// The format of a node's record. Formats 1 and 2 have a checksum when those of rows do, and no first arrival.
 const NODE_FORMAT: u8 = 3;
 const TIME_IS_ARRIVAL: u8 = 1;
 const HAS_REVISION: u8 = 1 << 1;
@@ -46,7 +46,7 @@ const HAS_FIRMWARE: u8 = 1 << 2;
 const HAS_POWER_SAVE_LEVEL: u8 = 1 << 3;
 const HAS_STATUS: u8 = 1 << 4;
 
-/// Appends the row of a measurement that has this key.
+/// Appends the row of a measurement with this key.
 pub(super) fn encode(key: u64, measurement: &Measurement, row: &mut Vec<u8>) {
     let start = begin(FORMAT, row);
     let mut flags = 0;
@@ -75,14 +75,14 @@ pub(super) fn encode(key: u64, measurement: &Measurement, row: &mut Vec<u8>) {
     finish(key, &mut row[start..]);
 }
 
-/// Appends the format and a place for the checksum, and returns where the record begins.
+/// Appends the format and space for the checksum, and returns the start of the record.
 fn begin(format: u8, record: &mut Vec<u8>) -> usize {
     let start = record.len();
     record.extend([format, 0, 0, 0, 0]);
     start
 }
 
-/// Puts the checksum into its place.
+/// Fills in the checksum.
 fn finish(key: u64, record: &mut [u8]) {
     let checksum = checksum(key, &record[5..]);
     record[1..5].copy_from_slice(&checksum.to_le_bytes());
@@ -95,7 +95,7 @@ fn checksum(key: u64, content: &[u8]) -> u32 {
     checksum.finalize()
 }
 
-/// The format of a record, which is this one at most, and what follows the checksum, if that fits.
+/// Returns the format of a record, which is at most this one, and the data after the checksum, if that matches.
 fn verified(newest: u8, key: u64, record: &[u8]) -> Result<(u8, Reader<'_>), DamagedRecord> {
     let mut record = Reader(record);
     let format = record.u8()?;
@@ -108,7 +108,7 @@ fn verified(newest: u8, key: u64, record: &[u8]) -> Result<(u8, Reader<'_>), Dam
     Ok((format, record))
 }
 
-/// The part of a row in front of its numbers.
+/// The part of a row before its numbers.
 struct Head {
     flags: u8,
     presence: u16,
@@ -117,9 +117,9 @@ struct Head {
     status: Option<Status>,
 }
 
-/// The start of a row that has this key, of the node with this number; and what follows it.
+/// Reads the start of a row with this key and node number, and returns it with the rest.
 fn head(number: u32, key: u64, row: &[u8]) -> Result<(Head, Reader<'_>), DamagedRecord> {
-    // In a damaged file a range can have keys of others.
+    // In a damaged file a range can contain foreign keys.
     if number_of(key) != number {
         return Err(DamagedRecord("the row belongs to another node"));
     }
@@ -130,10 +130,10 @@ fn head(number: u32, key: u64, row: &[u8]) -> Result<(Head, Reader<'_>), Damaged
     Ok((Head { flags, presence, received_at, power_save_level, status: status.transpose()? }, row))
 }
 
-/// The second and the numbers of a row, by the places of their fields in [`NumberField::ALL`].
+/// The second and the numbers of a row, by field position in [`NumberField::ALL`].
 pub(super) type TimedNumbers = (i64, [Option<f64>; NumberField::ALL.len()]);
 
-/// Decodes what series need of a row. Nothing is allocated.
+/// Decodes the part of a row that series need, without allocating.
 pub(super) fn decode_numbers(number: u32, key: u64, row: &[u8]) -> Result<TimedNumbers, DamagedRecord> {
     let (Head { presence, .. }, mut row) = head(number, key, row)?;
     let mut numbers = [None; NumberField::ALL.len()];
@@ -145,7 +145,7 @@ pub(super) fn decode_numbers(number: u32, key: u64, row: &[u8]) -> Result<TimedN
     Ok((i64::from(key as u32), numbers))
 }
 
-/// The texts of the row before. Neighbouring rows mostly repeat them, and share them then.
+/// The texts of the previous row. Neighbouring rows usually repeat them, and then share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Texts {
     revision: Option<Arc<str>>,
@@ -159,7 +159,7 @@ fn shared(text: &str, previous: &mut Option<Arc<str>>) -> Arc<str> {
     }
 }
 
-/// The measurement in a row that has this key, of the node with this number.
+/// Decodes the measurement in a row with this key and node number.
 pub(super) fn decode(
     node: &NodeId,
     number: u32,
@@ -188,8 +188,8 @@ pub(super) fn decode(
     Ok(measurement)
 }
 
-/// A node's record: format `u8`, checksum `u32` of the node's number, `u64`, and of what follows, id, counters and
-/// times, then its newest measurement as a row.
+/// Decodes a node's record: format `u8`, checksum `u32` of the node's number as `u64` and of the rest, id, counters and
+/// times, then the newest measurement as a row.
 pub(super) fn encode_node(node: &NumberedNode) -> Vec<u8> {
     let id = node.id.as_str();
     let mut record = Vec::new();

@@ -29,8 +29,8 @@ use super::{
 };
 use crate::Measurement;
 
-/// The most rows that move at a time, so that a transaction stays short. A week of a node that reports once a minute
-/// has 10,080.
+/// The maximum number of rows moved at a time, so that a transaction stays short. A week of a node that reports once a
+/// minute has 10,080.
 const ROWS_A_STEP: usize = 20_000;
 
 /// A node's week that has rows.
@@ -44,14 +44,14 @@ pub(super) struct Week {
 pub(super) struct Step {
     number: u32,
     week: u16,
-    /// The checksum of the block that is there.
+    /// The checksum of the existing block.
     replaces: Option<u32>,
     block: Vec<u8>,
-    /// The seconds of the rows that are in the block, in order.
+    /// The seconds of the rows that are in the new block, in order.
     seconds: Vec<u32>,
-    /// Of these rows, one after the other.
+    /// A checksum over these rows.
     checksum: u32,
-    /// Set if rows are left for a further step.
+    /// Set if rows remain for a further step.
     pub(super) has_more: bool,
 }
 
@@ -61,8 +61,8 @@ impl Step {
     }
 }
 
-/// The weeks of a node that ended at a second or before it and still have rows: those that have a block already only if
-/// they have at least a number of rows.
+/// Returns the weeks of a node that ended at or before a second and still have rows. Those that already have a block
+/// are only included if they have at least this many rows.
 pub(super) fn due(
     database: &OpenDatabase,
     node: &NumberedNode,
@@ -94,7 +94,7 @@ pub(super) fn due(
     Ok(due)
 }
 
-/// Makes the block of a week. `None`: there is nothing that can be moved.
+/// Makes the block of a week, or returns `None` if nothing can be moved.
 pub(super) fn prepare(database: &OpenDatabase, Week { node, week }: &Week) -> Result<Option<Step>, Failure> {
     let transaction = database.begin_read()?;
     let rows = transaction.open_table(ROWS)?;
@@ -113,7 +113,7 @@ pub(super) fn prepare(database: &OpenDatabase, Week { node, week }: &Week) -> Re
         }
         let (key, row) = entry?;
         let second = second_of(key.value());
-        // A row that cannot be read stays where it is, for `check` to tell.
+        // An unreadable row stays where it is, and is reported by `check`.
         if let Ok(measurement) = row::decode(&node.id, number, key.value(), row.value(), &mut texts) {
             merged.insert(measurement.timestamp, measurement);
             seconds.push(second as u32);
@@ -135,7 +135,7 @@ pub(super) fn prepare(database: &OpenDatabase, Week { node, week }: &Week) -> Re
 }
 
 impl Writer {
-    /// Does a step. `false`: what it was made from has changed, and nothing was done.
+    /// Performs a step. Returns `false` if its basis has changed and nothing was done.
     pub(super) fn seal(&mut self, step: &Step) -> Result<bool, Failure> {
         let transaction = self.transaction()?;
         {
@@ -156,7 +156,7 @@ impl Writer {
                 }
                 !is_sealed
             })?;
-            // A row can have been deleted, and stored again with other values.
+            // A row can have been deleted and stored again with other values.
             if removed != step.seconds.len() || checksum.finalize() != step.checksum {
                 return Ok(false);
             }
@@ -167,7 +167,7 @@ impl Writer {
     }
 }
 
-/// The oldest week that is sealed of any node, `None` if nothing is.
+/// Returns the oldest sealed week of any node, or `None` if there is none.
 pub(super) fn oldest_week(
     blocks: &impl ReadableTable<u64, &'static [u8]>,
     nodes: &NodeIndex,

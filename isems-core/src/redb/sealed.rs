@@ -26,11 +26,11 @@ use super::{
 };
 use crate::{FieldSet, Measurement, NodeId};
 
-/// The length of a piece in bytes; the last one has what is left. With its key it fills a page of redb, which gives
-/// larger values pages of a power of two.
+/// The length of a piece in bytes; the last one has the rest. With its key a piece fills one page of redb, which rounds
+/// larger values up to a power of two of pages.
 const PIECE_BYTES: usize = 4080;
 
-/// Why a block cannot be read.
+/// The reason why a block cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BlockError {
     /// This block is damaged; others can be read.
@@ -41,13 +41,13 @@ pub(super) enum BlockError {
     Storage(#[from] StorageError),
 }
 
-/// The header of a node's block of a week, `None` if there is no such block.
+/// Returns the header of a node's block for a week, or `None` if there is no such block.
 pub(super) fn header(
     blocks: &impl ReadableTable<u64, &'static [u8]>,
     number: u32,
     week: u16,
 ) -> Result<Option<Header>, BlockError> {
-    // A range would need the page that follows, too.
+    // A range would also need the following page.
     if let Some(first) = blocks.get(piece_key(number, week, 0))? {
         return Ok(Some(Header::parse(number, week, first.value())?));
     }
@@ -58,13 +58,13 @@ pub(super) fn header(
     }
 }
 
-/// The keys of the pieces of a block.
+/// Returns the keys of the pieces of a block.
 pub(super) fn piece_keys(number: u32, week: u16, header: &Header) -> Range<u64> {
     let first = piece_key(number, week, 0);
     first..first + (header.length.div_ceil(PIECE_BYTES) as u64).min(1 << 16)
 }
 
-/// Reads and verifies the columns of a block that are wanted.
+/// Reads and verifies the selected columns of a block.
 pub(super) fn columns<'h>(
     blocks: &impl ReadableTable<u64, &'static [u8]>,
     number: u32,
@@ -101,7 +101,7 @@ pub(super) fn columns<'h>(
     Ok(columns)
 }
 
-/// Every measurement of a block.
+/// Returns every measurement of a block.
 pub(super) fn whole(
     blocks: &impl ReadableTable<u64, &'static [u8]>,
     node: &NodeId,
@@ -118,7 +118,7 @@ pub(super) fn whole(
     Ok(measurements)
 }
 
-/// Puts a block in the place of the one that is there.
+/// Writes a block in place of the existing one.
 pub(super) fn insert(
     blocks: &mut Table<'_, u64, &'static [u8]>,
     number: u32,
@@ -132,12 +132,12 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Removes a node's block of a week.
+/// Removes a node's block for a week.
 pub(super) fn remove(blocks: &mut Table<'_, u64, &'static [u8]>, number: u32, week: u16) -> Result<(), StorageError> {
     blocks.retain_in(piece_key(number, week, 0)..=piece_key(number, week, u16::MAX), |_, _| false)
 }
 
-/// The first week from one to another one, both included, in which a node has a block.
+/// Returns the first week between two, both included, for which a node has a block.
 pub(super) fn first_week(
     blocks: &impl ReadableTable<u64, &'static [u8]>,
     number: u32,
@@ -148,7 +148,7 @@ pub(super) fn first_week(
     pieces.next().map(|piece| week_of_one(piece?.0.value(), number, first..=last)).transpose()
 }
 
-/// The last week from one to another one, both included, in which a node has a block.
+/// Returns the last week between two, both included, for which a node has a block.
 pub(super) fn last_week(
     blocks: &impl ReadableTable<u64, &'static [u8]>,
     number: u32,

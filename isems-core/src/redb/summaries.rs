@@ -16,19 +16,19 @@ use std::{
 use super::block::Header;
 use crate::{Bucket, NumberField};
 
-/// The number of buckets that are kept of all blocks, 40 bytes each. A year of a field at an interval of a day takes
+/// The number of buckets kept for all blocks together, 40 bytes each. A year of a field at an interval of one day takes
 /// about 620.
 const BUCKETS_KEPT: usize = 200_000;
 
-/// A summary is kept if it has at most one bucket for so many rows of the block: others would save little.
+/// A summary is kept if it has at most one bucket per this many rows of the block; others would save little.
 const ROWS_A_BUCKET: usize = 8;
 
 /// The contribution of a whole block to a series of a field: buckets by their number since the epoch, each once or
-/// several times. It is what reading the block gives, bit by bit.
+/// several times. It is bit for bit what reading the block yields.
 pub(super) type Summary = Arc<[(i64, Bucket)]>;
 
-/// A block, and the series that it contributes to. The checksum changes with the block, so that a summary of another
-/// state of it is never met, be it of a transaction that began before.
+/// A block, and the series that it contributes to. The checksum changes with the block, so that the summary of a
+/// different version is never found, not even by a transaction that began earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     number: u32,
@@ -41,23 +41,23 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Of the block of a node and a week, which has this header.
+    /// Makes the key for the block of a node and a week with this header.
     pub(super) fn new(number: u32, week: u16, header: &Header, field: NumberField, interval: i64) -> Self {
         let Header { checksum, length, rows, .. } = *header;
         Self { number, week, checksum, length, rows, field, interval }
     }
 }
 
-/// The summaries that were made last.
+/// The most recent summaries.
 #[derive(Default)]
 pub(super) struct Summaries(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
     summaries: HashMap<Key, Summary>,
-    /// The keys of all of them, oldest first.
+    /// The keys of all summaries, oldest first.
     order: VecDeque<Key>,
-    /// The number of buckets that they have together.
+    /// The total number of their buckets.
     buckets: usize,
 }
 
@@ -67,9 +67,9 @@ impl Summaries {
         kept.summaries.get(key).cloned()
     }
 
-    /// Keeps what a block adds, in the place of what was made first if it gets too much.
+    /// Keeps the contribution of a block, and drops the oldest ones if there are too many.
     pub(super) fn keep(&self, key: Key, summary: &Summary) {
-        // One without buckets takes some room, too.
+        // A summary without buckets takes some space, too.
         let buckets = |summary: &Summary| summary.len() + 4;
         if summary.len() * ROWS_A_BUCKET > key.rows {
             return;

@@ -31,11 +31,11 @@ use redb::{StorageError, TableDefinition};
 
 use crate::Node;
 
-/// The format of the file, kept under [`FORMAT_KEY`]. A file of a newer one is not opened. 1 has no table of blocks,
-/// and until 2 nodes have no first arrival.
+/// The format of the file, kept under [`FORMAT_KEY`]. A file with a newer format is not opened. Format 1 has no table
+/// of blocks, and up to format 2 nodes have no first arrival.
 pub(super) const FORMAT: u32 = 3;
 
-/// The key of the format in [`METADATA`]. Keys given by callers carry a prefix, so that they never meet it.
+/// The key of the format in [`METADATA`]. Callers' keys carry a prefix, so they never collide with it.
 pub(super) const FORMAT_KEY: &str = "format";
 
 /// Values that callers keep under a key, and the format.
@@ -44,10 +44,10 @@ pub(super) const METADATA: TableDefinition<'_, &str, &[u8]> = TableDefinition::n
 /// Nodes by number, each with its newest measurement.
 pub(super) const NODES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("nodes");
 
-/// The recent tier: a row a measurement, by [`row_key`]. Takes writes in any order.
+/// The recent tier: one row per measurement, keyed by [`row_key`]. Accepts writes in any order.
 pub(super) const ROWS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rows");
 
-/// The sealed tier: blocks in pieces, by [`piece_key`]. A measurement is in a row or in a block, never in both.
+/// The sealed tier: blocks in pieces, keyed by [`piece_key`]. A measurement is in a row or in a block, never in both.
 pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
 
 /// The reject log, by running number.
@@ -56,14 +56,14 @@ pub(super) const REJECTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new
 /// The length of a week in seconds.
 pub(super) const WEEK_SECONDS: u64 = 604_800;
 
-/// The Monday before the epoch lies this many seconds before it.
+/// The number of seconds from the Monday before the epoch to the epoch.
 const MONDAY_SECONDS: u64 = 259_200;
 
 /// The highest node number. Keys have room for more; 2^21 nodes are beyond any mesh, and their records fit in memory.
 pub(super) const MAX_NODE_NUMBER: u32 = (1 << 21) - 1;
 
-/// A node with the number that its keys begin with, from 1 on in order of first arrival. The number stays while the
-/// node is kept, and is not given out again while a record, row or block has it.
+/// A node with the number that its keys start with, counted from 1 in order of first arrival. The number stays while
+/// the node is kept, and is not given out again while a record, row or block has it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NumberedNode {
     pub(super) number: u32,
@@ -84,52 +84,53 @@ impl DerefMut for NumberedNode {
     }
 }
 
-/// The key of a row: node number and second, so that a node's rows lie together in order of time.
+/// Returns the key of a row: node number and second, so that a node's rows are stored together in time order.
 pub(super) fn row_key(number: u32, timestamp: u32) -> u64 {
     u64::from(number) << 32 | u64::from(timestamp)
 }
 
-/// The key of a piece of a block: node number, week, running number of the piece.
+/// Returns the key of a piece of a block: node number, week, number of the piece.
 pub(super) fn piece_key(number: u32, week: u16, piece: u16) -> u64 {
     u64::from(number) << 32 | u64::from(week) << 16 | u64::from(piece)
 }
 
-/// The week of a key of [`BLOCKS`].
+/// Returns the week of a key of [`BLOCKS`].
 pub(super) fn week_of_piece(key: u64) -> u16 {
     (key >> 16) as u16
 }
 
-/// The week of a second: weeks begin on Mondays at 00:00 UTC, and are counted from the one of the epoch.
+/// Returns the week of a second. Weeks begin on Mondays at 00:00 UTC and are counted from the one of the epoch.
 pub(super) fn week_of(second: u64) -> u16 {
     ((second + MONDAY_SECONDS) / WEEK_SECONDS) as u16
 }
 
-/// Returns the beginning of a week, Unix seconds. The week of the epoch begins with it.
+/// Returns the start of a week, Unix seconds. The week of the epoch starts at the epoch.
 pub(super) fn week_start(week: u16) -> u64 {
     (u64::from(week) * WEEK_SECONDS).saturating_sub(MONDAY_SECONDS)
 }
 
-/// Returns the end of a week, Unix seconds. The last one ends where the seconds of a key do.
+/// Returns the end of a week, Unix seconds. The last week ends at the highest second that a key can have.
 pub(super) fn week_end(week: u16) -> u64 {
     ((u64::from(week) + 1) * WEEK_SECONDS - MONDAY_SECONDS).min(1 << 32)
 }
 
-/// The node number of a key of [`ROWS`] or [`BLOCKS`].
+/// Returns the node number of a key of [`ROWS`] or [`BLOCKS`].
 pub(super) fn number_of(key: u64) -> u32 {
     (key >> 32) as u32
 }
 
-/// The second of a key of [`ROWS`].
+/// Returns the second of a key of [`ROWS`].
 pub(super) fn second_of(key: u64) -> u64 {
     key & u64::from(u32::MAX)
 }
 
-/// Returns the error of a table that yields keys it was not asked for. Going on from one to the next would never end.
+/// Returns the error for a table that yields keys outside the requested range. Continuing from one to the next would
+/// never end.
 pub(super) fn out_of_order() -> StorageError {
     StorageError::Corrupted("the keys of a table are not in order".into())
 }
 
-/// The key under which a caller's metadata is kept.
+/// Returns the key under which a caller's metadata is kept.
 pub(super) fn metadata_key(key: &str) -> String {
     format!("caller/{key}")
 }

@@ -1,4 +1,4 @@
-//! Reading both tiers as one: each measurement is met once, in order of time.
+//! Reading both tiers as one: each measurement is returned once, in time order.
 //!
 //! A query reads one snapshot. It goes from week to week, in the order that is asked for, by looking for the next row
 //! and the next block and taking the nearer one. Within a week it merges the rows with the pages of the block, both of
@@ -37,14 +37,14 @@ pub(super) struct Tiers<'a, R, B> {
 pub(super) struct Hole {
     /// The node's number.
     pub(super) number: u32,
-    /// The seconds among which it is.
+    /// The range of seconds in which it lies.
     pub(super) from: u64,
     pub(super) to: u64,
     /// The problem.
     pub(super) problem: &'static str,
 }
 
-/// Passes failures of the file on, and makes damage a hole.
+/// Passes failures of the file on, and turns damage into a hole.
 pub(super) fn or_hole<T>(
     result: Result<T, BlockError>,
     number: u32,
@@ -68,7 +68,7 @@ pub(super) struct TierQuery {
     pub(super) range: Range<u64>,
     pub(super) order: Order,
     pub(super) limit: usize,
-    /// The columns to read of blocks. Rows are small, and read whole.
+    /// The columns to read from blocks. Rows are small and read whole.
     pub(super) fields: FieldSet,
 }
 
@@ -98,7 +98,7 @@ where
         Ok(found)
     }
 
-    /// Counts the measurements of a node. Blocks that do not say how many they have count none.
+    /// Counts the measurements of a node. Blocks that do not say how many they have count as empty.
     pub(super) fn count(&self, node: &NumberedNode) -> Result<u64, StorageError> {
         let base = row_key(node.number, 0);
         let mut count = 0;
@@ -116,7 +116,7 @@ where
         Ok(count)
     }
 
-    /// The next week that has something.
+    /// Returns the next week that contains something.
     fn next_week(&self, number: u32, left: &Range<u64>, order: Order) -> Result<Option<u16>, StorageError> {
         let base = row_key(number, 0);
         let mut rows = self.rows.range(base + left.start..base + left.end)?;
@@ -140,7 +140,7 @@ where
         })
     }
 
-    /// Appends what a week has.
+    /// Appends the measurements of a week.
     fn week(
         &self,
         node: &NumberedNode,
@@ -191,7 +191,7 @@ where
         Ok(())
     }
 
-    /// The rows of a span, each decoded, without those that are damaged.
+    /// Returns the decoded rows of a span, skipping damaged ones.
     fn rows_of<'h, T>(
         &'h self,
         node: &'h NumberedNode,
@@ -300,7 +300,7 @@ where
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Reads what a block adds to series of fields, each of them.
+    /// Reads the contribution of a block to the series of each of the fields.
     fn summarize(
         &self,
         number: u32,
@@ -354,7 +354,7 @@ where
 /// Decoded rows, in order.
 type Rows<'a, T> = Peekable<Box<dyn Iterator<Item = Result<T, StorageError>> + 'a>>;
 
-/// Takes the rows that go before a measurement.
+/// Takes the rows that precede a measurement.
 fn take_before<I: Iterator<Item = Result<Measurement, StorageError>>>(
     rows: &mut Peekable<I>,
     measurement: &Measurement,
@@ -375,7 +375,7 @@ fn take_before<I: Iterator<Item = Result<Measurement, StorageError>>>(
     Ok(())
 }
 
-/// Returns which of the wanted rows of a page fall into which bucket, by its number since the epoch.
+/// Returns which of the selected rows of a page belong to which bucket, by its number since the epoch.
 fn spans(times: &[i64], wanted: Range<usize>, interval: i64) -> Vec<(i64, Range<usize>)> {
     let mut spans = Vec::new();
     let mut row = wanted.start;

@@ -35,25 +35,25 @@ use super::{
 };
 use crate::unix_now;
 
-/// The time after its end when a week is sealed. Polled logs reach back two and a half days, so what comes in time
-/// meets rows.
+/// The time after the end of a week at which it is sealed. Polled logs reach back two and a half days, so punctual
+/// lines still find rows.
 const MARGIN: u64 = 3 * 86_400;
 
 /// The interval at which the thread looks for something to do.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// The interval at which the late rows of weeks that are sealed already move into their blocks. Each block is written
-/// anew then, so a node whose clock is weeks behind must not have it done with every line.
+/// The interval at which late rows of sealed weeks move into their blocks. Each block is then rewritten, so a node
+/// whose clock is weeks behind must not cause that with every line.
 const LATE_INTERVAL: Duration = Duration::from_hours(1);
 
-/// With so many late rows a block is written anew at once.
+/// The number of late rows at which a block is rewritten immediately.
 const LATE_ROWS: usize = 4096;
 
-/// The bytes that a piece of a block takes in the file, and a row, with their share of everything else.
+/// The number of bytes that a piece of a block, or a row, takes in the file, including its share of everything else.
 const PIECE_BYTES: u64 = 4_200;
 const ROW_BYTES: u64 = 190;
 
-/// A node's number, and a week if it is only that.
+/// A node's number, with a week if only that is affected.
 pub(super) type NodeWeek = (u32, Option<u16>);
 
 /// The background work on a file.
@@ -64,17 +64,17 @@ pub(super) struct Upkeep {
     pub(super) nodes: Arc<NodeIndex>,
     pub(super) jobs: Sender<Job>,
     pub(super) retention: Retention,
-    /// Held while a week is sealed: two at a time would do the same work twice.
+    /// Held while a week is sealed: two threads would do the same work twice.
     pub(super) sealing: Arc<Mutex<()>>,
-    /// The damage that was told.
+    /// The damage that has been logged.
     pub(super) told: Arc<Mutex<BTreeSet<NodeWeek>>>,
-    /// The live bytes when they were last measured, as a share of the estimate. Held while retention removes
+    /// The live bytes when they were last measured, as a fraction of the estimate. Held while the retention removes
     /// something.
     pub(super) scale: Arc<Mutex<f64>>,
 }
 
 impl Upkeep {
-    /// Looks after the file until the other end of `stop` is dropped.
+    /// Maintains the file until the other end of `stop` is dropped.
     pub(super) fn run(&self, stop: &Receiver<()>) {
         let mut wait = Duration::ZERO;
         let mut late_sealed = Instant::now();
@@ -87,7 +87,7 @@ impl Upkeep {
             let sealed = self.database.watched(|| self.seal_by_itself(late_rows, stop));
             let retained = self.database.watched(|| self.retain().map(drop));
             for done in [sealed, retained] {
-                // That the disk fails is told where it is noticed.
+                // A failure of the disk is logged where it is noticed.
                 if let Err(failure) = done
                     && !failure.is_worth_another_try()
                 {
@@ -101,7 +101,7 @@ impl Upkeep {
     fn seal_by_itself(&self, late_rows: usize, stop: &Receiver<()>) -> Result<(), Failure> {
         let Some(now) = self.now() else { return Ok(()) };
         let sealed = self.seal(now.saturating_sub(MARGIN), late_rows, |took| {
-            // Nine tenths of the time belong to others.
+            // Nine tenths of the time are left to others.
             stop.recv_timeout((took * 9).min(Duration::from_secs(5))) == Err(RecvTimeoutError::Timeout)
         })?;
         if sealed.blocks > 0 {
@@ -110,18 +110,19 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Every node, as of now.
+    /// Returns every node as of now.
     fn nodes(&self) -> Vec<NumberedNode> {
         self.nodes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// The newest time that any node has measured. The computer's own clock is not asked: it may never have been set.
+    /// Returns the newest time that any node has measured. The computer's own clock does not count, because it may
+    /// never have been set.
     fn now(&self) -> Option<u64> {
         self.nodes().iter().map(|node| node.latest.timestamp as u64).max()
     }
 
-    /// Seals the weeks that ended at a second or before it, and of those that are sealed already the ones with at least
-    /// a number of rows. After each step `goes_on` is told how long it took.
+    /// Seals the weeks that ended at or before a second; those that are sealed already, only if they have at least this
+    /// many rows. After each step `goes_on` gets its duration.
     pub(super) fn seal(
         &self,
         before: u64,
@@ -149,7 +150,7 @@ impl Upkeep {
         Ok(sealed)
     }
 
-    /// Seals a week, or as much of it as a step takes. `None`: there is nothing to move.
+    /// Seals a week, or as much of it as one step takes. Returns `None` if there is nothing to move.
     fn step(&self, week: &Week) -> Result<Option<Arc<Step>>, Failure> {
         let _sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -163,7 +164,7 @@ impl Upkeep {
         }
     }
 
-    /// Damage costs a node, or one of its weeks, and is told once. `None`: that is so.
+    /// Limits damage to a node or one of its weeks, and logs it once. Returns `None` for damage.
     fn or_told<T>(
         &self,
         result: Result<T, Failure>,
@@ -185,10 +186,10 @@ impl Upkeep {
         }
     }
 
-    /// Removes what the retention does not allow, and returns how many measurements that were.
+    /// Removes everything beyond the retention, and returns the number of measurements removed.
     pub(super) fn retain(&self) -> Result<u64, Failure> {
         let Some(newest) = self.now() else { return Ok(0) };
-        // A clock that runs ahead, be it a node's or the computer's, makes nothing old by itself.
+        // A clock that runs ahead, whether a node's or the computer's, does not make anything old on its own.
         let now = newest.min(unix_now().max(0) as u64);
         Ok(self.remove_old(now)? + self.remove_much(now)?)
     }
@@ -208,7 +209,7 @@ impl Upkeep {
         if !is_too_much(self.estimate()?, *scale) {
             return Ok(0);
         }
-        // Before anything goes it is measured, which is the best scale for the next estimates.
+        // The size is measured before anything is removed, which best calibrates the next estimates.
         let live = statistics::live_bytes(&self.database.begin_read()?)?;
         let mut estimate = self.estimate()?.max(1);
         *scale = live as f64 / estimate as f64;
@@ -236,7 +237,7 @@ impl Upkeep {
         Ok(blocks.len()? * PIECE_BYTES + rows.len()? * ROW_BYTES)
     }
 
-    /// Removes everything before a second, and returns how many measurements that were.
+    /// Removes everything before a second, and returns the number of measurements removed.
     fn remove_before(&self, end: u64, reason: &str) -> Result<u64, Failure> {
         let mut all = 0;
         for node in self.nodes_before(end)? {
@@ -250,7 +251,7 @@ impl Upkeep {
         Ok(all)
     }
 
-    /// The nodes that have something before a second, be it damaged.
+    /// Returns the nodes that have something before a second, even if it is damaged.
     fn nodes_before(&self, end: u64) -> Result<Vec<NumberedNode>, Failure> {
         let transaction = self.database.begin_read()?;
         let (rows, blocks) = (transaction.open_table(ROWS)?, transaction.open_table(BLOCKS)?);
@@ -266,14 +267,14 @@ impl Upkeep {
         Ok(nodes)
     }
 
-    /// Lets the writer do something, and waits for it.
+    /// Has the writer do something, and waits for it.
     fn on_writer<T: Send + 'static>(
         &self,
         task: impl FnOnce(&mut Writer) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let (reply, outcome) = channel();
         let job = Job::Task(Box::new(move |writer| {
-            // Nobody waits any more when the repository has been dropped.
+            // Nobody is waiting any more if the repository has been dropped.
             let _ = reply.send(writer.write(task));
         }));
         self.jobs.send(job).map_err(|_| Failure::Closed("the writer has ended"))?;

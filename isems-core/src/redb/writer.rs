@@ -50,16 +50,16 @@ use crate::{Batch, DurationHistogram, FieldSet, Measurement, Node, NodeId, Outco
 /// Every node by its id, as of the last commit.
 pub(super) type NodeIndex = RwLock<BTreeMap<NodeId, NumberedNode>>;
 
-/// The number of batches that may wait for the writer or be in its hands.
+/// The number of batches that may be waiting for the writer or in progress.
 pub(super) const QUEUE: usize = 1024;
 
-/// A transaction takes no further batch once it has this many measurements.
+/// The number of measurements at which a transaction accepts no further batch.
 const MEASUREMENTS_A_TRANSACTION: usize = 50_000;
 
-/// The reject log is cut to this many entries.
+/// The number of entries to which the reject log is cut.
 const REJECTS_KEPT: u64 = 10_000;
 
-/// The key under which it is proven that there is room, and the bytes for each entry: what a row takes with its share
+/// The key used to prove that there is space, and the number of bytes per entry: the size of a row including its share
 /// of everything else.
 const PROOF_KEY: &str = "room";
 const PROOF_BYTES: usize = 190;
@@ -70,7 +70,7 @@ type Reply = Result<Stored, RepositoryError>;
 /// A job for the writer.
 pub(super) enum Job {
     Store(StoreJob),
-    /// Something else, all by itself, by means of [`Writer::write`]. It answers to whom it concerns.
+    /// Any other work, which runs alone by means of [`Writer::write`], and reports to its caller itself.
     Task(Box<dyn FnOnce(&mut Writer) + Send>),
 }
 
@@ -78,7 +78,7 @@ pub(super) enum Job {
 pub(super) struct StoreJob {
     pub(super) batch: Batch,
     pub(super) reply: oneshot::Sender<Reply>,
-    /// A place in the queue, given back when the job is done.
+    /// A slot in the queue, released when the job is done.
     pub(super) permit: OwnedSemaphorePermit,
 }
 
@@ -94,14 +94,14 @@ pub(super) struct Writer {
     pub(super) last_commit: Option<Instant>,
     /// The number of the next new node.
     pub(super) next_number: u32,
-    /// The number of times that the file had been opened when that number was found.
+    /// The number of times that the file had been opened when that number was determined.
     pub(super) generation: u64,
-    /// Set if there may be something in the file that only proves that there is room.
+    /// Set if the file may contain the value that only proves that there is space.
     pub(super) has_proof: bool,
 }
 
 impl Writer {
-    /// Writes until every sender of jobs is gone and all that they sent is written.
+    /// Writes until every sender of jobs is gone and everything they sent is written.
     pub(super) fn run(mut self) {
         let mut next = None;
         while let Some(job) = next.take().or_else(|| self.jobs.recv().ok()) {
@@ -113,8 +113,8 @@ impl Writer {
         }
     }
 
-    /// Does what writes: redb can panic over a damaged file, and the disk can fail. The file is as it was then, or the
-    /// commit is on the disk all the same.
+    /// Runs work that writes: redb can panic on a damaged file, and the disk can fail. Afterwards, the file is as
+    /// before, or the commit is on disk after all.
     pub(super) fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
         self.write_entries(0, work)
     }
@@ -144,15 +144,15 @@ impl Writer {
         next
     }
 
-    /// Returns whether this is a probe that the last commit answers well enough.
+    /// Returns whether this is a probe that the last commit already answers.
     fn is_proven(&self, job: &StoreJob) -> bool {
         job.batch.is_empty() && self.last_commit.is_some_and(|at| at.elapsed() < self.commit_interval)
     }
 
-    /// All that waits, up to the size of a transaction; with an interval also what comes until it is over. And the job
-    /// that ends the group because it is none of storing.
+    /// Returns all waiting batches, up to the size of a transaction, and with an interval also those that arrive until
+    /// it is over; and the job that ended the group because it does not store.
     fn collect(&self, first: StoreJob) -> (Vec<StoreJob>, Option<Job>) {
-        // A probe asks whether it can be written now.
+        // A probe asks whether the disk can be written to now.
         let interval = if first.batch.is_empty() { Duration::ZERO } else { self.commit_interval };
         let deadline = Instant::now().checked_add(interval);
         let mut measurements = first.batch.measurements.len();
@@ -176,8 +176,8 @@ impl Writer {
         (group, None)
     }
 
-    /// A transaction after which the file opens at once, also after a crash and however large it is, for a second
-    /// flush.
+    /// Begins a transaction after which the file opens instantly, even after a crash and however large it is, at the
+    /// cost of a second flush.
     pub(super) fn transaction(&mut self) -> Result<Writing, Failure> {
         let mut transaction = self.database.begin_write()?;
         if transaction.generation != self.generation {
@@ -188,7 +188,7 @@ impl Writer {
         Ok(transaction)
     }
 
-    /// Returns when a transaction is durable.
+    /// Commits a transaction and returns once it is durable.
     pub(super) fn finish(&mut self, transaction: Writing) -> Result<(), Failure> {
         self.finish_entries(transaction, 0)
     }
@@ -203,7 +203,7 @@ impl Writer {
     }
 
     /// Proves that the disk works after it has failed. A small write proves little, so something as large as what could
-    /// not be stored is written, and removed by the next transaction. Returns how many entries have that size.
+    /// not be stored is written, and removed by the next transaction. Returns the number of entries of that size.
     fn prove_room(&self, transaction: &Writing) -> Result<usize, Error> {
         let owed = self.database.owed();
         if owed > 0 {
@@ -213,8 +213,8 @@ impl Writer {
         Ok(owed)
     }
 
-    /// One transaction for all batches, without those that cannot be stored. The index of nodes follows only when it is
-    /// durable.
+    /// Stores all batches in one transaction, except those that cannot be stored. The index of nodes follows only once
+    /// it is durable.
     fn commit(&mut self, batches: &[&Batch], entries: usize) -> Result<Vec<Reply>, Failure> {
         let transaction = self.transaction()?;
         if self.has_proof {
@@ -254,7 +254,7 @@ impl Writer {
         ChangedNodes { index: &self.nodes, next_number: self.next_number, nodes: BTreeMap::new() }
     }
 
-    /// Takes over what is durable.
+    /// Adopts changes that are durable.
     pub(super) fn accept(&mut self, Changes { next_number, nodes }: Changes) {
         self.next_number = next_number;
         let mut index = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
@@ -270,14 +270,14 @@ fn reply(group: Vec<StoreJob>, outcomes: impl Iterator<Item = Reply>) {
     }
 }
 
-/// The nodes that the transaction under way changes, over those of the index.
+/// The nodes changed by the transaction under way, layered over the index.
 pub(super) struct ChangedNodes<'a> {
     index: &'a NodeIndex,
     next_number: u32,
     nodes: BTreeMap<NodeId, NumberedNode>,
 }
 
-/// Nodes that have changed, once that is durable.
+/// The changed nodes of a transaction, for use once it is durable.
 pub(super) struct Changes {
     next_number: u32,
     nodes: BTreeMap<NodeId, NumberedNode>,
@@ -296,7 +296,7 @@ impl ChangedNodes<'_> {
         Ok(())
     }
 
-    /// The first node for which there is no number left, if all of these were stored.
+    /// Returns the first node for which no number is left if all of these were stored.
     pub(super) fn without_number(&self, measurements: &[Measurement]) -> Option<NodeId> {
         let numbers_left = (MAX_NODE_NUMBER + 1).saturating_sub(self.next_number) as usize;
         if measurements.len() <= numbers_left {
@@ -309,7 +309,7 @@ impl ChangedNodes<'_> {
         ids.find(|id| new.insert(*id) && new.len() > numbers_left).cloned()
     }
 
-    /// The node of a measurement. One that is new gets a number, and counts no measurement yet.
+    /// Returns the node of a measurement. A new node gets a number, and does not count any measurements yet.
     pub(super) fn node_of(&mut self, measurement: &Measurement) -> &mut NumberedNode {
         let Self { index, next_number, nodes } = self;
         if !nodes.contains_key(&measurement.node_id) {
@@ -357,11 +357,11 @@ pub(super) fn store_measurements(
         let node = changed.node_of(measurement);
         let second = measurement.timestamp as u32;
         let key = row_key(node.number, second);
-        // Nothing is stored after a node's newest measurement, so most rows need no look-up.
+        // Nothing is stored after a node's newest measurement, so most rows need no lookup.
         if node.measurements > 0 && measurement.timestamp <= node.latest.timestamp {
             let row = rows.get(key)?;
             let known = match row {
-                // What is there but cannot be read is left as it is.
+                // Unreadable stored data is left as it is.
                 Some(row) => {
                     let texts = &mut row::Texts::default();
                     Some(row::decode(&measurement.node_id, node.number, key, row.value(), texts).ok())
@@ -383,12 +383,12 @@ pub(super) fn store_measurements(
     Ok(Stored { outcomes })
 }
 
-/// Pages of blocks that late measurements of a transaction have been looked up in.
+/// Pages of blocks in which late measurements of a transaction have been looked up.
 #[derive(Default)]
 pub(super) struct SealedPages(BTreeMap<(u32, u16, usize), Vec<Measurement>>);
 
 impl SealedPages {
-    /// Finds what is sealed of a node at a second. A damaged block has nothing.
+    /// Finds a node's sealed measurement at a second. A damaged block yields nothing.
     fn find(
         &mut self,
         blocks: &Table<'_, u64, &'static [u8]>,
@@ -421,13 +421,13 @@ impl SealedPages {
     }
 }
 
-/// Appends what a batch has beside its measurements.
+/// Appends everything in a batch besides its measurements.
 pub(super) fn append(
     transaction: &WriteTransaction,
     rejects: &[Reject],
     metadata: &[(String, Vec<u8>)],
 ) -> Result<(), Error> {
-    // Most batches have neither; then the tables need not be opened.
+    // Most batches have neither, so the tables need not be opened.
     if !rejects.is_empty() {
         append_rejects(&mut transaction.open_table(REJECTS)?, rejects)?;
     }
