@@ -49,6 +49,7 @@ mod collector;
 mod dating;
 mod decode;
 mod delivery;
+pub mod duration;
 mod error;
 mod field;
 mod hearing;

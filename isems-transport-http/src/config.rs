@@ -2,11 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::Target;
 
-/// The targets to poll, and the settings for polling them. Durations are serialized as numbers of seconds.
+/// The targets to poll, and the settings for polling them. Durations are serialized as text such as `15m`, and
+/// deserialized from that or from a number of seconds.
 ///
 /// ```
 /// # use std::{path::PathBuf, time::Duration};
@@ -25,23 +26,25 @@ pub struct HttpConfig {
     /// The logs to poll. One that is listed twice is polled once.
     pub targets: Vec<Target>,
     /// The time from the start of one poll of a target to the start of its next. Default: 15 minutes.
-    #[serde(with = "seconds")]
+    #[serde(with = "time")]
     pub interval: Duration,
     /// The number of targets polled at a time, not counting those that have become slow. Default: 16.
+    #[serde(deserialize_with = "positive")]
     pub concurrency: usize,
     /// The time limit for looking up a node's address and connecting. Default: 10 seconds.
-    #[serde(with = "seconds")]
+    #[serde(with = "time")]
     pub connect_timeout: Duration,
     /// The time limit for one request, from its start to the last byte of its answer. Default: 120 seconds.
-    #[serde(with = "seconds")]
+    #[serde(with = "time")]
     pub total_timeout: Duration,
     /// A PEM file with the certificates of the authorities to trust for nodes with `https`, which is read when the
     /// transport is made. Default: those that the system trusts.
     pub ca_file: Option<PathBuf>,
     /// The maximum size of an answer in bytes, both on the wire and decompressed. Default: 8 MiB.
+    #[serde(deserialize_with = "positive")]
     pub max_body_bytes: usize,
     /// The time after which a poll is slow and no longer counts towards `concurrency`. Default: 5 seconds.
-    #[serde(with = "seconds")]
+    #[serde(with = "time")]
     pub slow_after: Duration,
 }
 
@@ -62,7 +65,15 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    pub(crate) const LONGEST: Duration = Duration::from_hours(366 * 24);
+    const LONGEST: Duration = Duration::from_hours(366 * 24);
+
+    /// Returns a duration as it is if a poll can have it, and what was expected otherwise.
+    pub(crate) fn checked(duration: Duration) -> Result<Duration, String> {
+        if duration.is_zero() || duration > Self::LONGEST {
+            return Err(format!("invalid duration {duration:?}: expected more than 0 seconds and at most 366 days"));
+        }
+        Ok(duration)
+    }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let durations = [
@@ -72,7 +83,7 @@ impl HttpConfig {
             ("slow_after", self.slow_after),
         ];
         for (setting, value) in durations {
-            if value.is_zero() || value > Self::LONGEST {
+            if Self::checked(value).is_err() {
                 return Err(ConfigError::Duration { setting, value });
             }
         }
@@ -111,23 +122,21 @@ pub enum ConfigError {
     },
 }
 
-/// Durations as numbers of seconds, fractions allowed.
-mod seconds {
+/// Durations that a poll can have.
+mod time {
     use std::time::Duration;
 
-    use serde::{Deserialize, Deserializer, Serializer, de};
+    pub(super) use isems_core::duration::serialize;
+    use serde::{Deserializer, de};
 
-    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        if duration.subsec_nanos() == 0 {
-            serializer.serialize_u64(duration.as_secs())
-        } else {
-            serializer.serialize_f64(duration.as_secs_f64())
-        }
-    }
+    use super::HttpConfig;
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        Duration::try_from_secs_f64(seconds)
-            .map_err(|_| de::Error::custom(format_args!("invalid duration {seconds}: expected a number of seconds")))
+        HttpConfig::checked(isems_core::duration::deserialize(deserializer)?).map_err(de::Error::custom)
     }
+}
+
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let number = usize::deserialize(deserializer)?;
+    if number == 0 { Err(de::Error::custom("invalid number 0: expected 1 or more")) } else { Ok(number) }
 }

@@ -1,6 +1,7 @@
 //! The addresses of the logs to poll.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{Ipv4Addr, Ipv6Addr},
     str::FromStr,
@@ -12,7 +13,10 @@ use reqwest::{
     Url,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::HttpConfig;
 
@@ -34,6 +38,9 @@ const ROTATING_NAME: &str = "ffopenmppt.log";
 /// limit for one request) and `interval` (between polls), each a number of seconds or with a unit as in `30s`, `5m` or
 /// `2h`; and any number of `header`s, such as `header=X-Key:%20s3cret`, which are sent with each request. The text form
 /// omits these as well.
+///
+/// It is deserialized from such a text, or from a map of `url`, `timeout`, `interval` and `headers`, whose names and
+/// values need no encoding.
 ///
 /// ```
 /// use isems_transport_http::Target;
@@ -136,33 +143,28 @@ impl Settings {
                 "timeout" => settings.timeout = Some(duration("timeout", &value)?),
                 "interval" => settings.interval = Some(duration("interval", &value)?),
                 "header" => {
-                    let header = value.split_once(':').and_then(|(name, value)| {
-                        let mut value = HeaderValue::from_str(value.trim()).ok()?;
-                        value.set_sensitive(true);
-                        Some((HeaderName::from_str(name.trim()).ok()?, value))
-                    });
-                    let (name, value) = header.ok_or("its header is not of the form X-Key:secret")?;
-                    settings.headers.append(name, value);
+                    let (name, value) = value.split_once(':').unwrap_or_default();
+                    settings.add_header(name, value)?;
                 }
                 name => return Err(format!("it has no setting {name:?}, only timeout, interval and header")),
             }
         }
         Ok(settings)
     }
+
+    fn add_header(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let invalid = "its header is not of the form X-Key:secret";
+        let name = HeaderName::from_str(name.trim()).map_err(|_| invalid)?;
+        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| invalid)?;
+        value.set_sensitive(true);
+        self.headers.append(name, value);
+        Ok(())
+    }
 }
 
 fn duration(name: &str, text: &str) -> Result<Duration, String> {
-    let (number, seconds) = match text.as_bytes().last() {
-        Some(b's') => (&text[..text.len() - 1], 1),
-        Some(b'm') => (&text[..text.len() - 1], 60),
-        Some(b'h') => (&text[..text.len() - 1], 3600),
-        _ => (text, 1),
-    };
-    let number = number.parse::<u32>().ok().filter(|number| *number > 0);
-    let duration = number.map(|number| Duration::from_secs(u64::from(number) * seconds));
-    duration
-        .filter(|duration| *duration <= HttpConfig::LONGEST)
-        .ok_or_else(|| format!("its {name} {text:?} is not a time such as 30s, 5m or 2h, of at most 366 days"))
+    let duration = isems_core::duration::parse(text).map_err(|error| error.to_string());
+    duration.and_then(HttpConfig::checked).map_err(|error| format!("its {name} is an {error}"))
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
@@ -222,7 +224,56 @@ impl Serialize for Target {
 
 impl<'de> Deserialize<'de> for Target {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        deserializer.deserialize_any(TargetVisitor)
+    }
+}
+
+struct TargetVisitor;
+
+/// A target as a table. What it sets goes before what stands after the `#` of its URL.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    url: String,
+    #[serde(default)]
+    timeout: Option<Time>,
+    #[serde(default)]
+    interval: Option<Time>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
+struct Time(Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let duration = isems_core::duration::deserialize(deserializer)?;
+        HttpConfig::checked(duration).map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Visitor<'de> for TargetVisitor {
+    type Value = Target;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an address, a URL, or a table of url, timeout, interval and headers")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Target, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Target, A::Error> {
+        let table = Table::deserialize(MapAccessDeserializer::new(map))?;
+        let mut target: Target = table.url.parse().map_err(de::Error::custom)?;
+        let settings = &mut target.settings;
+        let own = |time: Option<Time>| time.map(|Time(duration)| duration);
+        settings.timeout = own(table.timeout).or(settings.timeout);
+        settings.interval = own(table.interval).or(settings.interval);
+        for (name, value) in table.headers {
+            settings.add_header(&name, &value).map_err(de::Error::custom)?;
+        }
+        Ok(target)
     }
 }
 

@@ -26,9 +26,11 @@ mod open_error;
 mod options;
 mod overlay;
 mod report;
+mod retention;
 mod row;
 mod seal;
 mod sealed;
+mod size;
 mod statistics;
 mod summaries;
 mod tables;
@@ -55,7 +57,8 @@ use tracing::error;
 
 pub use self::open_error::OpenError;
 pub use self::options::RedbOptions;
-pub use self::report::{Checked, Compacted, Copied, Damage, Imported, NodeStatistics, Retention, Sealed, Statistics};
+pub use self::report::{Checked, Compacted, Copied, Damage, Imported, NodeStatistics, Sealed, Statistics};
+pub use self::retention::Retention;
 use self::{
     asker::{Asker, Patience},
     database::OpenDatabase,

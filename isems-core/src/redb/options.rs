@@ -15,6 +15,7 @@ use redb::{
     Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, StorageError,
     backends::{FileBackend, InMemoryBackend},
 };
+use serde::{Deserialize, Deserializer, Serialize, de};
 use tokio::sync::Semaphore;
 use tracing::error;
 
@@ -24,24 +25,30 @@ use super::{
     failure::{Failure, caught, is_full},
     open_error::OpenError,
     overlay::Overlay,
-    report::{Compacted, Retention},
+    report::Compacted,
+    retention::Retention,
     row,
+    size::Size,
     tables::{
         BLOCKS, FORMAT, FORMAT_KEY, MAX_NODE_NUMBER, METADATA, NODES, NumberedNode, REJECTS, ROWS, number_of, row_key,
     },
     upkeep::Upkeep,
     writer::{QUEUE, Writer},
 };
-use crate::NodeId;
+use crate::{NodeId, duration};
 
 /// Options for opening a [`RedbRepository`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RedbOptions {
     /// The time for which a commit is held back so that more batches can share it. Storing takes that much longer, and
     /// the disk is written to that much less often. Zero commits as soon as the previous commit is done. A
-    /// [probe](crate::Repository::probe) does not wait; a commit within the interval proves enough.
+    /// [probe](crate::Repository::probe) does not wait; a commit within the interval proves enough. In settings it is at
+    /// most a minute.
+    #[serde(serialize_with = "duration::serialize", deserialize_with = "deserialize_interval")]
     pub commit_interval: Duration,
-    /// The size of the in-memory cache, in bytes.
+    /// The size of the in-memory cache, in bytes. In settings it is a number or text such as `16MiB`.
+    #[serde(deserialize_with = "deserialize_cache_bytes")]
     pub cache_bytes: usize,
     /// The limits beyond which old measurements are removed automatically.
     pub retention: Retention,
@@ -52,6 +59,19 @@ impl Default for RedbOptions {
     fn default() -> Self {
         Self { commit_interval: Duration::ZERO, cache_bytes: 16 << 20, retention: Retention::default() }
     }
+}
+
+fn deserialize_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let interval = duration::deserialize(deserializer)?;
+    if interval > Duration::from_mins(1) {
+        return Err(de::Error::custom(format_args!("invalid interval {interval:?}: expected at most 1m")));
+    }
+    Ok(interval)
+}
+
+fn deserialize_cache_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let Size(bytes) = Size::deserialize(deserializer)?;
+    bytes.try_into().map_err(|_| de::Error::custom(format_args!("invalid size {bytes}: this system cannot address it")))
 }
 
 impl RedbOptions {

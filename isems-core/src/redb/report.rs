@@ -1,20 +1,8 @@
 //! Reports of maintenance on a file.
 
-use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
 use crate::{Measurement, NodeId};
-
-/// The limits beyond which measurements are removed automatically, oldest first. By default nothing is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Retention {
-    /// Weeks that ended longer ago than this are removed. "Now" is the newest measurement of any node or the computer's
-    /// clock, whichever is earlier, so that neither a computer without a clock nor a node in the future removes
-    /// anything.
-    pub age: Option<Duration>,
-    /// While more bytes than this are [live](Statistics::live_bytes), the oldest sealed week of all nodes is removed
-    /// along with everything older. The newest week stays, however large it is.
-    pub bytes: Option<u64>,
-}
 
 /// The outcome of an import. Its measurements are stored + duplicates + conflicts.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -27,7 +27,8 @@ use tracing::{error, info, warn};
 use super::{
     database::OpenDatabase,
     failure::Failure,
-    report::{Retention, Sealed},
+    report::Sealed,
+    retention::Retention,
     seal::{self, Step, Week},
     sealed, statistics,
     tables::{BLOCKS, NumberedNode, ROWS, row_key, week_end, week_of, week_start},

@@ -84,14 +84,15 @@ fn credentials_are_shown_nowhere() {
 }
 
 #[test]
-fn durations_are_seconds() {
-    let json = r#"{ "targets": ["node", "http://node/csv.log"], "interval": 60, "slow_after": 0.25 }"#;
+fn durations_are_text_or_seconds() {
+    let json = r#"{ "targets": ["node"], "interval": 60, "slow_after": 0.25, "total_timeout": "1h 30m" }"#;
     let config: HttpConfig = serde_json::from_str(json).expect("a configuration");
     assert_eq!(config.interval, Duration::from_mins(1));
     assert_eq!(config.slow_after, Duration::from_millis(250));
+    assert_eq!(config.total_timeout, Duration::from_mins(90));
     assert_eq!(config.concurrency, HttpConfig::default().concurrency);
     let json = serde_json::to_string(&config).expect("plain data");
-    assert!(json.contains(r#""interval":60,"#) && json.contains(r#""slow_after":0.25"#), "{json}");
+    assert!(json.contains(r#""interval":"1m""#) && json.contains(r#""total_timeout":"1h 30m""#), "{json}");
     assert_eq!(serde_json::from_str::<HttpConfig>(&json).expect("what was written"), config);
 }
 
@@ -99,8 +100,14 @@ fn durations_are_seconds() {
 fn what_is_no_configuration_is_refused() {
     for (json, expected) in [
         (r#"{ "intervall": 60 }"#, "intervall"),
-        (r#"{ "interval": -1 }"#, "invalid duration -1"),
-        (r#"{ "interval": "60" }"#, "expected f64"),
+        (r#"{ "interval": -1 }"#, "invalid duration \"-1\""),
+        (r#"{ "interval": 0 }"#, "more than 0 seconds and at most 366 days"),
+        (r#"{ "interval": "soon" }"#, "invalid duration \"soon\": expected a duration such as 90s, 15m or 1h"),
+        (r#"{ "interval": true }"#, "expected a duration such as 90s, 15m or 1h, or a number of seconds"),
+        (r#"{ "concurrency": 0 }"#, "expected 1 or more"),
+        (r#"{ "targets": [{ "timeout": "5m" }] }"#, "missing field `url`"),
+        (r#"{ "targets": [{ "url": "node", "path": "/x" }] }"#, "unknown field `path`"),
+        (r#"{ "targets": [{ "url": "node", "headers": { "X Key": "s3cret" } }] }"#, "its header is not of the form"),
         (r#"{ "targets": ["node/x"] }"#, "invalid target \"node/x\""),
     ] {
         let error = serde_json::from_str::<HttpConfig>(json).expect_err(json).to_string();
@@ -118,6 +125,18 @@ fn what_is_no_configuration_is_refused() {
         let error = HttpTransport::new(config).expect_err(expected).to_string();
         assert!(error.starts_with(expected), "{error}");
     }
+}
+
+#[test]
+fn a_target_as_a_table_is_that_of_its_text() {
+    let json =
+        r#"{ "url": "http://admin:s3cret@node", "timeout": "5m", "interval": 3600, "headers": { "X-Key": "s3, &" } }"#;
+    let table: Target = serde_json::from_str(json).expect("a target");
+    assert_eq!(table, target("http://admin:s3cret@node#timeout=5m&interval=1h&header=X-Key:s3,%20%26"));
+    assert!(!format!("{table:?}").contains("s3"));
+    let json = r#"{ "url": "node#timeout=5m&interval=1h", "timeout": "1m" }"#;
+    let both: Target = serde_json::from_str(json).expect("a target");
+    assert_eq!(both, target("node#timeout=1m&interval=1h"));
 }
 
 #[test]

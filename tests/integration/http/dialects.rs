@@ -64,7 +64,7 @@ async fn a_target_can_have_settings_of_its_own() {
     let shown = format!("{with_header}{with_header:?}{:?}", station.inbox.status());
     assert!(!shown.contains("hunter") && !shown.contains('#'), "{shown}");
     for (bad, problem) in [
-        ("10.0.0.7#timeout=soon", "its timeout \"soon\" is not a time"),
+        ("10.0.0.7#timeout=soon", "its timeout is an invalid duration \"soon\""),
         ("10.0.0.7#timeout=0", "its timeout"),
         ("10.0.0.7#header=hunter2", "its header is not of the form"),
         ("10.0.0.7#retries=3", "it has no setting \"retries\", only timeout, interval and header"),
