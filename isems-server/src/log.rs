@@ -24,12 +24,12 @@ use tracing_subscriber::{
 
 use crate::{
     sentry::Sentry,
-    settings::{DatabaseArguments, LogFormat, LogLevel},
+    settings::{LogFormat, LogLevel, SentryDsn, Settings},
 };
 
 /// Starts logging, and error reporting if a server for it is given, which lasts as long as the returned guard. It can
 /// be done once per process.
-pub fn start(settings: &DatabaseArguments) -> Result<Option<Sentry>, BoxError> {
+pub fn start(settings: &Settings) -> Result<Option<Sentry>, BoxError> {
     let level = match settings.log {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -40,7 +40,7 @@ pub fn start(settings: &DatabaseArguments) -> Result<Option<Sentry>, BoxError> {
     // The frameworks log their every step, so they are only logged at one level below.
     let frameworks = if level > LevelFilter::DEBUG { level } else { level.min(LevelFilter::WARN) };
     let filter = Targets::new().with_default(frameworks).with_target("isems", level);
-    let sentry = settings.sentry_dsn()?.map(Sentry::start).transpose()?;
+    let sentry = settings.sentry_dsn.clone().map(|SentryDsn(dsn)| Sentry::start(dsn)).transpose()?;
     let registry = registry().with(filter).with(sentry.as_ref().map(|_| Sentry::layer()));
     match settings.log_format {
         LogFormat::Human => registry.with(for_people(io::stderr, io::stderr().is_terminal())).init(),

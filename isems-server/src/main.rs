@@ -9,7 +9,7 @@ use isems_server::{
     api::Service,
     import::import,
     log, maintenance, poll,
-    settings::{Action, Arguments, ServeArguments},
+    settings::{Action, Arguments, Settings},
     signal,
 };
 use tokio::runtime::Runtime;
@@ -23,8 +23,8 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     // Held until the end, however it comes: the last error is the one most worth reporting.
-    let sentry = match arguments.database().map(log::start).transpose() {
-        Ok(sentry) => sentry.flatten(),
+    let sentry = match log::start(&arguments.settings) {
+        Ok(sentry) => sentry,
         Err(error) => return failure(&chain(&*error)),
     };
     match execute(arguments) {
@@ -53,20 +53,18 @@ fn execute(arguments: Arguments) -> Result<bool, BoxError> {
     result
 }
 
-async fn run(arguments: Arguments) -> Result<bool, BoxError> {
-    match arguments.action {
-        None => serve(arguments.serve).await,
-        Some(Action::Serve(arguments)) => serve(*arguments).await,
-        Some(Action::Poll(arguments)) => poll(&arguments, io::stdout()).await,
-        Some(Action::Import(arguments)) => import(&arguments, io::stdout(), stopped()).await,
-        Some(Action::Maintenance(action)) => maintenance::run(&action, &mut io::stdout()).await,
-        Some(Action::Openapi) => print_document(),
+async fn run(Arguments { action, settings }: Arguments) -> Result<bool, BoxError> {
+    match action {
+        Action::Serve(arguments) => serve(settings, arguments.demo).await,
+        Action::Poll => poll(&settings, io::stdout()).await,
+        Action::Import(arguments) => import(&arguments, settings.database_path(), io::stdout(), stopped()).await,
+        Action::Maintenance(action) => maintenance::run(&action, settings.database_path(), &mut io::stdout()).await,
+        Action::Openapi => print_document(),
     }
 }
 
-async fn serve(arguments: ServeArguments) -> Result<bool, BoxError> {
-    let server = Server::open(&arguments).await?;
-    drop(arguments);
+async fn serve(settings: Settings, demo: Option<u32>) -> Result<bool, BoxError> {
+    let server = Server::open(settings, demo).await?;
     server.run(stopped()).await?;
     Ok(true)
 }

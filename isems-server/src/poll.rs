@@ -8,18 +8,17 @@ use std::{
 use isems_core::{BoxError, Inbox, RedbOptions, Transport};
 use isems_transport_http::HttpTransport;
 
-use crate::settings::{InvalidSetting, PollArguments};
+use crate::settings::{InvalidSetting, Settings};
 
 /// Polls every configured node once, writes a line for each and then `Inserted N`, and returns whether all nodes
 /// answered.
-pub async fn poll(arguments: &PollArguments, mut output: impl Write) -> Result<bool, BoxError> {
-    let config = arguments.http()?;
-    if config.targets.is_empty() {
+pub async fn poll(settings: &Settings, mut output: impl Write) -> Result<bool, BoxError> {
+    if settings.http.targets.is_empty() {
         return Err(InvalidSetting("there are no nodes to poll: set --router-ips or ISEMS_ROUTER_IPS".into()).into());
     }
-    let repository = Arc::new(RedbOptions::default().open(arguments.database.path())?);
-    let transport = HttpTransport::new(config)?;
-    let inbox = Inbox::new(transport.name(), repository).limits(arguments.limits.limits());
+    let repository = Arc::new(RedbOptions::default().open(settings.database_path())?);
+    let transport = HttpTransport::new(settings.http.clone())?;
+    let inbox = Inbox::new(transport.name(), repository).limits(settings.limits.clone());
     let mut all_answered = true;
     let mut inserted = 0;
     let mut written = Ok(());

@@ -18,6 +18,7 @@ use poem::{
     http::uri::Scheme,
     web::{LocalAddr, RemoteAddr},
 };
+use serde::{Deserialize, Deserializer, Serialize, de};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -51,15 +52,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 const NOTICE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Limits on the resources clients can use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ConnectionLimits {
-    /// The maximum number of connections. Further ones wait in the system's queue until one ends.
+    /// The maximum number of connections. Further ones wait in the system's queue until one ends. In
+    /// settings they are 1 to 65,535.
+    #[serde(deserialize_with = "deserialize_connections")]
     pub connections: usize,
     /// The time limit for the TLS handshake, for the head of a request, and between two requests.
+    #[serde(with = "isems_core::duration")]
     pub head_timeout: Duration,
     /// The time for which a client may accept nothing of its answer.
+    #[serde(with = "isems_core::duration")]
     pub write_timeout: Duration,
     /// The time that requests under way get to finish when the server stops.
+    #[serde(with = "isems_core::duration")]
     pub grace: Duration,
 }
 
@@ -72,6 +79,14 @@ impl Default for ConnectionLimits {
             grace: Duration::from_secs(3),
         }
     }
+}
+
+fn deserialize_connections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let connections = usize::deserialize(deserializer)?;
+    if !(1..=65_535).contains(&connections) {
+        return Err(de::Error::custom(format_args!("invalid number {connections}: expected 1 to 65535")));
+    }
+    Ok(connections)
 }
 
 /// Serves HTTP/1.1 at a port until `stop` is ready; from then on no requests are accepted, and those under way get the

@@ -2,10 +2,10 @@
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use isems_core::{BoxError, Collector, RedbOptions, RedbRepository, Repository, Retention, unix_now};
+use isems_core::{BoxError, Collector, RedbRepository, Repository, unix_now};
 use isems_insight::{WatchedCollector, WatcherOptions};
 use isems_transport_http::{HttpConfig, HttpTransport, PollTrigger};
-use isems_transport_mqtt::MqttTransport;
+use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
@@ -17,15 +17,12 @@ use crate::{
     maintenance::Control,
     push::PushTransport,
     serve::{ConnectionLimits, serve},
-    settings::{PollArguments, ServeArguments, ServiceArguments},
+    settings::{InvalidSetting, Settings},
     tls::Certificate,
 };
 
 /// The interval at which the files of the TLS certificate are checked.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// The size of the database's cache.
-const CACHE_BYTES: usize = 16 << 20;
 
 /// The interval at which simulated nodes are polled.
 const DEMO_INTERVAL: Duration = Duration::from_secs(3);
@@ -48,39 +45,40 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the database, makes the transports, and binds the port. Invalid settings are found here.
-    pub async fn open(arguments: &ServeArguments) -> Result<Self, BoxError> {
-        let ServeArguments { demo, collect, service } = arguments;
-        let access = service.access()?;
+    /// Opens the database, makes the transports, and binds the port. With `demo`, that many simulated nodes are polled
+    /// instead of what the settings name. Invalid settings are found here.
+    pub async fn open(settings: Settings, demo: Option<u32>) -> Result<Self, BoxError> {
+        let (path, temporary) = database(&settings, demo.is_some())?;
+        let Settings { database, access, server, http, brokers, limits, .. } = settings;
+        if access.protect_reading && access.tokens.is_empty() {
+            let needed = "access.protect_reading (ISEMS_PROTECT_READING) needs a token, otherwise nobody could read; set \
+                          access.tokens (ISEMS_API_TOKENS)";
+            return Err(InvalidSetting(needed.into()).into());
+        }
         let certificate =
-            service.tls_files()?.map(|(certificate, key)| Certificate::open(certificate, key)).transpose()?;
-        let limits = ConnectionLimits { connections: service.max_connections.into(), ..ConnectionLimits::default() };
-        let listener = TcpListener::bind(service.listen).await.map_err(|error| {
-            format!(
-                "cannot listen on {}: {error}; choose another address with --listen or ISEMS_LISTEN",
-                service.listen
-            )
+            server.tls_files()?.map(|(certificate, key)| Certificate::open(certificate, key)).transpose()?;
+        let listener = TcpListener::bind(server.listen).await.map_err(|error| {
+            format!("cannot listen on {}: {error}; choose another address with --listen or ISEMS_LISTEN", server.listen)
         })?;
-        let (path, temporary) = database(collect, demo.is_some())?;
-        let options = RedbOptions {
-            commit_interval: service.commit_interval,
-            cache_bytes: CACHE_BYTES,
-            retention: Retention { age: service.retention, bytes: service.retention_size },
-        };
-        let repository: Arc<RedbRepository> = Arc::new(options.open(&path)?);
+        let repository: Arc<RedbRepository> = Arc::new(database.open(&path)?);
         info!(path = %path.display(), nodes = repository.node_count().await?, "database is open");
         let control = Control::listen(&path);
-        let mut collector = Collector::new(repository).limits(&collect.limits.limits());
+        let mut collector = Collector::new(repository).limits(&limits);
         let mut triggers = Vec::new();
         let mut fleet = None;
         if let Some(nodes) = demo {
-            let running = simulated_fleet(*nodes).await?;
+            let running = simulated_fleet(nodes).await?;
             let targets = running.targets().iter().map(|target| target.parse()).collect::<Result<_, _>>()?;
             let config = HttpConfig { targets, interval: DEMO_INTERVAL, ..HttpConfig::default() };
-            collector = collector.transport(http(config, &mut triggers)?)?;
+            collector = collector.transport(http_transport(config, &mut triggers)?)?;
             fleet = Some(running);
         } else {
-            collector = with_transports(collector, collect, service, &mut triggers)?;
+            if http.targets.is_empty() && brokers.is_empty() && access.push_tokens.is_empty() {
+                warn!(
+                    "there is nothing to collect from: set ISEMS_ROUTER_IPS, MQTT_SERVER or ISEMS_PUSH_TOKENS, or try --demo"
+                );
+            }
+            collector = with_transports(collector, http, brokers, &mut triggers)?;
         }
         let mut push = None;
         if access.may_push() {
@@ -89,19 +87,29 @@ impl Server {
             push = Some(handle);
         }
         let watching =
-            WatcherOptions { inactive_after_days: service.hide_inactive_after_days, ..WatcherOptions::default() };
+            WatcherOptions { inactive_after_days: server.hide_inactive_after_days, ..WatcherOptions::default() };
         let collector = WatchedCollector::with_options(collector, watching);
         // Event subscribers must not take all connections.
-        let subscribers = (limits.connections / 2).max(1);
+        let subscribers = (server.limits.connections / 2).max(1);
         let mut builder = Service::builder(collector.watcher())
             .access(access.clone())
-            .cors_origins(service.cors_origins.clone())
+            .cors_origins(server.cors_origins)
             .live(LiveOptions { subscribers, ..LiveOptions::default() });
         if let Some(push) = push {
             builder = builder.push(push);
         }
         let service = triggers.into_iter().fold(builder, ServiceBuilder::poll).build();
-        Ok(Self { service, access, collector, listener, limits, certificate, fleet, control, _temporary: temporary })
+        Ok(Self {
+            service,
+            access,
+            collector,
+            listener,
+            limits: server.limits,
+            certificate,
+            fleet,
+            control,
+            _temporary: temporary,
+        })
     }
 
     /// Returns the address that the port is bound to.
@@ -178,12 +186,12 @@ fn warn_of_exposure(address: SocketAddr, access: &Access, encrypted: bool) {
 }
 
 /// Returns the path of the database. A demo's is in a temporary folder unless one is given.
-fn database(arguments: &PollArguments, demo: bool) -> Result<(PathBuf, Option<TempDir>), BoxError> {
-    if demo && arguments.database.database_url.is_none() {
+fn database(settings: &Settings, demo: bool) -> Result<(PathBuf, Option<TempDir>), BoxError> {
+    if demo && settings.database_url.is_none() {
         let folder = tempfile::Builder::new().prefix("isems-demo-").tempdir()?;
         return Ok((folder.path().join("demo.redb"), Some(folder)));
     }
-    Ok((arguments.database.path().into(), None))
+    Ok((settings.database_path().into(), None))
 }
 
 async fn simulated_fleet(nodes: u32) -> Result<RunningFleetServer, BoxError> {
@@ -194,33 +202,25 @@ async fn simulated_fleet(nodes: u32) -> Result<RunningFleetServer, BoxError> {
     Ok(fleet)
 }
 
-fn http(config: HttpConfig, triggers: &mut Vec<PollTrigger>) -> Result<HttpTransport, BoxError> {
+fn http_transport(config: HttpConfig, triggers: &mut Vec<PollTrigger>) -> Result<HttpTransport, BoxError> {
     let transport = HttpTransport::new(config)?;
     triggers.push(transport.trigger());
     Ok(transport)
 }
 
-/// Makes the transports that the settings ask for.
+/// Adds a transport for the nodes, and one for each broker.
 fn with_transports(
     mut collector: Collector,
-    collect: &PollArguments,
-    service: &ServiceArguments,
+    nodes: HttpConfig,
+    brokers: Vec<MqttConfig>,
     triggers: &mut Vec<PollTrigger>,
 ) -> Result<Collector, BoxError> {
-    let http_config = HttpConfig { interval: service.poll_interval, ..collect.http()? };
-    let brokers = service.mqtt()?;
-    let nodes = http_config.targets.len();
-    if nodes == 0 && brokers.is_empty() && service.push_tokens.is_empty() {
-        warn!(
-            "there is nothing to collect from: set ISEMS_ROUTER_IPS, MQTT_SERVER or ISEMS_PUSH_TOKENS, or try --demo"
-        );
+    if !nodes.targets.is_empty() {
+        info!(nodes = nodes.targets.len(), interval_s = nodes.interval.as_secs(), "polling nodes");
+        collector = collector.transport(http_transport(nodes, triggers)?)?;
     }
-    if nodes > 0 {
-        info!(nodes, interval_s = service.poll_interval.as_secs(), "polling nodes");
-        collector = collector.transport(http(http_config, triggers)?)?;
-    }
-    for config in brokers {
-        collector = collector.transport(MqttTransport::new(config)?)?;
+    for broker in brokers {
+        collector = collector.transport(MqttTransport::new(broker)?)?;
     }
     Ok(collector)
 }

@@ -6,13 +6,10 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
     process::Command,
     thread,
     time::{Duration, Instant},
 };
-
-use isems_server::settings::Arguments;
 
 use common::{DEADLINE, Running, get_with, program, run, text};
 
@@ -75,119 +72,6 @@ fn prints_the_document() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(document["paths"]["/measurements/latest"]["get"]["summary"].is_string());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "no database is made for it");
-}
-
-/// Flags, environment, and what the error says.
-type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
-
-#[test]
-fn a_bad_setting_stops_the_start_with_key_value_and_expectation() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("key.toml"), "poll_intervall = \"1m\"").unwrap();
-    fs::write(folder.path().join("value.toml"), "poll_interval = \"soon\"").unwrap();
-    fs::write(folder.path().join("type.toml"), "router_ips = { a = 1 }").unwrap();
-    fs::write(folder.path().join("broken.toml"), "router_ips = [").unwrap();
-    let cases: [Case<'_>; 30] = [
-        (&["--poll-interval", "soon"], &[], &["soon", "--poll-interval", "15m"]),
-        (&["--poll-interval", "0s"], &[], &["0s", "at least 1s"]),
-        (&[], &[("ISEMS_POLL_INTERVAL", "soon")], &["soon", "ISEMS_POLL_INTERVAL", "15m"]),
-        (&["--config", "value.toml"], &[], &["soon", "poll_interval in value.toml", "15m"]),
-        (&["--config", "key.toml"], &[], &["poll_intervall", "key.toml", "poll_interval,"]),
-        (&["--config=type.toml"], &[], &["router_ips", "type.toml", "list"]),
-        (&["--config", "broken.toml"], &[], &["broken.toml", "TOML"]),
-        (&[], &[("ISEMS_CONFIG", "missing.toml")], &["missing.toml", "No such file"]),
-        (&[], &[("ISEMS_POLL_INTERVALL", "1m")], &["ISEMS_POLL_INTERVALL", "ISEMS_POLL_INTERVAL,"]),
-        (&["--listen", "nowhere"], &[], &["nowhere", "127.0.0.1:5000"]),
-        (&[], &[("HIDE_INACTIVE_AFTER_DAYS", "many")], &["many", "HIDE_INACTIVE_AFTER_DAYS"]),
-        (&[], &[("DATABASE_URL", "sqlite:////tmp/isems.sqlite")], &["sqlite", "DATABASE_URL", "isems.redb"]),
-        (&["--database-url", "no/such/folder/x.redb"], &[], &["no/such/folder", "does not exist"]),
-        (&["--cors-origins", "map.example"], &[], &["map.example", "https://map.example.org"]),
-        (&["--router-ips", "http://"], &[], &["router_ips", "http://"]),
-        (&["--mqtt-server", "ftp://broker"], &[], &["mqtt_server", "ftp"]),
-        (&["poll"], &[], &["ISEMS_ROUTER_IPS"]),
-        (&[], &[("ISEMS_API_TOKENS", "admin:short")], &["ISEMS_API_TOKENS", "admin", "16 characters"]),
-        (&["--protect-reading"], &[], &["protect_reading", "ISEMS_API_TOKENS"]),
-        (&[], &[("ISEMS_PROTECT_READING", "perhaps")], &["perhaps", "ISEMS_PROTECT_READING", "true"]),
-        (&["--max-connections", "0"], &[], &["0", "--max-connections"]),
-        (&["--tls-key", "x.key"], &[], &["tls_key", "ISEMS_TLS_CERTIFICATE"]),
-        (&["--tls-certificate", "x.pem"], &[], &["tls_certificate", "ISEMS_TLS_KEY"]),
-        (&["--tls-certificate", "x.pem", "--tls-key", "x.key"], &[], &["cannot read x.pem", "No such file"]),
-        (&["--retention", "6d"], &[], &["6d", "--retention", "at least 1w"]),
-        (&["--retention", "18m"], &[], &["18m", "mo months"]),
-        (&[], &[("ISEMS_RETENTION", "90")], &["90", "ISEMS_RETENTION", "90d"]),
-        (&["--retention=-5y"], &[], &["-5y", "at least 1w"]),
-        (&["--retention-size", "4"], &[], &["4", "--retention-size", "at least 1MB", "4GB"]),
-        (&[], &[("ISEMS_RETENTION_SIZE", "4 gigs")], &["4 gigs", "ISEMS_RETENTION_SIZE", "4GB"]),
-    ];
-    for (flags, environment, wanted) in cases {
-        let output = program(folder.path()).args(flags).envs(environment.iter().copied()).output().unwrap();
-        let error = text(&output.stderr);
-        assert!(!output.status.success(), "{flags:?} {environment:?}");
-        for wanted in wanted {
-            assert!(error.contains(wanted), "{flags:?} {environment:?}: {wanted} is missing in {error}");
-        }
-    }
-}
-
-#[test]
-fn a_flag_goes_before_the_environment_and_that_before_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("isems.toml");
-    let node = node("200 OK", lines("Hut", 1));
-    fs::write(&file, "router_ips = [\"127.0.0.1:1\"]\ndatabase_url = \"from-file.redb\"").unwrap();
-    let target = node.to_string();
-    let flags = ["poll", "--config", "isems.toml", "--database-url", "redb:from-flag.redb"];
-    let output =
-        run(folder.path(), &flags, &[("ISEMS_ROUTER_IPS", &target), ("DATABASE_URL", "from-environment.redb")]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(folder.path().join("from-flag.redb").exists());
-    let output =
-        run(folder.path(), &flags[..3], &[("ISEMS_ROUTER_IPS", &target), ("DATABASE_URL", "from-environment.redb")]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(folder.path().join("from-environment.redb").exists());
-    let output = run(folder.path(), &flags[..3], &[("ISEMS_ROUTER_IPS", &target), ("DATABASE_URL", " ")]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(folder.path().join("from-file.redb").exists(), "a blank variable is as good as none");
-}
-
-#[test]
-fn the_example_file_is_complete_and_can_be_used() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../isems.example.toml");
-    let arguments = Arguments::read(["isems-server", "--config", path].map(Into::into)).unwrap();
-    let serve = arguments.serve;
-    assert_eq!(serve.collect.targets().unwrap().len(), 4);
-    assert_eq!(serve.service.mqtt().unwrap().len(), 1);
-    assert_eq!(serve.service.poll_interval, Duration::from_mins(15));
-    assert_eq!(serve.service.mqtt_topics.len(), 3);
-    assert_eq!(serve.service.hide_inactive_after_days, 30);
-    assert_eq!(serve.service.max_connections, 512);
-    assert!(serve.service.access().unwrap().tokens.is_empty());
-    let file = fs::read_to_string(path).unwrap();
-    let help = text(&run(Path::new("."), &["--help"], &[]).stdout);
-    let flags = help.lines().filter_map(|line| line.trim().strip_prefix("--")?.split([' ', '=', '[']).next());
-    for flag in flags.filter(|flag| !["demo", "config", "help", "version"].contains(flag)) {
-        let key = flag.replace('-', "_");
-        assert!(file.contains(&format!("\n{key} = ")) || file.contains(&format!("\n# {key} = ")), "{key} is missing");
-    }
-}
-
-#[test]
-fn retention_is_off_unless_it_is_set() {
-    let read = |flags: &[&str]| {
-        let flags = ["isems-server"].iter().chain(flags).map(Into::into);
-        let service = Arguments::read(flags).unwrap().serve.service;
-        (service.retention.map(|age| age.as_secs()), service.retention_size)
-    };
-    assert_eq!(read(&[]), (None, None));
-    let ages =
-        [("1w", 604_800), ("90d", 7_776_000), ("5y", 157_788_000), ("18 months", 47_336_400), ("1y 6mo", 47_336_400)];
-    for (text, seconds) in ages {
-        assert_eq!(read(&["--retention", text]).0, Some(seconds), "{text}");
-    }
-    let sizes = [("4GB", 4_000_000_000), ("500MiB", 524_288_000), ("1.5 gb", 1_500_000_000), ("2000000", 2_000_000)];
-    for (text, bytes) in sizes {
-        assert_eq!(read(&["--retention-size", text]).1, Some(bytes), "{text}");
-    }
 }
 
 #[test]
@@ -370,16 +254,31 @@ fn no_secret_is_shown() {
         assert!(!text(&output.stderr).contains("hunter"), "{}", text(&output.stderr));
     }
     fs::write(folder.path().join("planted.key"), planted_key()).unwrap();
-    fs::write(folder.path().join("tokens.toml"), "api_tokens = [\"hunter4\", { admin = \"hunter4\" }]").unwrap();
-    fs::write(folder.path().join("broken.toml"), "api_tokens = [\"admin:hunter4hunter4hunter4\" oops]").unwrap();
+    let wrong = [
+        ("type", "[access]\ntokens = [\"hunter4\", { admin = \"hunter4\" }]"),
+        ("list", "[access]\ntokens = \"admin:hunter4, expected hunter4\""),
+        ("broken", "[access]\ntokens = [\"admin:hunter4hunter4hunter4\" oops]"),
+        ("flat", "api_tokens = [\"admin:hunter4hunter4hunter4\"]"),
+        ("dsn", "sentry_dsn = [\"https://hunter4@host/1\"]"),
+        ("target", "[[http.targets]]\nurl = \"http://admin:hunter4@node:x/\""),
+        ("header", "[[http.targets]]\nurl = \"node\"\nheaders = { X-Key = [\"hunter4\"] }"),
+        ("broker", "[[mqtt.brokers]]\nbroker = \"mqtt://collector:hunter4@broker:port\""),
+        ("name", "[[mqtt.brokers]]\nbroker = \"mqtt://collector:hunter4@broker\"\nkeep_alive = 3"),
+        ("range", "[[mqtt.brokers]]\nbroker = \"mqtt://collector:hunter4@broker\"\nkeep_alive_seconds = 0"),
+    ];
+    for (name, file) in wrong {
+        fs::write(folder.path().join(name), file).unwrap();
+        let output = program(folder.path()).args(["--config", name]).output().unwrap();
+        let error = text(&output.stderr);
+        assert!(!output.status.success() && error.contains(&format!("{name}, line ")), "{name}: {error}");
+        assert!(!error.contains("hunter"), "{name}: {error}");
+    }
     for flags in [
         &["--api-tokens", "hunter4hunter4hunter4"][..],
         &["--api-tokens", "admin:hunter4"],
         &["--api-tokens", "admin:hunter4hunter4!hunter4"],
         &["--api-tokens", "admin:hunter4hunter4hunter4,admin:hunter4hunter4hunter4"],
         &["--api-tokens", ":hunter4hunter4hunter4"],
-        &["--config", "tokens.toml"],
-        &["--config", "broken.toml"],
         &["--tls-certificate", "planted.key", "--tls-key", "planted.key"],
     ] {
         let output = program(folder.path()).args(flags).output().unwrap();

@@ -314,7 +314,7 @@ impl Transport for Stumbling {
 #[ignore = "it is a part of other tests, in a process of its own"]
 fn part_of_another_test() {
     let arguments = Arguments::read(["isems-server".into()]).unwrap();
-    let _sentry = log::start(arguments.database().unwrap()).unwrap();
+    let _sentry = log::start(&arguments.settings).unwrap();
     match env::var(PART_OF_CHILD).unwrap().as_str() {
         "panics" => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

@@ -97,8 +97,8 @@ impl MqttConfig {
         Ok(self)
     }
 
-    /// Checks what does not need a look at the system.
-    pub(crate) fn check(&self) -> Result<(), InvalidMqttConfig> {
+    /// Checks what does not need a look at the system. [`MqttTransport::new`](crate::MqttTransport::new) does it, too.
+    pub fn check(&self) -> Result<(), InvalidMqttConfig> {
         if self.topics.is_empty() {
             return Err(InvalidMqttConfig::NoTopics);
         }

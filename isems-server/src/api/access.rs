@@ -12,6 +12,7 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
+use serde::{Deserialize, Deserializer, Serialize, de};
 use tracing::{debug, info};
 
 use super::problem::Refusal;
@@ -25,16 +26,31 @@ const OPEN_PATHS: [&str; 5] = ["/", "/docs", "/openapi.json", "/healthz", "/read
 const UNRESTRICTED: &str = "none needed";
 
 /// The rights of clients.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Access {
     /// The tokens of clients that may do everything.
+    #[serde(skip_serializing, deserialize_with = "tokens")]
     pub tokens: Tokens,
     /// The tokens of clients that may send measurements of one node, named like the token, or of every node (`*`).
+    #[serde(skip_serializing, deserialize_with = "push_tokens")]
     pub push_tokens: Tokens,
     /// Requires a token for reading, too. Health and documentation stay open.
     pub protect_reading: bool,
-    /// Lets everybody do everything, whatever the tokens are: for a listener that only the operator can reach.
+    /// Lets everybody do everything, whatever the tokens are: for a listener that only the operator can reach. It is no
+    /// setting.
+    #[serde(skip)]
     pub unrestricted: bool,
+}
+
+fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Tokens, D::Error> {
+    let pairs = Vec::<String>::deserialize(deserializer)?;
+    Tokens::parse(pairs.iter().map(|pair| pair.trim())).map_err(de::Error::custom)
+}
+
+fn push_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Tokens, D::Error> {
+    let pairs = Vec::<String>::deserialize(deserializer)?;
+    Tokens::parse_of_nodes(pairs.iter().map(|pair| pair.trim())).map_err(de::Error::custom)
 }
 
 impl Access {

@@ -21,7 +21,7 @@ mod sqlite;
 use std::{
     collections::BTreeMap,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -47,7 +47,6 @@ use self::{
     report::Report,
     scratch::Scratch,
 };
-use crate::settings::DatabaseArguments;
 
 /// The transport named in the rejects of an import.
 const TRANSPORT: &str = "import";
@@ -74,15 +73,13 @@ pub struct ImportArguments {
     /// Logs, exports, folders of such files, the database of the Python collector, or - for standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArguments,
 }
 
-/// Imports every file and writes a report. Returns whether all of them could be read before `stop` was ready.
+/// Imports every file into the database at a path, and writes a report. Returns whether all of them could be read
+/// before `stop` was ready.
 pub async fn import(
     arguments: &ImportArguments,
+    database: &Path,
     mut output: impl Write,
     stop: impl Future<Output = ()>,
 ) -> Result<bool, BoxError> {
@@ -99,7 +96,7 @@ pub async fn import(
         }
     }
     let report = Arc::new(Mutex::new(report));
-    let result = if inputs.is_empty() { Ok(()) } else { run(arguments, inputs, &report, stop).await };
+    let result = if inputs.is_empty() { Ok(()) } else { run(database, inputs, &report, stop).await };
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.took = start.elapsed();
     if result.is_ok() || report.stored + report.duplicates > 0 {
@@ -110,12 +107,11 @@ pub async fn import(
 }
 
 async fn run(
-    arguments: &ImportArguments,
+    path: &Path,
     inputs: Vec<Input>,
     report: &Arc<Mutex<Report>>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), BoxError> {
-    let path = arguments.database.path();
     let repository = RedbOptions::default().open(path).map_err(|error| match error {
         OpenError::Locked { .. } => BoxError::from(format!(
             "cannot import into {}: another process, probably a server, has it open; stop it, import, and start it \

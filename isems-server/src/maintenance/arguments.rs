@@ -8,7 +8,7 @@ use isems_core::{Field, NodeId, RejectQuery, RejectReason};
 use crate::{
     csv::{Decimal, Dialect, Separator},
     settings::{
-        DatabaseArguments, InvalidSetting,
+        InvalidSetting,
         values::{field, reject_reason},
     },
     stream::TextFormat,
@@ -25,28 +25,15 @@ pub enum Maintenance {
     /// List rejected lines and dropped values, newest first, with reasons
     Rejects(RejectsArguments),
     /// Read the whole database and report damage; exits with 1 if there is any
-    Check(CheckArguments),
+    Check,
     /// Write a consistent copy of the database to a new file
     Backup(BackupArguments),
     /// Shrink the database file as far as possible; stop the server first
-    Compact(CompactArguments),
+    #[command(after_help = "\
+Seals all past weeks into compressed blocks first. It is safe to interrupt.")]
+    Compact,
     /// Delete the measurements of a node
     Delete(DeleteArguments),
-}
-
-impl Maintenance {
-    /// Returns the database arguments, which every command has.
-    pub fn database(&self) -> &DatabaseArguments {
-        match self {
-            Self::Export(arguments) => &arguments.database,
-            Self::Stats(arguments) => &arguments.database,
-            Self::Rejects(arguments) => &arguments.database,
-            Self::Check(arguments) => &arguments.database,
-            Self::Backup(arguments) => &arguments.database,
-            Self::Compact(arguments) => &arguments.database,
-            Self::Delete(arguments) => &arguments.database,
-        }
-    }
 }
 
 /// The arguments of export.
@@ -87,10 +74,6 @@ pub struct ExportArguments {
     /// Output file, which appears once it is complete [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArguments,
 }
 
 impl ExportArguments {
@@ -164,18 +147,6 @@ pub struct StatsArguments {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArguments,
-}
-
-/// The arguments of check.
-#[derive(Debug, Args)]
-pub struct CheckArguments {
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArguments,
 }
 
 /// The arguments of backup.
@@ -188,20 +159,6 @@ pub struct BackupArguments {
     /// File to create; it must not exist
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
-
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArguments,
-}
-
-/// The arguments of compact.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Seals all past weeks into compressed blocks first. It is safe to interrupt.")]
-pub struct CompactArguments {
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArguments,
 }
 
 /// The arguments of delete.
@@ -221,10 +178,6 @@ pub struct DeleteArguments {
     /// Delete without asking
     #[arg(long)]
     pub yes: bool,
-
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArguments,
 }
 
 /// The arguments of rejects.
@@ -249,10 +202,6 @@ pub struct RejectsArguments {
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
-
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArguments,
 }
 
 impl RejectsArguments {

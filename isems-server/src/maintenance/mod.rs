@@ -44,9 +44,9 @@ use self::{
 };
 use crate::{line::Layout, time::time_zone};
 
-/// Runs a command, and returns whether all is well.
-pub async fn run(action: &Maintenance, output: &mut dyn Write) -> Result<bool, BoxError> {
-    let result = act(action, output).await;
+/// Runs a command on the database at a path, and returns whether all is well.
+pub async fn run(action: &Maintenance, path: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
+    let result = act(action, path, output).await;
     let result = result.and_then(|is_well| {
         output.flush()?;
         Ok(is_well)
@@ -68,9 +68,8 @@ fn is_broken_pipe(error: &BoxError) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-async fn act(action: &Maintenance, output: &mut dyn Write) -> Result<bool, BoxError> {
-    let path = action.database().path();
-    if let Maintenance::Compact(_) = action {
+async fn act(action: &Maintenance, path: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
+    if let Maintenance::Compact = action {
         return compact::compact(path, output).await;
     }
     if let Maintenance::Export(arguments) = action {
@@ -79,14 +78,14 @@ async fn act(action: &Maintenance, output: &mut dyn Write) -> Result<bool, BoxEr
     }
     let database = Database::open(path).await?;
     match action {
-        Maintenance::Export(_) | Maintenance::Compact(_) => {}
+        Maintenance::Export(_) | Maintenance::Compact => {}
         Maintenance::Stats(arguments) => {
             Stats { columns: arguments.columns, json: arguments.json }.run(&database, output).await?;
         }
         Maintenance::Rejects(arguments) => {
             Rejects { query: arguments.query(), json: arguments.json }.run(&database, output).await?;
         }
-        Maintenance::Check(_) => return check::check(&database, output).await,
+        Maintenance::Check => return check::check(&database, output).await,
         Maintenance::Backup(arguments) => return backup::backup(&database, &arguments.path, output).await,
         Maintenance::Delete(arguments) => return delete(arguments, &database, output).await,
     }

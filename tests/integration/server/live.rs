@@ -395,9 +395,9 @@ async fn it_needs_a_token_where_reading_does_and_knows_its_parameters() {
 
 #[tokio::test]
 async fn the_server_tells_what_it_collects_and_ends_its_streams_when_it_stops() {
-    let flags = ["isems-server", "--demo=2", "--listen=127.0.0.1:0"];
+    let flags = ["isems-server", "--listen=127.0.0.1:0"];
     let arguments = Arguments::read(flags.map(Into::into)).unwrap();
-    let server = Server::open(&arguments.serve).await.unwrap();
+    let server = Server::open(arguments.settings, Some(2)).await.unwrap();
     let address = server.address().unwrap();
     let (stop, stopped) = oneshot::channel();
     let task =
