@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Fuse},
+    stream::FuturesOrdered,
+};
 use isems_core::{Format, Inbox, Payload, RejectReason, RepositoryError};
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PubAck, PubRec, Publish, QoS, Request, SubAck,
@@ -18,7 +22,11 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{MqttConfig, Topic, error::SessionError, subscriptions::Subscriptions};
+use crate::{
+    MqttConfig, Topic,
+    error::SessionError,
+    subscriptions::{Remembering, Subscriptions},
+};
 
 /// The number of seconds that the broker has to accept a connection, and to take what is written to it.
 const CONNECT_SECONDS: u64 = 10;
@@ -54,6 +62,7 @@ pub(crate) async fn run<'a>(
     deliveries: &mut Deliveries<'a>,
 ) -> Result<Infallible, SessionError> {
     let mut subscriptions = Subscriptions::recall(inbox, source, &options.client_id()).await?;
+    let mut remembering = Fuse::<Remembering<'a>>::terminated();
     let (_, mut event_loop) = connect(options);
     let mut subscribe_deadline = pin!(time::sleep(SUBSCRIBE_TIMEOUT));
     let mut is_subscribed = false;
@@ -94,9 +103,10 @@ pub(crate) async fn run<'a>(
                     return Err(error.into());
                 }
             }
+            remembered = &mut remembering => remembered?,
             event = event_loop.poll(), if has_room => match event? {
                 Event::Incoming(Packet::ConnAck(_)) => {
-                    subscriptions.add(inbox, &config.topics).await?;
+                    remembering = subscriptions.add(inbox, &config.topics).fuse();
                     let filters = config.topics.iter().map(|topic| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
                     write(&mut event_loop, [Request::Subscribe(Subscribe::new_many(filters))]).await?;
                 }
@@ -112,7 +122,9 @@ pub(crate) async fn run<'a>(
                         write(&mut event_loop, [Request::Unsubscribe(Unsubscribe { pkid: 0, topics })]).await?;
                     }
                 }
-                Event::Incoming(Packet::UnsubAck(_)) => subscriptions.keep_only(inbox, &config.topics).await?,
+                Event::Incoming(Packet::UnsubAck(_)) => {
+                    remembering = subscriptions.keep_only(inbox, &config.topics).fuse();
+                }
                 Event::Incoming(Packet::Publish(publish)) => {
                     if heard.is_none_or(|heard: Instant| heard.elapsed() >= HEARD_INTERVAL) {
                         heard = Some(Instant::now());

@@ -1,15 +1,23 @@
 //! The topic filters that a session at the broker has.
 
+use futures_util::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use isems_core::{Inbox, RepositoryError};
 
 /// Separates filters. No filter contains it (MQTT 3.1.1, section 4.7.3).
 const SEPARATOR: &str = "\0";
 
+/// A store of filters under way.
+pub(crate) type Remembering<'a> = BoxFuture<'a, Result<(), RepositoryError>>;
+
 /// The topic filters that a session at the broker has or may have.
 ///
 /// A session outlives the collector, and its subscriptions with it. A filter that is removed from the settings must be
-/// unsubscribed, or the broker goes on delivering what it matches. So filters are remembered before they are
-/// subscribed, and forgotten once the broker has confirmed that they are gone.
+/// unsubscribed, or the broker goes on delivering what it matches. So filters are remembered when they are subscribed,
+/// and forgotten once the broker has confirmed that they are gone. Subscribing does not wait until they are on disk,
+/// which can take a commit interval: the broker keeps nothing for filters that it does not know yet.
 pub(crate) struct Subscriptions {
     key: String,
     remembered: Vec<String>,
@@ -24,11 +32,11 @@ impl Subscriptions {
         Ok(Self { key, remembered })
     }
 
-    /// Remembers filters that are about to be subscribed, in addition to those that the session has.
-    pub(crate) async fn add(&mut self, inbox: &Inbox, filters: &[String]) -> Result<(), RepositoryError> {
+    /// Remembers filters that are being subscribed, in addition to those that the session has.
+    pub(crate) fn add<'a>(&mut self, inbox: &'a Inbox, filters: &[String]) -> Remembering<'a> {
         let mut all = self.remembered.clone();
         all.extend(filters.iter().filter(|filter| !self.remembered.contains(filter)).cloned());
-        self.remember(inbox, all).await
+        self.remember(inbox, all)
     }
 
     /// Returns the filters that the session may have besides the wanted ones.
@@ -37,16 +45,17 @@ impl Subscriptions {
     }
 
     /// Forgets all filters but the wanted ones.
-    pub(crate) async fn keep_only(&mut self, inbox: &Inbox, wanted: &[String]) -> Result<(), RepositoryError> {
+    pub(crate) fn keep_only<'a>(&mut self, inbox: &'a Inbox, wanted: &[String]) -> Remembering<'a> {
         let kept = self.remembered.iter().filter(|filter| wanted.contains(filter)).cloned().collect();
-        self.remember(inbox, kept).await
+        self.remember(inbox, kept)
     }
 
-    async fn remember(&mut self, inbox: &Inbox, filters: Vec<String>) -> Result<(), RepositoryError> {
-        if filters != self.remembered {
-            inbox.remember(&self.key, filters.join(SEPARATOR).into_bytes()).await?;
-            self.remembered = filters;
+    fn remember<'a>(&mut self, inbox: &'a Inbox, filters: Vec<String>) -> Remembering<'a> {
+        if filters == self.remembered {
+            return future::ready(Ok(())).boxed();
         }
-        Ok(())
+        let (key, value) = (self.key.clone(), filters.join(SEPARATOR).into_bytes());
+        self.remembered = filters;
+        async move { inbox.remember(&key, value).await }.boxed()
     }
 }
