@@ -8,6 +8,7 @@
 //! # Ok::<(), isems_tls::TlsError>(())
 //! ```
 
+mod certificate;
 mod system;
 
 use std::{
@@ -25,6 +26,7 @@ use rustls::{
     },
 };
 
+pub use crate::certificate::certificate_problem;
 use crate::system::SystemVerifier;
 
 /// PEM files with a certificate, followed by any intermediate certificates, and its private key.

@@ -81,7 +81,9 @@ impl Client {
     }
 
     fn failure(&self, error: &reqwest::Error) -> PollError {
-        let cause = root_cause(error);
+        let certificate =
+            isems_tls::certificate_problem(error).map(|problem| format!("the node's certificate {problem}"));
+        let cause = certificate.unwrap_or_else(|| root_cause(error));
         match (error.is_connect(), error.is_timeout()) {
             (true, true) => PollError::ConnectTimeout { limit: self.connect_timeout },
             (true, false) => PollError::Connect { cause },

@@ -4,13 +4,16 @@ use std::io;
 
 use isems_core::RepositoryError;
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError, TlsError, mqttbytes};
-use rustls::CertificateError;
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionError {
     #[error("{}", explain(.0))]
     Connection(Box<ConnectionError>),
+    #[error("the broker closed the connection without an answer: check the port, and whether TLS is needed (mqtts://)")]
+    ClosedUnanswered,
+    #[error("what answers there is no MQTT broker: check the port, and whether TLS is needed (mqtts://)")]
+    NoBroker,
     #[error("the broker refuses the subscription to {filter:?}: check what this user may read")]
     FilterRefused { filter: String },
     #[error("the broker answers a subscription to {filters} topic filters with {answers} return codes")]
@@ -22,6 +25,27 @@ pub(crate) enum SessionError {
 }
 
 impl SessionError {
+    /// Makes the error of a connection that the broker has not accepted yet.
+    pub(crate) fn of_unanswered(error: ConnectionError) -> Self {
+        match &error {
+            ConnectionError::Io(cause)
+            | ConnectionError::MqttState(
+                StateError::Io(cause) | StateError::Deserialization(mqttbytes::Error::Io(cause)),
+            ) => {
+                if is_closed(cause) {
+                    Self::ClosedUnanswered
+                } else {
+                    error.into()
+                }
+            }
+            ConnectionError::MqttState(StateError::ConnectionAborted) => Self::ClosedUnanswered,
+            ConnectionError::MqttState(StateError::Deserialization(_)) | ConnectionError::NotConnAck(_) => {
+                Self::NoBroker
+            }
+            _ => error.into(),
+        }
+    }
+
     /// Returns whether the broker would send the same again whenever the session is resumed.
     pub(crate) fn is_permanent(&self) -> bool {
         let Self::Connection(error) = self else { return false };
@@ -45,12 +69,14 @@ fn explain(error: &ConnectionError) -> String {
         ConnectionError::ConnectionRefused(code) => explain_refusal(*code).into(),
         ConnectionError::NetworkTimeout => "the broker does not answer in time".into(),
         ConnectionError::FlushTimeout => "the broker does not take what is sent to it in time".into(),
+        ConnectionError::Tls(TlsError::Io(error)) if is_closed(error) => {
+            "TLS failed: the broker closed the connection".into()
+        }
         ConnectionError::Tls(TlsError::Io(error)) if tls_error(error).is_none() => {
             format!("TLS failed: {}", explain_io(error))
         }
         ConnectionError::Io(error) | ConnectionError::Tls(TlsError::Io(error)) => explain_io(error),
         ConnectionError::MqttState(error) => explain_state(error),
-        ConnectionError::NotConnAck(_) => "what answers there is no MQTT broker".into(),
         other => other.to_string(),
     }
 }
@@ -77,7 +103,7 @@ fn explain_io(error: &io::Error) -> String {
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: no broker listens there".into(),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => closed(),
+        _ if is_closed(error) => closed(),
         // Failed look-ups of names have no kind of their own.
         _ if error.raw_os_error().is_none() && error.to_string().contains("lookup") => {
             format!("unknown host: {error}")
@@ -88,10 +114,10 @@ fn explain_io(error: &io::Error) -> String {
 
 fn explain_tls(error: &rustls::Error) -> String {
     use rustls::{AlertDescription as Alert, Error};
+    if let Some(problem) = isems_tls::certificate_problem(error) {
+        return format!("the broker's certificate {problem}");
+    }
     match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            "no trusted authority has signed the broker's certificate: set ca_file to the one that has".into()
-        }
         Error::InvalidMessage(_) => "the broker does not speak TLS at this port".into(),
         Error::AlertReceived(Alert::CertificateRequired) => {
             "the broker asks for a certificate: set certificate_file and key_file".into()
@@ -120,6 +146,11 @@ fn explain_state(error: &StateError) -> String {
         StateError::Deserialization(error) => format!("the broker sends what is no MQTT: {error}"),
         other => format!("the broker breaks the rules of MQTT: {other}"),
     }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), ConnectionReset | BrokenPipe | UnexpectedEof)
 }
 
 fn closed() -> String {

@@ -65,6 +65,7 @@ pub(crate) async fn run<'a>(
     let mut remembering = Fuse::<Remembering<'a>>::terminated();
     let (_, mut event_loop) = connect(options);
     let mut subscribe_deadline = pin!(time::sleep(SUBSCRIBE_TIMEOUT));
+    let mut explain_failure: fn(ConnectionError) -> SessionError = SessionError::of_unanswered;
     let mut is_subscribed = false;
     let keep_alive = Duration::from_secs(config.keep_alive_seconds.into());
     let mut bytes_in_flight = 0;
@@ -104,8 +105,9 @@ pub(crate) async fn run<'a>(
                 }
             }
             remembered = &mut remembering => remembered?,
-            event = event_loop.poll(), if has_room => match event? {
+            event = event_loop.poll(), if has_room => match event.map_err(explain_failure)? {
                 Event::Incoming(Packet::ConnAck(_)) => {
+                    explain_failure = SessionError::from;
                     remembering = subscriptions.add(inbox, &config.topics).fuse();
                     let filters = config.topics.iter().map(|topic| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
                     write(&mut event_loop, [Request::Subscribe(Subscribe::new_many(filters))]).await?;

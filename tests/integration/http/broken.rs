@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use isems_core::{Inbox, Receipt, RejectQuery, RejectReason, Repository};
 use isems_transport_http::HttpConfig;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{
     Station, gzip, line, lines,
@@ -12,6 +12,7 @@ use super::{
     target, until,
     web_server::{Reply, WebServer, head},
 };
+use crate::mqtt::{certificates::Certificates, tls::acceptor};
 
 /// Polls a server that always replies the same.
 async fn poll(reply: Reply) -> (Station, Result<Receipt, String>) {
@@ -155,6 +156,24 @@ async fn https_is_not_spoken_with_servers_that_do_not() {
     let error = Station::new().poll(&address).await.expect_err("no TLS");
     assert!(error.starts_with("cannot connect: ") && !error.contains("s3cret"), "{error}");
     assert!(server.take().iter().all(|exchange| exchange.request.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_accepted_is_explained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, Certificates::new().authority).expect("it can be written");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let address = format!("https://{}/csv.log", listener.local_addr().expect("it listens"));
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        acceptor(&Certificates::new()).accept(stream).await.is_err()
+    });
+    let config = HttpConfig { targets: vec![target(&address)], ca_file: Some(ca_file), ..HttpConfig::default() };
+    let error = Station::new().poll_with(config).await.expect_err("a stranger's certificate");
+    let explanation = "cannot connect: the node's certificate is not signed by a trusted authority: set ca_file";
+    assert!(error.starts_with(explanation), "{error}");
+    assert!(serving.await.expect("it does not panic"));
 }
 
 #[tokio::test]

@@ -13,20 +13,26 @@ pub(crate) struct Certificates {
 
 impl Certificates {
     pub(crate) fn new() -> Self {
+        Self::with_server(|_| {})
+    }
+
+    /// Certificates as usual, except for a change of the server's.
+    pub(crate) fn with_server(change: impl Fn(&mut CertificateParams)) -> Self {
         let mut authority = CertificateParams::new(Vec::new()).expect("no names");
         // Its name is another than that of the certificates, which would pass for signed by themselves.
         authority.distinguished_name.push(DnType::CommonName, "authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let authority = CertifiedIssuer::self_signed(authority, key).expect("a certificate");
-        let signed = |name: &str| {
+        let signed = |name: &str, change: &dyn Fn(&mut CertificateParams)| {
             let key = KeyPair::generate().expect("a key");
-            let certificate = CertificateParams::new([name.to_owned()]).expect("a name");
+            let mut certificate = CertificateParams::new([name.to_owned()]).expect("a name");
+            change(&mut certificate);
             let certificate = certificate.signed_by(&key, &authority).expect("a certificate");
             (certificate.pem(), key.serialize_pem())
         };
-        let (server, key) = signed("127.0.0.1");
-        let (client, client_key) = signed("collector");
+        let (server, key) = signed("127.0.0.1", &change);
+        let (client, client_key) = signed("collector", &|_| {});
         Self { authority: authority.pem(), server, key, client, client_key }
     }
 }

@@ -14,7 +14,7 @@ mod oversize;
 mod peer;
 mod process;
 mod session;
-mod tls;
+pub(super) mod tls;
 mod topic;
 
 use std::{fmt, sync::Arc, time::Duration};

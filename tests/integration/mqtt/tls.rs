@@ -4,11 +4,13 @@ use std::{path::Path, sync::Arc};
 
 use isems_core::RedbRepository;
 use isems_transport_mqtt::MqttConfig;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, SanType, date_time_ymd};
 use rumqttc::tokio_rustls::TlsAcceptor;
 use rustls::{
     ServerConfig,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 
 use super::{
@@ -19,15 +21,23 @@ use super::{
     seconds,
 };
 
-fn acceptor(certificates: &Certificates) -> TlsAcceptor {
+pub(crate) fn acceptor(certificates: &Certificates) -> TlsAcceptor {
+    acceptor_with(certificates, |_| {})
+}
+
+/// Serves a certificate whose bytes are changed.
+fn acceptor_with(certificates: &Certificates, change: impl Fn(&mut Vec<u8>)) -> TlsAcceptor {
     let certificate = CertificateDer::from_pem_slice(certificates.server.as_bytes()).expect("a certificate");
+    let mut certificate = certificate.to_vec();
+    change(&mut certificate);
     let key = PrivateKeyDer::from_pem_slice(certificates.key.as_bytes()).expect("a key");
+    let key = ring::sign::any_supported_type(&key).expect("a kind of key that is known");
+    let certified = CertifiedKey::new(vec![certificate.into()], key);
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .expect("key and certificate fit");
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     TlsAcceptor::from(Arc::new(config))
 }
 
@@ -79,4 +89,60 @@ async fn a_broker_without_tls_is_called_so() {
     let status = running.until(|status| status.last_error.is_some()).await;
     let message = status.last_error.expect("there is an error").message;
     assert!(message.contains("does not speak TLS"), "{message}");
+}
+
+/// Makes a certificate one of version 1, as old recipes for openssl do. Its signature is wrong then, but the version is
+/// looked at first.
+fn make_version_1(certificate: &mut Vec<u8>) {
+    const VERSION_3: [u8; 5] = [0xa0, 3, 2, 1, 2];
+    let start = certificate.windows(VERSION_3.len()).position(|bytes| bytes == VERSION_3).expect("a version");
+    certificate[start + 4] = 0;
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_accepted_is_explained() {
+    type Params = CertificateParams;
+    let untouched: fn(&mut Vec<u8>) = |_| {};
+    let usual: fn(&mut Params) = |_| {};
+    let mesh: fn(&mut Params) = |it| it.subject_alt_names = vec![SanType::DnsName("mesh.example".try_into().unwrap())];
+    let nameless: fn(&mut Params) = |it| it.subject_alt_names.clear();
+    let expired: fn(&mut Params) = |it| it.not_after = date_time_ymd(2020, 1, 1);
+    let early: fn(&mut Params) = |it| it.not_before = date_time_ymd(3000, 1, 1);
+    let authority: fn(&mut Params) = |it| it.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    for (params, bytes, explanation) in [
+        (mesh, untouched, r#"is for DnsName("mesh.example") and not for 127.0.0.1: use a name that it is for"#),
+        (nameless, untouched, "names no server: issue one with the subjectAltName 127.0.0.1"),
+        (usual, make_version_1, "is of X.509 version 1"),
+        (expired, untouched, "has expired: renew it"),
+        (early, untouched, "is not valid yet: correct this machine's clock"),
+        (authority, untouched, "is that of an authority: issue one for the server"),
+    ] {
+        let (broker, folder) = (Broker::start().await, tempfile::tempdir().expect("a folder"));
+        let certificates = Certificates::with_server(params);
+        let repository = Arc::new(RedbRepository::in_memory().expect("memory"));
+        let running = Running::start(repository, config(&broker, folder.path(), &certificates.authority));
+        let handshake = acceptor_with(&certificates, bytes).accept(broker.accept_tcp().await).await;
+        assert!(handshake.is_err());
+        let status = running.until(|status| status.last_error.is_some()).await;
+        let message = status.last_error.expect("there is an error").message;
+        assert!(message.contains(&format!(": the broker's certificate {explanation}")), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_waits_for_tls_is_told_of() {
+    // Some answer with a TLS alert, others just close.
+    for sends_alert in [true, false] {
+        let broker = Broker::start().await;
+        let running = Running::start(Arc::new(RedbRepository::in_memory().expect("memory")), broker.config());
+        let stream = broker.accept_tcp().await;
+        if sends_alert {
+            assert!(acceptor(&Certificates::new()).accept(stream).await.is_err());
+        } else {
+            drop(Peer::greet(stream).await);
+        }
+        let status = running.until(|status| status.last_error.is_some()).await;
+        let message = status.last_error.expect("there is an error").message;
+        assert!(message.contains("check the port, and whether TLS is needed (mqtts://)"), "{message}");
+    }
 }
