@@ -45,7 +45,14 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
             }
         }
     };
-    match objects(text) {
+    let repaired;
+    let list = if is_list(text) && objects(text).is_none() {
+        repaired = with_null_for_bare_words(text);
+        &repaired
+    } else {
+        text
+    };
+    match objects(list) {
         Some(objects) => (1..).zip(objects).for_each(|(number, object)| take(number, object.get())),
         None if is_lines(text) => {
             let lines = (1..).zip(text.lines()).map(|(number, line)| (number, line.trim()));
@@ -55,6 +62,11 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
     }
     unset.settle(&mut decoded, payload.received_at, clock);
     decoded
+}
+
+/// Returns whether the text looks like an array or a collector's page, which a bare word inside makes unreadable.
+fn is_list(text: &str) -> bool {
+    text.starts_with('[') || text.contains("\"measurements\"")
 }
 
 /// Returns the objects of an array or of a collector's page, or `None` if the text is neither.
@@ -74,7 +86,9 @@ fn objects(text: &str) -> Option<Vec<&RawValue>> {
 /// Returns whether the text has one object per line: it has several lines, at least one of them is an object on its
 /// own, and the whole is not an object.
 fn is_lines(text: &str) -> bool {
-    let is_object = |text: &str| text.starts_with('{') && Object::parse(text).is_ok();
+    let is_object = |text: &str| {
+        text.starts_with('{') && (Object::parse(text).is_ok() || Object::parse(&with_null_for_bare_words(text)).is_ok())
+    };
     text.contains('\n') && !is_object(text) && text.lines().any(|line| is_object(line.trim()))
 }
 
