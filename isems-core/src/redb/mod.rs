@@ -1,7 +1,7 @@
 //! The repository in one redb file.
 //!
 //! [`tables`] lists the tables and their keys. A new measurement becomes a [`row`], written by the [`writer`] in a
-//! group commit. Once its week is over, it moves into a [`block`] of [`column`]s ([`seal`], started by [`upkeep`]),
+//! group commit. Once its week is over, it moves into a [`block`] of [`mod@column`]s ([`seal`], started by [`upkeep`]),
 //! which lies in the file in pieces ([`sealed`]). [`tiers`] reads both as one, with what [`summaries`] keeps, and
 //! [`around`] reads past damage. [`import`] and [`delete`] change both tiers, [`check`] verifies them, and [`backup`]
 //! copies them.
