@@ -20,7 +20,7 @@ use std::{
 };
 
 use redb::{
-    Builder, Database, Durability, Key, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    Builder, Database, DatabaseError, Durability, Key, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
     TableDefinition, Value, WriteTransaction,
 };
 
@@ -52,10 +52,15 @@ pub(super) fn backup(database: &OpenDatabase, path: &Path, patience: &Patience) 
     }
     let unfinished = unfinished(path);
     make_empty(&unfinished).map_err(|error| match error {
-        TryLockError::WouldBlock => Failure::Other(format!("another copy to {} is being made", path.display())),
+        TryLockError::WouldBlock => another_copy(path),
         TryLockError::Error(error) => cannot("write", &unfinished, &error),
     })?;
-    let result = copy(database, &unfinished, patience).and_then(|damages| {
+    let target = match Builder::new().set_cache_size(CACHE_BYTES).create(&unfinished) {
+        // Another copy got hold of the file just now. It must not be removed.
+        Err(DatabaseError::DatabaseAlreadyOpen) => return Err(another_copy(path)),
+        target => target.map_err(Failure::from),
+    };
+    let result = target.and_then(|target| copy(database, target, patience)).and_then(|damages| {
         fs::rename(&unfinished, path).map_err(|error| cannot("rename", &unfinished, &error))?;
         let bytes = fs::metadata(path).map_err(|error| cannot("read", path, &error))?.len();
         Ok(Copied { bytes, damages })
@@ -85,14 +90,17 @@ pub(super) fn make_empty(path: &Path) -> Result<(), TryLockError> {
     emptied.and(unlocked).map_err(TryLockError::Error)
 }
 
+fn another_copy(path: &Path) -> Failure {
+    Failure::Other(format!("another copy to {} is being made", path.display()))
+}
+
 fn cannot(action: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::Other(format!("cannot {action} {}: {error}", path.display()))
 }
 
 /// Copies everything, and returns the damage.
-fn copy(database: &OpenDatabase, path: &Path, patience: &Patience) -> Result<Vec<Damage>, Failure> {
+fn copy(database: &OpenDatabase, mut target: Database, patience: &Patience) -> Result<Vec<Damage>, Failure> {
     let source = database.begin_read()?;
-    let mut target = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
     make_tables(&target)?;
     let mut damages = Vec::new();
     or_lost(copy_table(&source, &target, METADATA), "the notes of transports", &mut damages)?;

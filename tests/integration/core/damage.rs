@@ -439,12 +439,14 @@ async fn what_was_left_unfinished_is_no_obstacle() {
 async fn of_copies_to_the_same_place_one_is_whole() {
     let (folder, path) = make_file().await;
     let repository = RedbRepository::open(&path).expect("the file can be opened");
-    let copy = folder.path().join("copy.redb");
-    let copies = futures_util::future::join_all((0..4).map(|_| repository.backup(&copy))).await;
-    assert!(copies.iter().any(Result::is_ok), "{copies:?}");
-    let copy = RedbRepository::open(&copy).expect("the copy can be opened");
-    assert_eq!(problems(&copy.check().await.expect("it can be read")), "");
-    assert_exact(&all_of(&copy, "Hut").await, &outside(everything(), &node_id("Hut"), 9));
+    for round in 0..5 {
+        let copy = folder.path().join(format!("copy-{round}.redb"));
+        let copies = futures_util::future::join_all((0..8).map(|_| repository.backup(&copy))).await;
+        assert!(copies.iter().any(Result::is_ok), "{copies:?}");
+        let copy = RedbRepository::open(&copy).expect("the copy can be opened");
+        assert_eq!(problems(&copy.check().await.expect("it can be read")), "");
+        assert_exact(&all_of(&copy, "Hut").await, &outside(everything(), &node_id("Hut"), 9));
+    }
 }
 
 /// A page of the table itself is lost, not only values in it.
