@@ -10,10 +10,23 @@ const VOLTS_PER_DEGREE: f64 = 0.0012;
 /// The share of its capacity that a battery loses for each degree below 25 degC.
 const CAPACITY_PER_DEGREE: f64 = 0.007;
 
+/// A battery that shows more is two in series, V.
+const MOST_OF_ONE: f64 = 18.0;
+
+/// Returns the number of batteries of 12 V in series that show a voltage: two if it is above 18 V, else one.
+pub(crate) fn batteries(voltage: f64) -> f64 {
+    if voltage > MOST_OF_ONE { 2.0 } else { 1.0 }
+}
+
+/// Returns the voltage of one battery of 12 V where one or two in series show a voltage, V.
+pub(crate) fn voltage_of_one(voltage: f64) -> f64 {
+    voltage / batteries(voltage)
+}
+
 /// Returns the state of charge of a battery that rests, by its voltage in V and its temperature in degC: a share that
 /// is beyond `0..=1` where the voltage is beyond the table.
 pub(crate) fn charge_at_rest(voltage: f64, temperature: f64) -> f64 {
-    let voltage = voltage - VOLTS_PER_DEGREE * (temperature - 25.0);
+    let voltage = voltage_of_one(voltage) - VOLTS_PER_DEGREE * (temperature - 25.0);
     let above = OPEN_CIRCUIT.partition_point(|step| *step < voltage).clamp(1, OPEN_CIRCUIT.len() - 1);
     let (low, high) = (OPEN_CIRCUIT[above - 1], OPEN_CIRCUIT[above]);
     (above as f64 + (voltage - low) / (high - low)) / 10.0

@@ -8,7 +8,7 @@
 //! Finding: on ten of the last 30 nights or more, until it is fewer than seven.
 
 use super::Verdict;
-use crate::{Evidence, Finding, FindingCode, FindingSeverity::Attention, Unknown, solar_time};
+use crate::{Evidence, Finding, FindingCode, FindingSeverity::Attention, Unknown, lead_acid, solar_time};
 
 const DAY: i64 = 86_400;
 const NIGHTS: i64 = 30;
@@ -29,7 +29,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<Option<u32>> {
         if last_night.replace(night) != Some(night) {
             nights += 1;
         }
-        if voltage <= DEEP_VOLTS && deep.last().is_none_or(|(last, _)| *last != night) {
+        if lead_acid::voltage_of_one(voltage) <= DEEP_VOLTS && deep.last().is_none_or(|(last, _)| *last != night) {
             deep.push((night, start));
         }
     }

@@ -17,7 +17,9 @@
 use isems_core::StatusFlag;
 
 use super::Verdict;
-use crate::{Evidence, Finding, FindingCode, FindingSeverity::Attention, FindingValue, History, Slot, Unknown};
+use crate::{
+    Evidence, Finding, FindingCode, FindingSeverity::Attention, FindingValue, History, Slot, Unknown, lead_acid,
+};
 
 const DAY: i64 = 86_400;
 const LONGEST: i64 = 14 * DAY;
@@ -82,12 +84,13 @@ fn is_full(slot: &Slot, bright: f64) -> bool {
     else {
         return false;
     };
-    let below_end = charge_end_voltage(slot.temperature()) - battery;
+    let voltage = lead_acid::voltage_of_one(battery);
+    let below_end = charge_end_voltage(slot.temperature()) - voltage;
     let open = slot.open_circuit_voltage().filter(|open| *open > battery);
     let is_idle = open.is_some_and(|open| panel > WITHOUT_CURRENT * open);
     let is_bright = open.is_some_and(|open| open > bright);
     let is_said = slot.has_flag(StatusFlag::FullyCharged) || slot.gauge().is_some_and(|gauge| gauge >= FULL);
-    is_idle && (below_end < BELOW_END || is_bright && battery > LEAST_VOLTAGE)
+    is_idle && (below_end < BELOW_END || is_bright && voltage > LEAST_VOLTAGE)
         || is_said && below_end < BELOW_END_BY_WORD
 }
 

@@ -10,13 +10,12 @@ use super::Verdict;
 use crate::{
     Evidence, Finding, FindingCode,
     FindingSeverity::{Attention, Info},
+    lead_acid,
 };
 
 const CAPACITY: std::ops::RangeInclusive<f64> = 1.0..=1000.0;
 const PANEL: std::ops::RangeInclusive<f64> = 1.0..=2000.0;
 const CUT_OFF: std::ops::RangeInclusive<f64> = 11.0..=12.0;
-/// A battery that shows more is one of 24 V, V.
-const MOST_OF_12_VOLTS: f64 = 18.0;
 
 /// Judges whether the ratings and the cut-off are plausible.
 pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<()> {
@@ -33,7 +32,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<()> {
     let is_panel = |value| PANEL.contains(&value);
     find(FindingCode::PanelImplausible, Info, "ratedSolarModuleCapacity", setup.panel_power, &is_panel);
     let voltage = evidence.history.latest().and_then(|latest| latest.battery_voltage);
-    let batteries = if voltage.is_some_and(|voltage| voltage > MOST_OF_12_VOLTS) { 2.0 } else { 1.0 };
+    let batteries = voltage.map_or(1.0, lead_acid::batteries);
     let is_cut_off = |value: f64| CUT_OFF.contains(&(value / batteries));
     find(FindingCode::CutOffImplausible, Attention, "lowVoltageDisconnectVoltage", setup.cut_off, &is_cut_off);
     verdict

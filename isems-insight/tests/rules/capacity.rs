@@ -89,6 +89,17 @@ fn the_cold_is_taken_out() {
 }
 
 #[test]
+fn two_batteries_in_series_have_the_capacity_of_one() {
+    let mut stored = NODE.measurements("Hut");
+    for measurement in &mut stored {
+        measurement.battery_voltage = measurement.battery_voltage.map(|voltage| 2.0 * voltage);
+        measurement.mpp_voltage = measurement.mpp_voltage.map(|voltage| 2.0 * voltage);
+    }
+    let assessment = assessed(&[history("Hut", &stored)], AT);
+    assert!(is_close(&assessment, 9.0), "{:?}", assessment.battery);
+}
+
+#[test]
 fn a_health_of_100_that_was_not_measured_does_not_enter() {
     let alone = Node { measures_health: false, ..NODE }.assessed();
     assert_eq!(alone.battery.estimated_capacity_ah, None);

@@ -39,7 +39,7 @@ fn a_node_that_ran_empty_before_the_last_seven_days_is_complete() {
     });
     stored.retain(|measurement| {
         let days = (measurement.timestamp - MIDNIGHT) / DAY;
-        days < 2 || days >= 8
+        !(2..8).contains(&days)
     });
     let assessment = assessed(&[history("Hut", &stored)], MIDNIGHT + 10 * DAY);
     assert!(assessment.data.completeness_percent.unwrap() > 99.0, "{:?}", assessment.data);
