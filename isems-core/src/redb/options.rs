@@ -43,8 +43,8 @@ use crate::{NodeId, duration};
 pub struct RedbOptions {
     /// The time for which a commit is held back so that more batches can share it. Storing takes that much longer, and
     /// the disk is written to that much less often. Zero commits as soon as the previous commit is done. A
-    /// [probe](crate::Repository::probe) does not wait; a commit within the interval proves enough. In settings it is at
-    /// most a minute.
+    /// [probe](crate::Repository::probe) does not wait; a commit within the interval proves enough. In settings it is
+    /// at most a minute.
     #[serde(serialize_with = "duration::serialize", deserialize_with = "deserialize_interval")]
     pub commit_interval: Duration,
     /// The size of the in-memory cache, in bytes. In settings it is a number or text such as `16MiB`.
