@@ -15,8 +15,8 @@ const ASSUMED_TEMPERATURE: f64 = 10.0;
 /// The least number of rests that an endurance is learned from.
 const LEAST_RESTS: usize = 3;
 
-/// How long a full battery carries the load, by its resting voltage: how far its charge fell in a night, and how long
-/// that took.
+/// The time that a full battery carries the load, by its resting voltage: how far its charge fell in a night, and how
+/// long that took.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Endurance {
     /// The nights that it was learned from, oldest first.
@@ -27,7 +27,7 @@ pub(crate) struct Endurance {
     pub(crate) deviation: f64,
 }
 
-/// What one night says of the endurance.
+/// One night, as a witness of the endurance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct NightEndurance {
     /// The middle of the rest, Unix seconds, UTC.
@@ -59,7 +59,7 @@ impl Endurance {
         let nights: Vec<NightEndurance> = rests(history, from, to).iter().filter_map(NightEndurance::of).collect();
         let count = nights.len();
         if count < LEAST_RESTS {
-            return Err(format!("Only {count} nights show how the battery discharges; {LEAST_RESTS} are needed."));
+            return Err(format!("too few nights show how the battery discharges: {count} of at least {LEAST_RESTS}"));
         }
         // Deep nights tell more, so it is the quotient of the sums.
         let (passed, fall) =

@@ -1,4 +1,4 @@
-//! What a node's own estimates of its battery's health are worth.
+//! The use of a node's own estimates of its battery's health.
 //!
 //! A firmware knows its load only as its owner typed it in. From 22:00 to 04:00, it takes what this load draws in six
 //! hours, and divides it by the fall of its gauge times the rated capacity. So its estimate tells the load:

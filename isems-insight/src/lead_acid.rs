@@ -8,7 +8,7 @@ const OPEN_CIRCUIT: [f64; 10] = [11.51, 11.66, 11.81, 11.96, 12.10, 12.24, 12.37
 const VOLTS_PER_DEGREE: f64 = 0.0012;
 
 /// The share of its capacity that a battery loses for each degree below 25 degC.
-const CAPACITY_PER_DEGREE: f64 = 0.007;
+pub(crate) const CAPACITY_PER_DEGREE: f64 = 0.007;
 
 /// A battery that shows more is two in series, V.
 const MOST_OF_ONE: f64 = 18.0;

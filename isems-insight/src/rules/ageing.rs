@@ -51,7 +51,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, battery: &mut Battery, endurance: &
     if left == 0.0 || trend < -SLOWEST {
         battery.months_to_replacement = Some(left / trend.abs().max(SLOWEST));
     } else {
-        let reason = "The battery does not lose capacity.".into();
+        let reason = "the battery does not lose capacity".into();
         verdict.unknown.push(Unknown { what: "battery.monthsToReplacement", reason });
     }
     verdict

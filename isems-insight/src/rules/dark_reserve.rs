@@ -10,10 +10,9 @@
 //! **Thresholds.** `reserveLow` below half a day (cleared above 0.7), `winterReserveLow` below half a day in December (cleared
 //! above 0.7).
 
-use crate::{Energy, Evidence, Finding, FindingCode, FindingSeverity, Sun, reserve::Reserve};
-
-/// The share of its capacity that a lead-acid battery loses for each degree below 25 degC.
-const CAPACITY_PER_DEGREE: f64 = 0.007;
+use crate::{
+    Energy, Evidence, Finding, FindingCode, FindingSeverity, Sun, lead_acid::CAPACITY_PER_DEGREE, reserve::Reserve,
+};
 
 /// The temperature of a battery in December where nothing is known of the place, degC.
 const DECEMBER: f64 = 2.0;

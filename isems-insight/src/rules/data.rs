@@ -28,7 +28,7 @@ const LATE: (f64, f64) = (20.0, 10.0);
 pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<DataQuality> {
     let mut verdict = Verdict::default();
     let Some(span) = Span::of(evidence) else {
-        verdict.unknown.push(Unknown { what: "data", reason: "Less than a day of measurements is known.".into() });
+        verdict.unknown.push(Unknown { what: "data", reason: "less than a day of measurements is known".into() });
         return verdict;
     };
     let interval = evidence.history.measuring_interval();
@@ -38,7 +38,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<DataQuality> {
         measuring_interval: interval,
     };
     if verdict.part.completeness_percent.is_none() {
-        let reason = "The node had no power for seven days, or was heard too rarely.".into();
+        let reason = "the node had no power for seven days, or was heard too rarely".into();
         verdict.unknown.push(Unknown { what: "data.completenessPercent", reason });
     }
     let code = FindingCode::DataIncomplete;

@@ -34,7 +34,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<Option<u32>> {
         }
     }
     if nights < LEAST_NIGHTS {
-        let reason = format!("Only {nights} of the last 30 nights are known; {LEAST_NIGHTS} are needed.");
+        let reason = format!("only {nights} of the last 30 nights are known, of at least {LEAST_NIGHTS}");
         verdict.unknown.push(Unknown { what: "battery.deepNightsIn30Days", reason });
         return verdict;
     }

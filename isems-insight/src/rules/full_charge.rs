@@ -52,7 +52,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<Option<i64>> {
     if measured_days(evidence) < LEAST_DAYS {
         verdict.unknown.push(Unknown {
             what: "battery.lastFullChargeAt",
-            reason: "The node was not heard on enough of the last 14 days.".into(),
+            reason: "the node was not heard on enough of the last 14 days".into(),
         });
         return verdict;
     }

@@ -38,7 +38,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<()> {
         verdict.findings.push(Finding::new(code, Attention, since).node_agrees(agrees));
         verdict
             .unknown
-            .push(Unknown { what: "batteryTemperature", reason: "The temperature sensor is missing.".into() });
+            .push(Unknown { what: "batteryTemperature", reason: "the temperature sensor is missing".into() });
         return verdict;
     }
     let Some(temperature) = latest.battery_temperature.filter(|celsius| celsius.is_finite()) else { return verdict };

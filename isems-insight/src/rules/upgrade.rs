@@ -37,9 +37,9 @@ pub(super) fn judge(evidence: &Evidence<'_>, energy: &Energy) -> Verdict<Upgrade
     let present = evidence.present().filter(|latest| evidence.at - latest.timestamp <= fresh);
     let Some((latest, distance)) = present.and_then(|latest| Some((latest, distance_to_cut_off(latest)?))) else {
         let reason = match evidence.history.latest() {
-            None => "Nothing has been heard of the node.",
-            Some(_) if present.is_none() => "The node is silent, or its solar controller does not answer.",
-            Some(_) => "The battery's voltage or the cut-off is not reported.",
+            None => "nothing has been heard of the node",
+            Some(_) if present.is_none() => "the node is silent, or its solar controller does not answer",
+            Some(_) => "the node does not report the battery's voltage or the cut-off",
         };
         verdict.unknown.push(Unknown { what: "upgrade.safe", reason: reason.into() });
         return verdict;

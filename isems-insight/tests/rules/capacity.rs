@@ -12,7 +12,7 @@ struct Node {
     /// A, as it is and as its owner typed it in.
     load: f64,
     temperature: f64,
-    /// Whether the node has estimated its health each night, and not rebooted since.
+    /// The node has estimated its health each night, and not rebooted since.
     measures_health: bool,
     /// The percentage of the capacity that it loses a month.
     loss: f64,
