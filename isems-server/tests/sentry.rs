@@ -232,14 +232,14 @@ fn a_bad_dsn_stops_the_start_and_is_not_shown() {
     ] {
         fs::write(&file, format!("sentry_dsn = \"{dsn}\"")).unwrap();
         let outputs = [
-            run(folder.path(), &["serve"], &[("SENTRY_DSN", dsn)]),
-            run(folder.path(), &["poll", "--sentry-dsn", dsn], &[]),
-            run(folder.path(), &["--config", "isems.toml"], &[]),
+            ("SENTRY_DSN: ", run(folder.path(), &["serve"], &[("SENTRY_DSN", dsn)])),
+            ("--sentry-dsn: ", run(folder.path(), &["poll", "--sentry-dsn", dsn], &[])),
+            ("isems.toml, line 1, sentry_dsn: ", run(folder.path(), &["--config", "isems.toml"], &[])),
         ];
-        for output in outputs {
+        for (origin, output) in outputs {
             let error = text(&output.stderr);
             assert!(!output.status.success(), "{dsn}");
-            assert!(error.contains("SENTRY_DSN") && error.contains("https://KEY@HOST/PROJECT"), "{dsn}: {error}");
+            assert!(error.contains(origin) && error.contains("https://KEY@HOST/PROJECT"), "{dsn}: {error}");
             assert!(!error.contains("hunter"), "{dsn}: {error}");
         }
     }

@@ -17,7 +17,7 @@ pub(super) struct Flag {
     pub(super) name: &'static str,
     /// The name of the environment variable.
     pub(super) environment: &'static str,
-    /// The keys that lead to the value in the file, joined by dots.
+    /// The keys that lead to the value in the file, joined by dots. Empty for the path of the file itself.
     pub(super) path: &'static str,
     form: Form,
     /// The name of the value in the help.
@@ -89,7 +89,8 @@ static POLL: [Flag; 8] = [
         List,
         "NODES",
         "Nodes to poll, separated by commas: an address, host:port, or a URL such as \
-         http://user:password@node/csv.log; then, after #, settings for that node only: 10.36.0.7#timeout=5m&interval=1h&header=X-Key:secret",
+         http://user:password@node/csv.log; then, after #, settings for that node only: \
+         10.36.0.7#timeout=5m&interval=1h&header=X-Key:secret",
     ),
     flag(
         "poll-timeout",
@@ -159,7 +160,8 @@ static SERVICE: [Flag; 19] = [
         List,
         "BROKERS",
         "MQTT brokers to subscribe to, separated by commas: host, host:port, or \
-         mqtt(s)://user:password@host:port; then, after #, settings for that broker only: mqtts://host#name=uplink&client_id=roof&topics=/isems/+/csvlog",
+         mqtt(s)://user:password@host:port; then, after #, settings for that broker only: \
+         mqtts://host#name=uplink&client_id=roof&topics=/isems/+/csvlog",
     ),
     flag(
         "mqtt-topics",

@@ -38,7 +38,7 @@ pub struct Settings {
     /// The log format. Default: `human`.
     pub log_format: LogFormat,
     /// The Sentry server that errors and panics are reported to. Default: none.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing, deserialize_with = "sentry_dsn")]
     pub sentry_dsn: Option<SentryDsn>,
     /// The options of the database.
     pub database: RedbOptions,
@@ -128,12 +128,12 @@ impl fmt::Debug for SentryDsn {
     }
 }
 
-impl<'de> Deserialize<'de> for SentryDsn {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let invalid = |error| de::Error::custom(format_args!("{error}; expected https://KEY@HOST/PROJECT"));
-        text.trim().parse().map(Self).map_err(invalid)
-    }
+/// Reads the address of a Sentry server. A blank one is none.
+fn sentry_dsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SentryDsn>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let text = Some(text.trim()).filter(|text| !text.is_empty());
+    let invalid = |error| de::Error::custom(format_args!("{error}; expected https://KEY@HOST/PROJECT"));
+    text.map(|text| text.parse().map(SentryDsn).map_err(invalid)).transpose()
 }
 
 /// A log level.

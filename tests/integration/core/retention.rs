@@ -36,6 +36,17 @@ async fn live_bytes(repository: &RedbRepository) -> u64 {
     repository.statistics().await.expect("it can be read").live_bytes
 }
 
+#[test]
+fn options_can_be_written_and_read() {
+    let retention = Retention { age: Some(Duration::from_hours(24 * 90)), bytes: Some(4_000_000_000) };
+    let options = RedbOptions { commit_interval: Duration::from_secs(1), cache_bytes: 1 << 20, retention };
+    let json = serde_json::to_string(&options).expect("plain data");
+    assert_eq!(serde_json::from_str::<RedbOptions>(&json).expect("it was written"), options);
+    let text = r#"{ "commit_interval": "1s", "cache_bytes": "1MiB", "retention": { "age": "90d", "bytes": "4GB" } }"#;
+    assert_eq!(serde_json::from_str::<RedbOptions>(text).expect("as people write it"), options);
+    assert_eq!(serde_json::from_str::<RedbOptions>("{}").expect("nothing is needed"), RedbOptions::default());
+}
+
 #[tokio::test]
 async fn nothing_is_removed_unless_it_is_said() {
     let repository = RedbRepository::in_memory().expect("memory suffices");
