@@ -88,7 +88,8 @@ impl Assessor {
         if let Some(node) = self.nodes.get_mut(history.node()) {
             node.history = history;
             node.is_loaded = true;
-            node.is_stale = true;
+            // The mesh has one node more, which matters to all.
+            self.mesh = None;
         }
     }
 

@@ -46,21 +46,24 @@ pub struct WatcherOptions {
     pub inactive_after_days: u32,
     /// The number of events that are kept for subscribers that are late or come back, at least one. Default: 8192.
     pub kept_events: usize,
+    /// Whether nodes are assessed, which takes some 100 kB of memory for each. Default: true.
+    pub assesses: bool,
     /// The clock, in Unix seconds, UTC; simulations and tests have their own. Default: the system's.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
 impl Default for WatcherOptions {
     fn default() -> Self {
-        Self { inactive_after_days: 30, kept_events: 8192, clock: Arc::new(unix_now) }
+        Self { inactive_after_days: 30, kept_events: 8192, assesses: true, clock: Arc::new(unix_now) }
     }
 }
 
 impl fmt::Debug for WatcherOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { inactive_after_days, kept_events, .. } = self;
+        let Self { inactive_after_days, kept_events, assesses, .. } = self;
         let mut fields = formatter.debug_struct("WatcherOptions");
         fields.field("inactive_after_days", inactive_after_days).field("kept_events", kept_events);
+        fields.field("assesses", assesses);
         fields.finish_non_exhaustive()
     }
 }
@@ -132,6 +135,7 @@ struct Inner {
     states: Mutex<NodeStates>,
     traffic: Mutex<TrafficRecorder>,
     events: Events,
+    assesses: bool,
     assessor: Arc<Mutex<Assessor>>,
     /// Stored, but not yet taken into histories. `None` if there was too much of it.
     waiting: Mutex<Option<Vec<Measurement>>>,
@@ -152,8 +156,9 @@ impl Inner {
             states: Mutex::new(NodeStates::new(options.inactive_after_days)),
             traffic: Mutex::new(traffic),
             events: Events::new(options.kept_events),
+            assesses: options.assesses,
             assessor: Arc::default(),
-            waiting: Mutex::new(Some(Vec::new())),
+            waiting: Mutex::new(options.assesses.then(Vec::new)),
             assessments: Mutex::default(),
             clock: options.clock,
             refreshing: tokio::sync::Mutex::default(),
@@ -313,7 +318,7 @@ impl Watcher {
         self.0.learn(&nodes, usize::MAX).await;
         let changes = lock(&self.0.states).changes(&nodes, (self.0.clock)());
         self.0.events.extend(changes.into_iter().map(Event::StateChanged));
-        self.0.assess(&nodes).await
+        if self.0.assesses { self.0.assess(&nodes).await } else { Ok(()) }
     }
 
     /// Returns the newest assessment of every node that has one, the worst first. They are as old as the last

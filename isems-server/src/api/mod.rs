@@ -11,6 +11,7 @@ mod format;
 mod health;
 mod history;
 mod http_metrics;
+mod insight;
 mod limits;
 mod live;
 mod measurement;
@@ -60,6 +61,7 @@ use self::{
     health::{HealthApi, WriteProof},
     history::HistoryApi,
     http_metrics::HttpMetrics,
+    insight::InsightApi,
     live::LiveApi,
     merged::Merged,
     metrics::MetricsApi,
@@ -79,6 +81,7 @@ pub(crate) use self::{
     backup::DAMAGES,
     check::Checked,
     deletion::Deleted,
+    insight::{Insight, Insights},
     named::Names,
     problem::Problem,
     rejects::RejectPage,
@@ -159,8 +162,8 @@ impl Service {
         let repository = || watcher.repository().clone();
         let watcher = || watcher.clone();
         let operations = (
-            NodesApi { watcher: watcher() },
-            NetworkApi { watcher: watcher() },
+            // The framework takes sixteen at a time.
+            (NodesApi { watcher: watcher() }, NetworkApi { watcher: watcher() }, InsightApi { watcher: watcher() }),
             HistoryApi { repository: repository() },
             SeriesApi { repository: repository() },
             LiveApi { live: live.clone() },

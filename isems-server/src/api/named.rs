@@ -3,7 +3,7 @@
 use std::{borrow::Cow, iter};
 
 use isems_core::{Field, NumberField, Order, RejectKind, RejectReason, Severity, StatusFlag};
-use isems_insight::NodeState;
+use isems_insight::{FindingCode, FindingSeverity, Level, NodeState, SilenceCause, Survival};
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
@@ -156,6 +156,59 @@ impl Names for NodeState {
 
     fn name(self) -> &'static str {
         NodeState::name(self)
+    }
+}
+
+impl Names for Level {
+    const SCHEMA: &'static str = "Level";
+    const DESCRIPTION: &'static str = "How urgently a node needs somebody: `ok` not at all, `attention` at the next opportunity, `urgent` now; \
+                                       `unknown` if too little is known.";
+    const ALL: &'static [Self] = &Level::ALL;
+
+    fn name(self) -> &'static str {
+        Level::name(self)
+    }
+}
+
+impl Names for FindingSeverity {
+    const SCHEMA: &'static str = "FindingSeverity";
+    const DESCRIPTION: &'static str = "How much a finding matters: `info` needs nothing, `attention` should be looked after at the next \
+                                       opportunity, `urgent` now.";
+    const ALL: &'static [Self] = &FindingSeverity::ALL;
+
+    fn name(self) -> &'static str {
+        FindingSeverity::name(self)
+    }
+}
+
+impl Names for FindingCode {
+    const SCHEMA: &'static str = "FindingCode";
+    const DESCRIPTION: &'static str = "A kind of finding. The codes are stable, and more may be added.";
+    const ALL: &'static [Self] = &FindingCode::ALL;
+
+    fn name(self) -> &'static str {
+        FindingCode::name(self)
+    }
+}
+
+impl Names for Survival {
+    const SCHEMA: &'static str = "Survival";
+    const DESCRIPTION: &'static str =
+        "Whether the load stays on through a night: `yes` or `no` with a probability of 80 % or more.";
+    const ALL: &'static [Self] = &Survival::ALL;
+
+    fn name(self) -> &'static str {
+        Survival::name(self)
+    }
+}
+
+impl Names for SilenceCause {
+    const SCHEMA: &'static str = "SilenceCause";
+    const DESCRIPTION: &'static str = "The cause of a silence.";
+    const ALL: &'static [Self] = &SilenceCause::ALL;
+
+    fn name(self) -> &'static str {
+        SilenceCause::name(self)
     }
 }
 

@@ -22,6 +22,10 @@ pub enum Maintenance {
     Export(ExportArguments),
     /// Show how many measurements each node has, and the space they take
     Stats(StatsArguments),
+    /// Show which nodes need somebody, why, and what comes next
+    Insight(InsightArguments),
+    /// Show how well the forecasts of past nights came true
+    Backtest(BacktestArguments),
     /// List rejected lines and dropped values, newest first, with reasons
     Rejects(RejectsArguments),
     /// Read the whole database and report damage; exits with 1 if there is any
@@ -147,6 +151,40 @@ pub struct StatsArguments {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// The arguments of insight.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The node that needs somebody most comes first. `lasts` is how long the load can run without sun.
+With --at, only measurements made before that time are used, so forecasts can be checked
+afterwards. Works while the server is running, too.")]
+pub struct InsightArguments {
+    /// Nodes to show [default: all]
+    #[arg(value_name = "NODE")]
+    pub nodes: Vec<NodeId>,
+
+    /// Time of the assessment: 2026-05-01T12:00:00Z, 2026-05-01 12:00, Unix seconds, or -24h [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<Moment>,
+
+    /// Print the JSON of /api/v1/insight
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of backtest.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every night of every node is forecast at noon and three hours after sunset, from nothing but the
+measurements made before, and compared with the gaps that begin near the cut-off voltage.
+`seen` are nights whose load went off, `said` those of which that was said, `right` both.
+Without --from and --to, it looks at the last 60 days. Works on a file that no server has open,
+such as a backup.")]
+pub struct BacktestArguments {
+    /// The time range.
+    #[command(flatten)]
+    pub range: RangeArguments,
 }
 
 /// The arguments of backup.

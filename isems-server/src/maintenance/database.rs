@@ -13,8 +13,9 @@ use futures_util::TryStreamExt;
 use hyper::{Method, StatusCode};
 use isems_core::{
     BoxError, Checked, Copied, Damage, FieldSet, NodeId, OpenError, Order, RedbRepository, RejectPage, RejectQuery,
-    Repository, RepositoryError,
+    Repository, RepositoryError, unix_now,
 };
+use isems_insight::assess_all;
 use jiff::tz::TimeZone;
 use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
@@ -94,6 +95,21 @@ impl Database {
         match self {
             Self::File(repository) => Ok(repository.statistics().await?.into()),
             Self::Server(client) => client.ask(Method::GET, "/api/v1/statistics").await?.json().await,
+        }
+    }
+
+    /// Returns the assessments at a time (Unix seconds, UTC), or now, the node that needs somebody most first.
+    pub(super) async fn insights(&self, at: Option<i64>) -> Result<api::Insights, BoxError> {
+        match self {
+            Self::File(repository) => {
+                let assessments = assess_all(&**repository, at.unwrap_or_else(unix_now)).await?;
+                Ok(api::Insights { nodes: assessments.iter().map(Into::into).collect() })
+            }
+            Self::Server(client) => {
+                let at = at.map(|second| format!("?at={}", Time { second, zone: &TimeZone::UTC }));
+                let target = format!("/api/v1/insight{}", at.unwrap_or_default());
+                client.ask(Method::GET, &target).await?.json().await
+            }
         }
     }
 

@@ -1,9 +1,10 @@
-//! The commands that maintain a database: export, stats, rejects, check, backup, compact and delete.
+//! The commands that work on a database: export, stats, insight, backtest, rejects, check, backup, compact and delete.
 //!
 //! `arguments` declares the command line. Every command works on a `Database`: a file opened here, or the server that
 //! has it open. That server's HTTP service listens at the `control` socket beside the file, and `client` talks to it.
 
 mod arguments;
+mod backtest;
 mod backup;
 mod check;
 mod client;
@@ -18,6 +19,7 @@ mod database;
 mod delete;
 mod export;
 mod file;
+mod insight;
 mod rejects;
 mod size;
 mod statistics;
@@ -29,6 +31,7 @@ use std::{
 };
 
 use isems_core::{BoxError, OpenError, RedbRepository, RepositoryError, chain};
+use jiff::tz::TimeZone;
 
 pub use self::arguments::Maintenance;
 pub(crate) use self::control::Control;
@@ -38,6 +41,7 @@ use self::{
     delete::Deletion,
     export::Export,
     file::OutputFile,
+    insight::ShowInsight,
     rejects::Rejects,
     size::Size,
     statistics::Stats,
@@ -81,6 +85,14 @@ async fn act(action: &Maintenance, path: &Path, output: &mut dyn Write) -> Resul
         Maintenance::Export(_) | Maintenance::Compact => {}
         Maintenance::Stats(arguments) => {
             Stats { columns: arguments.columns, json: arguments.json }.run(&database, output).await?;
+        }
+        Maintenance::Insight(arguments) => {
+            let at = arguments.at.map(|at| at.second(&TimeZone::UTC)).transpose()?;
+            let insight = ShowInsight { nodes: arguments.nodes.clone(), at, json: arguments.json };
+            insight.run(&database, output).await?;
+        }
+        Maintenance::Backtest(arguments) => {
+            backtest::backtest(arguments.range.seconds()?, &database, output).await?;
         }
         Maintenance::Rejects(arguments) => {
             Rejects { query: arguments.query(), json: arguments.json }.run(&database, output).await?;

@@ -7,5 +7,6 @@ mod common;
 mod control;
 mod damage;
 mod export;
+mod insight;
 mod place;
 mod upkeep;

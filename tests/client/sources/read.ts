@@ -86,6 +86,18 @@ const operations: { [Path in PathsWithMethod<paths, "get">]: () => Promise<void>
         const { nodes, measurements } = await answer(client.GET("/api/v1/network"));
         assert(nodes.active >= 5 && measurements >= 5 * 2880);
     },
+    async "/api/v1/insight"() {
+        const { nodes } = await answer(client.GET("/api/v1/insight"));
+        const { energy, findings } = named(nodes);
+        assert(energy.usablePercent === null || energy.usablePercent >= 0);
+        assert(findings.every(({ meaning, advice }) => meaning && advice));
+    },
+    async "/api/v1/nodes/{nodeId}/insight"() {
+        const params = { ...ofNode, query: { at: "-1h" } };
+        const insight = await answer(client.GET("/api/v1/nodes/{nodeId}/insight", { params }));
+        assert.equal(insight.nodeId, NODE);
+        isRecent(new Date(Date.parse(insight.at) + 600_000).toISOString());
+    },
     async "/api/v1/nodes/{nodeId}/measurements"() {
         const page = async (cursor?: string) => {
             const query = { from: "-24h", limit: 100, ...(cursor && { cursor }) };

@@ -44,7 +44,7 @@ impl Watched {
         let clock = Arc::new(move || clock.load(Ordering::Relaxed));
         let (sender, inbox) = oneshot::channel();
         let collector = Collector::new(repository).transport(Handing(Some(sender))).unwrap();
-        let options = WatcherOptions { kept_events, clock, ..WatcherOptions::default() };
+        let options = WatcherOptions { kept_events, assesses: false, clock, ..WatcherOptions::default() };
         let collector = WatchedCollector::with_options(collector, options);
         let watcher = collector.watcher();
         let (stop, stopped) = oneshot::channel();

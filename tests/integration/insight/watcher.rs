@@ -97,7 +97,7 @@ async fn nodes_are_followed_while_it_runs_also_without_transports() {
     store(&*repository, vec![arrived("Hut", START, START)]).await;
     let begin = Instant::now();
     let clock = Arc::new(move || START + begin.elapsed().as_secs() as i64);
-    let options = WatcherOptions { clock, ..WatcherOptions::default() };
+    let options = WatcherOptions { assesses: false, clock, ..WatcherOptions::default() };
     let collector = WatchedCollector::with_options(Collector::new(repository), options);
     let watcher = collector.watcher();
     let mut events = watcher.subscribe();

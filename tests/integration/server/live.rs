@@ -45,7 +45,7 @@ async fn service(live: LiveOptions) -> TestService {
 
 /// A service whose watcher keeps some events.
 async fn service_that_keeps(kept_events: usize) -> TestService {
-    watching(WatcherOptions { kept_events, ..WatcherOptions::default() }).await
+    watching(WatcherOptions { kept_events, assesses: false, ..WatcherOptions::default() }).await
 }
 
 async fn watching(watching: WatcherOptions) -> TestService {
@@ -212,7 +212,7 @@ fn clock() -> (Arc<AtomicI64>, WatcherOptions) {
     let time = Arc::new(AtomicI64::new(START));
     let clock = time.clone();
     let clock = Arc::new(move || clock.load(Ordering::Relaxed));
-    (time, WatcherOptions { clock, ..WatcherOptions::default() })
+    (time, WatcherOptions { assesses: false, clock, ..WatcherOptions::default() })
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod document;
 mod headers;
 mod history;
 mod identifiers;
+mod insight;
 mod limits;
 mod live;
 mod log;
