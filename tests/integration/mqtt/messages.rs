@@ -1,6 +1,6 @@
 //! Messages by their topics and payloads.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicUsize};
 
 use isems_core::{MeasurementQuery, RedbRepository, RejectQuery, RejectReason, Repository, TimeSource};
 use isems_transport_mqtt::MqttConfig;
@@ -117,6 +117,38 @@ async fn garbage_is_rejected() {
     assert_eq!(setup.running.status().rejected.of(RejectReason::JsonInvalid), 1);
     setup.publish(TOPIC, line("Hut", 0)).await;
     assert_eq!(setup.running.status().stored, 1);
+}
+
+/// Payloads that people publish beside their measurements.
+#[tokio::test]
+async fn messages_that_hold_no_measurement_are_rejected_with_the_reason() {
+    let mut setup = Setup::new(|_| {}).await;
+    let payloads = [
+        (r#"{"message":"Alive"}"#, RejectReason::Empty),
+        (r#"{"wlan":{"rssi":-63}}"#, RejectReason::Empty),
+        ("online", RejectReason::JsonInvalid),
+        ("-63", RejectReason::JsonInvalid),
+        ("{'batteryVoltage': 12.9}", RejectReason::JsonInvalid),
+    ];
+    for (payload, _) in payloads {
+        setup.publish("/isems/Hut/data.json", payload).await;
+    }
+    let rejects = setup.repository.rejects(&RejectQuery::newest(10)).await.expect("it can be read").rejects;
+    let told = rejects.iter().rev().map(|reject| (reject.text.as_str(), reject.reason));
+    assert_eq!(told.collect::<Vec<_>>(), payloads);
+    assert!(setup.repository.nodes().await.expect("it can be read").is_empty());
+}
+
+#[tokio::test]
+async fn a_good_message_behind_thousands_of_bad_ones_is_stored() {
+    const BAD: usize = 5000;
+    let mut setup = Setup::new(|_| {}).await;
+    setup.peer.flood("/isems/Bad/csvlog", "online", BAD, &AtomicUsize::new(0)).await;
+    setup.publish(TOPIC, line("Hut", 0)).await;
+    assert_eq!(seconds(&*setup.repository, "Hut").await, [0]);
+    let status = setup.running.status();
+    assert_eq!((status.rejected.of(RejectReason::FieldCount), status.stored), (BAD as u64, 1));
+    assert!(status.sources.values().all(|source| source.up));
 }
 
 #[tokio::test]

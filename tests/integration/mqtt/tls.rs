@@ -26,7 +26,7 @@ pub(crate) fn acceptor(certificates: &Certificates) -> TlsAcceptor {
 }
 
 /// Serves a certificate whose bytes are changed.
-fn acceptor_with(certificates: &Certificates, change: impl Fn(&mut Vec<u8>)) -> TlsAcceptor {
+fn acceptor_with(certificates: &Certificates, change: impl Fn(&mut [u8])) -> TlsAcceptor {
     let certificate = CertificateDer::from_pem_slice(certificates.server.as_bytes()).expect("a certificate");
     let mut certificate = certificate.to_vec();
     change(&mut certificate);
@@ -93,7 +93,7 @@ async fn a_broker_without_tls_is_called_so() {
 
 /// Makes a certificate one of version 1, as old recipes for openssl do. Its signature is wrong then, but the version is
 /// looked at first.
-fn make_version_1(certificate: &mut Vec<u8>) {
+fn make_version_1(certificate: &mut [u8]) {
     const VERSION_3: [u8; 5] = [0xa0, 3, 2, 1, 2];
     let start = certificate.windows(VERSION_3.len()).position(|bytes| bytes == VERSION_3).expect("a version");
     certificate[start + 4] = 0;
@@ -102,7 +102,7 @@ fn make_version_1(certificate: &mut Vec<u8>) {
 #[tokio::test]
 async fn a_certificate_that_is_not_accepted_is_explained() {
     type Params = CertificateParams;
-    let untouched: fn(&mut Vec<u8>) = |_| {};
+    let untouched: fn(&mut [u8]) = |_| {};
     let usual: fn(&mut Params) = |_| {};
     let mesh: fn(&mut Params) = |it| it.subject_alt_names = vec![SanType::DnsName("mesh.example".try_into().unwrap())];
     let nameless: fn(&mut Params) = |it| it.subject_alt_names.clear();

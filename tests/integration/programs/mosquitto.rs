@@ -84,6 +84,11 @@ impl Mosquitto {
         kill(&mut self.child.take().expect("it runs"));
     }
 
+    /// Makes it read its configuration again, as a rotation of logs does.
+    pub(crate) fn reload(&self) {
+        signal(self.child.as_ref().expect("it runs"), "HUP");
+    }
+
     /// Starts it again, at the same port and with what it has kept.
     pub(crate) fn start_again(&mut self) {
         assert!(self.try_start(), "mosquitto does not start again: {}", self.log());

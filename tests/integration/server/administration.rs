@@ -37,6 +37,18 @@ async fn a_node_or_a_part_of_it_is_deleted() {
 }
 
 #[tokio::test]
+async fn a_deleted_node_takes_older_measurements_again() {
+    let service = TestService::guarded(Arc::new(RedbRepository::in_memory().unwrap()), &[]).await;
+    service.deliver(&line("Hut", START + 3600)).await;
+    assert_eq!(service.send(Method::DELETE, "/api/v1/nodes/Hut").await, (StatusCode::OK, json!({"deleted": 1})));
+    for timestamp in [START, START + 3600] {
+        service.deliver(&line("Hut", timestamp)).await;
+    }
+    let node = service.json("/api/v1/nodes/Hut").await;
+    assert_eq!((&node["measurements"], &node["firstTimestamp"]), (&json!(2), &json!("2018-06-30T13:00:00Z")), "{node}");
+}
+
+#[tokio::test]
 async fn statistics_and_a_check_tell_how_the_file_is() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(RedbRepository::open(folder.path().join("isems.redb")).unwrap());

@@ -383,6 +383,42 @@ async fn retained_messages_arrive_until_they_are_cleared() {
     assert_eq!(status.received, 1);
 }
 
+/// The broker sends its retained messages on every subscription.
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_retained_line_brings_a_deleted_node_back_until_it_is_cleared() {
+    let broker = Mosquitto::start("");
+    let repository = memory();
+    let hut = "Hut".parse().expect("a node id");
+    broker.publish_retained(TOPIC, &line("Hut", 0)).await;
+    for retained in [true, true, false] {
+        if !retained {
+            broker.publish_retained(TOPIC, "").await;
+        }
+        let running = Running::start(repository.clone(), broker.config());
+        running.until_up().await;
+        broker.publish([("/isems/Barn/csvlog".into(), line("Barn", 0))]).await;
+        running.until(|status| status.received >= 1 + u64::from(retained)).await;
+        assert_eq!(seconds(&*repository, "Hut").await.len(), usize::from(retained));
+        running.stop().await;
+        repository.delete(&hut, i64::MIN, i64::MAX).await.expect("it can be deleted");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_broker_that_reads_its_settings_again_stays_connected() {
+    let broker = Mosquitto::start("");
+    let running = Running::start(memory(), broker.config());
+    running.until_up().await;
+    for second in 0..3 {
+        broker.reload();
+        broker.publish([(TOPIC.into(), line("Hut", second))]).await;
+        running.until(|status| status.stored == second as u64 + 1).await;
+    }
+    assert_eq!(running.status().last_error, None);
+}
+
 #[tokio::test]
 #[ignore = "needs mosquitto; CI runs it with --ignored"]
 async fn a_message_that_is_too_large_to_be_read_does_not_come_again() {
