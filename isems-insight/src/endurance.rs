@@ -35,7 +35,7 @@ pub(crate) struct NightEndurance {
     /// The time that the load ran, hours, as if the battery had had 25 degC.
     passed: f64,
     /// The share of the charge that went.
-    pub(crate) fall: f64,
+    fall: f64,
 }
 
 impl NightEndurance {

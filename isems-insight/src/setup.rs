@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use isems_core::Measurement;
 
-use crate::Position;
+use crate::{History, Position};
 
 /// The installation of a node, as its owner typed it in, and the firmware. It changes rarely.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,4 +50,14 @@ impl Setup {
             && self.longitude == measurement.longitude
             && self.firmware == measurement.firmware_version
     }
+}
+
+/// Returns the rated capacity of a node's battery in Ah, and since when it has been that, Unix seconds, UTC.
+pub(crate) fn rated_capacity(history: &History) -> Option<(f64, i64)> {
+    let capacity = |setup: &Setup| setup.battery_capacity.filter(|capacity| *capacity > 0.0);
+    let mut setups = history.setups().iter().rev();
+    let (since, newest) = setups.next()?;
+    let rated = capacity(newest)?;
+    let same = setups.take_while(|(_, setup)| capacity(setup) == Some(rated));
+    Some((rated, same.last().map_or(since, |(since, _)| since)))
 }

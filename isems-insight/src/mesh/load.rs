@@ -1,7 +1,7 @@
 //! The loads of a mesh's nodes.
 
 use super::median;
-use crate::{History, health};
+use crate::{History, health, setup::rated_capacity};
 
 /// The scatter of loads that is assumed until nodes have shown it, and the number of nodes that it is worth: loads
 /// are 1 to 4 W.
@@ -21,8 +21,8 @@ impl TypicalLoad {
     /// `None` if no node has measured its battery's health.
     pub(super) fn of(histories: &[&History]) -> Option<Self> {
         let loads = histories.iter().filter_map(|history| {
-            let rated_capacity = history.setups().newest()?.battery_capacity?;
-            health::load(history, i64::MIN, rated_capacity).filter(|load| *load > 0.0)
+            let (rated, since) = rated_capacity(history)?;
+            health::load(history, since, rated).filter(|load| *load > 0.0)
         });
         let mut loads: Vec<f64> = loads.collect();
         let amperes = median(&mut loads)?;

@@ -19,7 +19,7 @@
 //! sun, and only those count since the rated capacity was last changed.
 
 use super::Verdict;
-use crate::{Battery, Estimate, Evidence, Setup, Unknown, endurance::Endurance, health};
+use crate::{Battery, Estimate, Evidence, Unknown, endurance::Endurance, health, setup::rated_capacity};
 
 /// The share of the rated capacity that batteries have, and the standard deviation of its logarithm.
 const USUAL: (f64, f64) = (0.85, 0.22);
@@ -48,7 +48,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<(Battery, Option<Enduran
 
 /// Returns the rated capacity in Ah, the capacity as a share of it, and the endurance.
 fn estimate(evidence: &Evidence<'_>) -> Result<(f64, Estimate, Endurance), String> {
-    let (rated, since) = rated_capacity(evidence).ok_or("the node reports no rated capacity")?;
+    let (rated, since) = rated_capacity(evidence.history).ok_or("the node reports no rated capacity")?;
     let endurance = Endurance::learn(evidence.history, since, evidence.at)?;
     let own = health::load(evidence.history, since, rated).map(|load| (load, TYPED_LOAD));
     let typical = || evidence.mesh.typical_load().map(|typical| (typical.amperes, typical.scatter));
@@ -67,14 +67,4 @@ fn estimate(evidence: &Evidence<'_>) -> Result<(f64, Estimate, Endurance), Strin
 
 fn scaled(estimate: Estimate, factor: f64) -> Estimate {
     Estimate { value: factor * estimate.value, uncertainty: factor * estimate.uncertainty }
-}
-
-/// Returns the rated capacity in Ah, and since when it has been that.
-fn rated_capacity(evidence: &Evidence<'_>) -> Option<(f64, i64)> {
-    let mut setups = evidence.history.setups().iter().rev();
-    let capacity = |setup: &Setup| setup.battery_capacity.filter(|capacity| *capacity > 0.0);
-    let (since, newest) = setups.next()?;
-    let rated = capacity(newest)?;
-    let same = setups.take_while(|(_, setup)| capacity(setup) == Some(rated));
-    Some((rated, same.last().map_or(since, |(since, _)| since)))
 }

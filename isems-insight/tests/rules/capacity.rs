@@ -144,6 +144,16 @@ fn only_nights_since_the_rated_capacity_was_changed_count() {
 }
 
 #[test]
+fn neighbours_tell_no_load_by_a_rated_capacity_that_they_had_not_then() {
+    let node = history("Hut", &Node { measures_health: false, ..NODE }.measurements("Hut"));
+    let mut stored = NODE.measurements("Mill");
+    let last = stored.last_mut().unwrap();
+    last.rated_battery_capacity = Some(24.0);
+    let assessment = assessed(&[node, history("Mill", &stored)], AT);
+    assert_eq!(assessment.battery.estimated_capacity_ah, None);
+}
+
+#[test]
 fn a_worn_battery_is_due() {
     let worn = Node { capacity: 5.0, ..NODE }.assessed();
     let finding = worn.finding(BatteryDue).unwrap();
