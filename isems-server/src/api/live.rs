@@ -84,8 +84,8 @@ impl LiveApi {
     /// * `measurement`: a new measurement was stored; its data is a Measurement. A polled node delivers many at once,
     ///   and late ones are late here, too.
     /// * `state`: a node became `active`, `silent` or `inactive`; its data has `nodeId`, `state`, `previous` and `at`.
-    /// * `finding`: something about a node was `raised`, `changed` its severity, or was `cleared`; its data has `nodeId`,
-    ///   `change`, `code`, `severity`, `since`, `at` and `advice`.
+    /// * `finding`: something about a node was `raised`, `changed` its severity, or was `cleared`; its data has
+    ///   `nodeId`, `change`, `code`, `severity`, `since`, `at` and `advice`.
     /// * `gap`: events are missing; its data has a `reason` (`otherRun`: the server was restarted, `tooOld`: they are
     ///   no longer kept) and a `detail`. All events that are kept follow, the newest 8192 at most. Fetch the rest from
     ///   `/api/v1/measurements?from=TIME`.

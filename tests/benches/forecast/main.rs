@@ -2,9 +2,9 @@
 //!
 //! `cargo bench -p isems-tests --bench forecast -- [FIRST_SEED [SEEDS [NODES]]]`
 //!
-//! For each seed, two meshes at 52.5 degrees north are simulated: from February to April and from September to November. Every
-//! evening three hours after sunset, and every noon, each node's coming night is forecast from nothing but what has arrived by
-//! then, by insight and by a naive method. The truth is when the load really went off.
+//! For each seed, two meshes at 52.5 degrees north are simulated: from February to April and from September to
+//! November. Every evening three hours after sunset, and every noon, each node's coming night is forecast from nothing
+//! but what has arrived by then, by insight and by a naive method. The truth is when the load really went off.
 
 mod naive;
 mod picture;
