@@ -36,8 +36,8 @@
 //! * that name another node than their topic does (`node_mismatch`), or cannot be read otherwise,
 //! * that are larger than [`max_packet_bytes`](MqttConfig::max_packet_bytes) (`too_large`),
 //! * retained JSON objects, which the broker sends on every subscription: when they were published is unknown
-//!   (`timestamp_invalid`). Retained csvlog lines have their own times and are stored, so a deleted node comes back with
-//!   them on the next connection; clear them at the broker with an empty retained message.
+//!   (`timestamp_invalid`). Retained csvlog lines have their own times and are stored, so a deleted node comes back
+//!   with them on the next connection; clear them at the broker with an empty retained message.
 //!
 //! An empty message, as it clears a retained one, is acknowledged and not counted.
 //!

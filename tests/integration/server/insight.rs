@@ -1,4 +1,4 @@
-//! What the nodes are going through, over HTTP.
+//! The condition of the nodes, over HTTP.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the nodes are going through, and what comes next.
+//! The condition of the nodes, and what comes next.
 
 mod schema;
 
@@ -35,8 +35,8 @@ pub(crate) struct InsightApi {
 impl InsightApi {
     /// Get the insight of all nodes
     ///
-    /// What every node is going through and what comes next, the node that needs somebody most first. With `at`, only what
-    /// was stored with a measured time before it is used, so that every forecast can be checked afterwards; that reads a
+    /// The condition of every node and what comes next, the node that most needs attention first. With `at`, only data
+    /// stored with an earlier measured time is used, so that every forecast can be checked afterwards; that reads a
     /// month of every node. Without it, the answer is the newest assessment, at most ten minutes old.
     #[oai(path = "/api/v1/insight", method = "get", operation_id = "insight", tag = "Tag::Nodes")]
     async fn insight(
@@ -67,7 +67,7 @@ impl InsightApi {
 
     /// Get the insight of a node
     ///
-    /// What the node is going through and what comes next. `at` is as for all nodes.
+    /// The node's condition and what comes next. `at` works as for all nodes.
     #[oai(path = "/api/v1/nodes/:nodeId/insight", method = "get", operation_id = "nodeInsight", tag = "Tag::Nodes")]
     async fn node_insight(
         &self,

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::api::{named::Named, time::UtcTime};
 
-/// What the nodes are going through.
+/// The condition of the nodes.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[oai(example)]
 pub(crate) struct Insights {
-    /// The nodes, the one that needs somebody most first.
+    /// The nodes, the one that most needs attention first.
     pub(crate) nodes: Vec<Insight>,
 }
 
@@ -23,20 +23,20 @@ impl Example for Insights {
     }
 }
 
-/// What a node is going through, and what comes next. What is not known is null, and `unknown` says why.
+/// A node's condition, and what comes next. Unknown values are null, and `unknown` says why.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase", example)]
 pub(crate) struct Insight {
     /// The node's name.
     pub(crate) node_id: String,
-    /// The time of the assessment. Nothing that was measured then or later was used.
+    /// The time of the assessment. Nothing that was measured at that time or later was used.
     pub(crate) at: UtcTime,
-    /// How urgently the node needs somebody: the level of its worst finding.
+    /// The urgency with which the node needs attention: the level of its worst finding.
     pub(crate) level: Named<Level>,
-    /// Everything that is the matter, the most severe first.
+    /// Everything that is wrong, the most severe first.
     pub(crate) findings: Vec<Finding>,
-    /// What the battery holds, and how long it lasts.
+    /// The battery's charge, and how long it will last.
     pub(crate) energy: Energy,
     /// The battery's capacity and wear.
     pub(crate) battery: Battery,
@@ -45,63 +45,63 @@ pub(crate) struct Insight {
     /// The silence; null unless the node is silent.
     #[oai(nullable)]
     pub(crate) silence: Option<Silence>,
-    /// Whether a firmware upgrade is safe.
+    /// The safety of a firmware upgrade.
     pub(crate) upgrade: Upgrade,
-    /// How complete and how timely the measurements of the last seven days are.
+    /// The completeness and timeliness of the measurements of the last seven days.
     pub(crate) data: DataQuality,
-    /// What could not be said, and why.
+    /// The questions that could not be answered, with reasons.
     pub(crate) unknown: Vec<Unknown>,
 }
 
-/// Something that is the matter with a node, or will be.
+/// Something that is wrong with a node, or will be.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 pub(crate) struct Finding {
     /// The kind of finding.
     pub(crate) code: Named<FindingCode>,
-    /// How much it matters.
+    /// The severity.
     pub(crate) severity: Named<FindingSeverity>,
-    /// Since when it has been so, as far as the measurements tell.
+    /// The time since when it has been so, as far as the measurements tell.
     pub(crate) since: UtcTime,
-    /// What it means, as an English sentence.
+    /// The meaning, as an English sentence.
     pub(crate) meaning: String,
-    /// The figures and words behind it. Names carry their unit; times are RFC 3339.
+    /// The figures and words behind it. Names include the unit; times are RFC 3339.
     pub(crate) values: BTreeMap<String, Value>,
-    /// What to do about it, as an English sentence.
+    /// The advice, as an English sentence.
     pub(crate) advice: String,
-    /// Whether the node's own status says the same; null if it has no flag for it.
+    /// `true` if the node's own status says the same; null if it has no flag for it.
     #[oai(nullable)]
     pub(crate) node_agrees: Option<bool>,
 }
 
-/// What the battery holds, and how long it lasts.
+/// The battery's charge, and how long it will last.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 pub(crate) struct Energy {
-    /// The charge of the battery, percent of what it holds when full. Not the node's own gauge.
+    /// The charge of the battery, percent of its charge when full. This is not the node's own gauge.
     #[oai(nullable)]
     pub(crate) charge_percent: Option<f64>,
-    /// The charge above the cut-off, percent of what is usable when full: 0 when the load goes off.
+    /// The charge above the cut-off, percent of the usable charge when full: 0 when the load goes off.
     #[oai(nullable)]
     pub(crate) usable_percent: Option<f64>,
-    /// When the load is expected to go off within the next 48 hours; null if it is not.
+    /// The time at which the load is expected to go off within the next 48 hours; null if it is not.
     #[oai(nullable)]
     pub(crate) load_off: Option<LoadOff>,
-    /// The time that the load can run from now on without any sun, hours.
+    /// The time for which the load can run from now on without any sun, hours.
     #[oai(nullable)]
     pub(crate) autonomy_hours: Option<f64>,
-    /// Whether the load stays on until the sun charges again, this night or the coming one.
+    /// `true` if the load stays on until the sun charges again, this night or the coming one.
     #[oai(nullable)]
     pub(crate) survives_night: Option<Named<Survival>>,
     /// The time between the end of that night and the moment at which the load would go off without sun, hours.
     #[oai(nullable)]
     pub(crate) margin_hours: Option<f64>,
-    /// When the load is expected back; null unless it is off.
+    /// The time at which the load is expected back; null unless it is off.
     #[oai(nullable)]
     pub(crate) comeback: Option<Expected>,
-    /// The number of days without any sun that a full battery bridges, after the night.
+    /// The number of days without any sun that a full battery lasts, after the night.
     #[oai(nullable)]
     pub(crate) dark_day_reserve_days: Option<f64>,
     /// The same in December, with its nights and temperatures at the node's latitude.
@@ -109,7 +109,7 @@ pub(crate) struct Energy {
     pub(crate) winter_reserve_days: Option<f64>,
 }
 
-/// An expected time, with the interval that holds it with a probability of 80 %.
+/// An expected time, with the interval that contains it with a probability of 80 %.
 #[expect(clippy::struct_field_names, reason = "the field names are those in JSON")]
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -123,7 +123,7 @@ pub(crate) struct Expected {
     pub(crate) latest: UtcTime,
 }
 
-/// When the load is expected to go off.
+/// The time at which the load is expected to go off.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
@@ -146,28 +146,28 @@ pub(crate) struct Battery {
     /// The capacity in percent of the rated one.
     #[oai(nullable)]
     pub(crate) capacity_percent_of_rated: Option<Estimate>,
-    /// How fast the capacity changes, percent of the rated one in 30 days.
+    /// The rate at which the capacity changes, percent of the rated one in 30 days.
     #[oai(nullable)]
     pub(crate) trend_percent_per_month: Option<f64>,
     /// The time until the battery is due for replacement, months of 30 days.
     #[oai(nullable)]
     pub(crate) months_to_replacement: Option<f64>,
-    /// When the battery was last fully charged.
+    /// The time at which the battery was last fully charged.
     #[oai(nullable)]
     pub(crate) last_full_charge_at: Option<UtcTime>,
-    /// The number of nights of the last 30 days in which the battery was discharged deeply.
+    /// The number of nights in the last 30 days in which the battery was discharged deeply.
     #[oai(nullable)]
     pub(crate) deep_nights_in_30_days: Option<u32>,
 }
 
-/// A figure that was estimated.
+/// An estimated figure.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 pub(crate) struct Estimate {
     /// The most likely value.
     pub(crate) value: f64,
-    /// Half the width of the interval that holds the truth with a probability of 80 %.
+    /// Half the width of the interval that contains the truth with a probability of 80 %.
     pub(crate) uncertainty: f64,
 }
 
@@ -176,18 +176,18 @@ pub(crate) struct Estimate {
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 pub(crate) struct Panel {
-    /// The yield of the last days in percent of what the other panels yielded under the same sky.
+    /// The yield of the last days in percent of the yield of the other panels under the same sky.
     #[oai(nullable)]
     pub(crate) yield_percent_of_mesh: Option<f64>,
-    /// How that changed, percent in 30 days.
+    /// The change of the yield, percent in 30 days.
     #[oai(nullable)]
     pub(crate) yield_trend_percent_per_month: Option<f64>,
-    /// The directions of the sun in which the panel lacks while its neighbours charge.
+    /// The directions of the sun in which the panel yields too little while its neighbours charge.
     pub(crate) suspected_shade: Vec<Shade>,
-    /// Whether the panel yields nothing by day while its neighbours charge.
+    /// `true` if the panel yields nothing by day while its neighbours charge.
     #[oai(nullable)]
     pub(crate) covered: Option<bool>,
-    /// Whether no voltage comes from the panel by day while its neighbours charge.
+    /// `true` if no voltage comes from the panel by day while its neighbours charge.
     #[oai(nullable)]
     pub(crate) disconnected: Option<bool>,
 }
@@ -201,7 +201,7 @@ pub(crate) struct Shade {
     pub(crate) from_azimuth: f64,
     /// The azimuth of the sun where it ends, degrees clockwise from north.
     pub(crate) to_azimuth: f64,
-    /// The share of the yield that is missing there, percent.
+    /// The fraction of the yield that is missing there, percent.
     pub(crate) loss_percent: f64,
 }
 
@@ -216,19 +216,19 @@ pub(crate) struct Silence {
     pub(crate) cause: Named<SilenceCause>,
     /// The probability that the cause is right, 0 to 1.
     pub(crate) confidence: f64,
-    /// The facts that speak for the cause, as English sentences.
+    /// The facts that support the cause, as English sentences.
     pub(crate) evidence: Vec<String>,
-    /// When the node is expected back; null if that cannot be said.
+    /// The time at which the node is expected back; null if that cannot be said.
     #[oai(nullable)]
     pub(crate) expected_back_at: Option<Expected>,
 }
 
-/// Whether a firmware upgrade is safe.
+/// The safety of a firmware upgrade.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 pub(crate) struct Upgrade {
-    /// Whether it is safe now; null if that cannot be said.
+    /// `true` if it is safe now; null if that cannot be said.
     #[oai(nullable)]
     pub(crate) safe: Option<bool>,
     /// The facts behind it, as English sentences.
@@ -249,15 +249,15 @@ pub(crate) struct TimeWindow {
     pub(crate) to: UtcTime,
 }
 
-/// How complete and how timely the measurements are.
+/// The completeness and timeliness of the measurements.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 pub(crate) struct DataQuality {
-    /// The measurements that are there, percent of those that the node would have made without any gap.
+    /// The existing measurements, percent of those that the node would have made without any gap.
     #[oai(nullable)]
     pub(crate) completeness_percent: Option<f64>,
-    /// The measurements that arrived more than an hour after they were made, percent of those that are there.
+    /// The measurements that arrived more than an hour after they were made, percent of the existing ones.
     #[oai(nullable)]
     pub(crate) late_percent: Option<f64>,
     /// The usual interval between two measurements, seconds.
@@ -265,12 +265,12 @@ pub(crate) struct DataQuality {
     pub(crate) measuring_interval_seconds: Option<f64>,
 }
 
-/// Something that could not be said.
+/// A question that could not be answered.
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]
 pub(crate) struct Unknown {
-    /// The name of what is not known, such as `energy` or `battery.estimatedCapacityAh`.
+    /// The name of the unknown value, such as `energy` or `battery.estimatedCapacityAh`.
     pub(crate) what: String,
     /// The reason, in English.
     pub(crate) reason: String,
@@ -407,7 +407,7 @@ impl From<&isems_insight::DataQuality> for DataQuality {
     }
 }
 
-/// Rounds to two decimals: more would promise more than estimates hold.
+/// Rounds to two decimals; more would suggest a precision that estimates do not have.
 fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0 + 0.0
 }
