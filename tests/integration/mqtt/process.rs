@@ -4,6 +4,7 @@ use std::fs;
 
 use isems_core::RedbRepository;
 use rumqttc::Login;
+use tokio::io::AsyncReadExt;
 
 use super::{line, peer::Broker, seconds};
 use crate::programs::Server;
@@ -57,6 +58,14 @@ async fn a_broker_that_goes_and_comes_is_told_of() {
     assert_eq!((source["up"].as_bool(), source["name"].as_str()), (Some(false), Some(&*format!("mqtt://{address}"))));
     assert!(source["error"].as_str().is_some_and(|error| error.contains("closed the connection")), "{source}");
     assert!(status["lastError"]["message"].as_str().is_some_and(|message| message.contains(&address)), "{status}");
+    let mut metrics = String::new();
+    let mut answer = server.api().ask("/metrics").await.expect("a connection");
+    answer.read_to_string(&mut metrics).await.expect("an answer");
+    for metric in
+        [r#"isems_transport_running{transport="mqtt"} 0"#, r#"isems_transport_sources{transport="mqtt",up="false"} 1"#]
+    {
+        assert!(metrics.contains(metric), "{metric}: {metrics}");
+    }
     let mut peer = broker.accept_session().await;
     server.until_transport("mqtt", |status| status["sources"][0]["up"] == true).await;
     peer.publish(1, TOPIC, line("Hut", 1)).await;
