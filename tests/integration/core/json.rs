@@ -172,6 +172,7 @@ fn what_is_no_object_or_has_no_value_is_rejected() {
         (SAMPLE_JSON[..SAMPLE_JSON.len() - 1].into(), broken),
         (format!("{SAMPLE_JSON}{SAMPLE_JSON}"), broken),
         ("<html>".into(), broken),
+        ("{latitude:1}".into(), broken),
         ("{}".into(), empty),
         ("{\"unknown\":1}".into(), empty),
         ("{\"batteryVoltage\":nan,\"status\":\"\"}".into(), empty),
