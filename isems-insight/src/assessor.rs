@@ -19,8 +19,8 @@ const PAGE: usize = 20_000;
 /// The time that one step may spend on reading histories, and the time that it may spend on assessing.
 const STEP: Duration = Duration::from_millis(500);
 
-/// Keeps a [`History`] and the newest [`Assessment`] of each node. It does nothing by itself: its owner hands it what was
-/// stored, and calls its steps in turn.
+/// Keeps a [`History`] and the newest [`Assessment`] of each node. It does nothing by itself: its owner hands it what
+/// was stored, and calls its steps in turn.
 #[derive(Debug, Default)]
 pub(crate) struct Assessor {
     nodes: BTreeMap<NodeId, Assessed>,
@@ -93,8 +93,8 @@ impl Assessor {
         }
     }
 
-    /// Assesses the nodes for which something has happened, for half a second at most, and returns what changed. All of them
-    /// are due when a slot is over, and with it the mesh is looked at anew.
+    /// Assesses the nodes for which something has happened, for half a second at most, and returns what changed. All of
+    /// them are due when a slot is over, and with it the mesh is looked at anew.
     pub(crate) fn assess(&mut self, now: i64) -> Vec<Event> {
         let is_over = |mesh: &Mesh| mesh.at().div_euclid(Slot::SECONDS) != now.div_euclid(Slot::SECONDS);
         if self.mesh.as_ref().is_none_or(is_over) {
@@ -186,8 +186,9 @@ pub(crate) async fn read_more(
     Ok(())
 }
 
-/// Assesses all nodes at an instant (Unix seconds, UTC), from nothing but what is stored with a measured time before it, and
-/// returns the worst first. Cost: the measurements of all nodes in the [days](History::DAYS) before the instant.
+/// Assesses all nodes at an instant (Unix seconds, UTC), from nothing but what is stored with a measured time before
+/// it, and returns the worst first. Cost: the measurements of all nodes in the [days](History::DAYS) before the
+/// instant.
 pub async fn assess_all(repository: &dyn Repository, at: i64) -> Result<Vec<Assessment>, RepositoryError> {
     let mut histories = Vec::new();
     for node in repository.nodes().await? {

@@ -150,9 +150,9 @@ pub struct Backtest {
 }
 
 impl Backtest {
-    /// Forecasts every night of every node from one time on and before another (Unix seconds, UTC), at noon and three hours
-    /// after sunset, from nothing but what was measured before, and compares with the holes in the measurements that begin
-    /// near the cut-off. Cost: the measurements of that time, and of the month before it.
+    /// Forecasts every night of every node from one time on and before another (Unix seconds, UTC), at noon and three
+    /// hours after sunset, from nothing but what was measured before, and compares with the holes in the measurements
+    /// that begin near the cut-off. Cost: the measurements of that time, and of the month before it.
     pub async fn run(repository: &dyn Repository, from: i64, to: i64) -> Result<Self, RepositoryError> {
         let mut backtest = Self::default();
         let mut pending: Vec<NightForecast> = Vec::new();

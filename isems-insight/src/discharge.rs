@@ -1,4 +1,5 @@
-//! The discharge curve of a node: how long its battery takes to fall from one voltage to another while nothing charges it.
+//! The discharge curve of a node: how long its battery takes to fall from one voltage to another while nothing charges
+//! it.
 
 use crate::{History, Slot, mesh::median};
 
@@ -10,7 +11,8 @@ const REACH: f64 = 1.5;
 
 const STEPS: usize = (REACH / STEP) as usize;
 
-/// The number of slots over which a fall of the voltage is measured: noise of some millivolts counts less over a longer time.
+/// The number of slots over which a fall of the voltage is measured: noise of some millivolts counts less over a longer
+/// time.
 const SPAN: usize = 3;
 
 /// The number of slots after the end of charging in which the surface charge still decides the voltage.
@@ -43,7 +45,8 @@ impl Fall {
     pub(crate) const SECONDS: f64 = (SPAN as i64 * Slot::SECONDS) as f64;
 }
 
-/// Returns the falls of a node's voltage before a time, oldest first, without those in which the surface charge decides.
+/// Returns the falls of a node's voltage before a time, oldest first, without those in which the surface charge
+/// decides.
 pub(crate) fn falls(history: &History, from: i64, to: i64) -> Vec<Fall> {
     let mut falls = Vec::new();
     let mut run: Vec<f64> = Vec::new();
@@ -78,14 +81,14 @@ pub(crate) fn falls(history: &History, from: i64, to: i64) -> Vec<Fall> {
     falls
 }
 
-/// The typical form of a discharge curve, relative to its own mean: how much more or less time a step of voltage takes than
-/// the steps from 0.2 to 0.6 V above the cut-off.
+/// The typical form of a discharge curve, relative to its own mean: how much more or less time a step of voltage takes
+/// than the steps from 0.2 to 0.6 V above the cut-off.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shape([f64; STEPS]);
 
 impl Default for Shape {
-    /// A lead-acid battery's voltage falls evenly with its charge, but faster near its end, and the surface charge on top
-    /// of it is gone soon.
+    /// A lead-acid battery's voltage falls evenly with its charge, but faster near its end, and the surface charge on
+    /// top of it is gone soon.
     fn default() -> Self {
         let relative = |step: usize| {
             let above = (step as f64 + 0.5) * STEP;
@@ -130,10 +133,10 @@ fn level(seconds: &[f64; STEPS]) -> Option<f64> {
 
 /// How long the battery of a node takes to fall to the cut-off, by the voltage under load.
 ///
-/// The load is nearly constant, so the voltage takes nearly the same curve each night, only begun at another place. The time
-/// that each step of voltage takes is the time of all falls around it divided by their depths: noise of the voltage
-/// cancels. Recent nights count more. Where the node has hardly been, the [`Shape`] of the mesh's curves stands in, at the
-/// node's own level.
+/// The load is nearly constant, so the voltage takes nearly the same curve each night, only begun at another place. The
+/// time that each step of voltage takes is the time of all falls around it divided by their depths: noise of the
+/// voltage cancels. Recent nights count more. Where the node has hardly been, the [`Shape`] of the mesh's curves stands
+/// in, at the node's own level.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DischargeCurve {
     cut_off: f64,
@@ -189,7 +192,8 @@ impl DischargeCurve {
         Some(Self { cut_off, seconds, known })
     }
 
-    /// Returns the time from a voltage to the cut-off, seconds; 0 below the cut-off. Above its reach, the time from there.
+    /// Returns the time from a voltage to the cut-off, seconds; 0 below the cut-off. Above its reach, the time from
+    /// there.
     pub(crate) fn seconds_left(&self, voltage: f64) -> f64 {
         let steps = ((voltage - self.cut_off) / STEP).clamp(0.0, STEPS as f64);
         let whole = steps as usize;

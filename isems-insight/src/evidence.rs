@@ -7,8 +7,8 @@ use crate::{Finding, FindingCode, History, Mesh, Sun, slot::is_controller_lost};
 /// The age up to which a measurement says how the node is now, seconds: temperatures and voltages change over hours.
 const PRESENT_SECONDS: i64 = 6 * 3600;
 
-/// Everything that an [assessment](crate::assess) is made from. It is a plain value, so an assessment can be made for any
-/// instant, and made again.
+/// Everything that an [assessment](crate::assess) is made from. It is a plain value, so an assessment can be made for
+/// any instant, and made again.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// The node's recent past. It must end before [`at`](Self::at).
@@ -25,8 +25,8 @@ pub struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// Returns the sun seen from the node, or from the middle of the mesh if the node's position is not set. `None` if no
-    /// node has a position.
+    /// Returns the sun seen from the node, or from the middle of the mesh if the node's position is not set. `None` if
+    /// no node has a position.
     pub fn sun(&self) -> Option<Sun> {
         let own = self.history.latest().filter(|latest| crate::Position::of(latest).is_set()).and_then(Sun::seen_by);
         own.or_else(|| self.mesh.sun()).or_else(|| self.history.latest().and_then(Sun::seen_by))
@@ -46,8 +46,8 @@ impl Evidence<'_> {
         self.previous.iter().find(|finding| finding.code == code)
     }
 
-    /// Returns `clear` if there was a finding of a kind in the assessment before, else `raise`: the threshold that counts
-    /// now.
+    /// Returns `clear` if there was a finding of a kind in the assessment before, else `raise`: the threshold that
+    /// counts now.
     pub fn threshold(&self, code: FindingCode, raise: f64, clear: f64) -> f64 {
         if self.previous(code).is_some() { clear } else { raise }
     }

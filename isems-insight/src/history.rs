@@ -271,7 +271,8 @@ impl History {
         self.reboots.iter()
     }
 
-    /// Returns the newest times of arrival, Unix seconds, UTC. What was measured together and arrived together counts once.
+    /// Returns the newest times of arrival, Unix seconds, UTC. What was measured together and arrived together counts
+    /// once.
     pub fn arrivals(&self) -> impl Iterator<Item = i64> {
         self.arrivals.iter().copied()
     }

@@ -102,7 +102,7 @@ pub use crate::{
     mesh::Mesh,
     panel::{Panel, Shade},
     position::Position,
-    rules::assess,
+    rules::{assess, past_silences},
     setup::Setup,
     silence::{Silence, SilenceCause},
     slot::Slot,

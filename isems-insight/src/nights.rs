@@ -11,7 +11,8 @@ const RELAXING_SECONDS: i64 = 5400;
 /// A hole of this length that begins near the cut-off means that the load was off, seconds.
 const HOLE_SECONDS: i64 = 1800;
 
-/// How far above the cut-off the last voltage before the load goes off may be, V: it is a mean of some minutes, with noise.
+/// How far above the cut-off the last voltage before the load goes off may be, V: it is a mean of some minutes, with
+/// noise.
 const NEAR_CUT_OFF: f64 = 0.1;
 
 /// The time that a night must have lasted to count as much as the curve, which is all nights before it, seconds.
@@ -33,8 +34,8 @@ pub(crate) struct Night {
     pub(crate) load_off: Option<i64>,
     /// When the load was back: the first measurement after that, Unix seconds, UTC.
     pub(crate) load_on: Option<i64>,
-    /// The fall of the voltage after the surface charge was gone: from when to when, and what the curve gave for it before
-    /// and after, seconds.
+    /// The fall of the voltage after the surface charge was gone: from when to when, and what the curve gave for it
+    /// before and after, seconds.
     pub(crate) course: Option<Course>,
 }
 
@@ -72,8 +73,8 @@ pub(crate) struct Tonight {
 }
 
 impl Tonight {
-    /// Returns how fast it passes, in comparison to the curve: above 1 if the battery lasts longer. Its own course counts more
-    /// the longer it has lasted.
+    /// Returns how fast it passes, in comparison to the curve: above 1 if the battery lasts longer. Its own course
+    /// counts more the longer it has lasted.
     pub(crate) fn pace(&self) -> f64 {
         self.course.map_or(1.0, |course| {
             ((course.passed + TRUST_IN_THE_CURVE) / (course.expected + TRUST_IN_THE_CURVE).max(1.0)).clamp(0.5, 2.0)

@@ -166,8 +166,8 @@ fn mean(values: &[Weighted]) -> f64 {
     if weight > 0.0 { values.iter().map(|(value, weight)| value * weight).sum::<f64>() / weight } else { 0.0 }
 }
 
-/// The width of the kernel that makes a smooth distribution of some samples, by Silverman's rule: 1.06 standard deviations by the
-/// fifth root of their number.
+/// The width of the kernel that makes a smooth distribution of some samples, by Silverman's rule: 1.06 standard
+/// deviations by the fifth root of their number.
 fn kernel_width(samples: &[Weighted]) -> f64 {
     let middle = mean(samples);
     let squares: Vec<Weighted> = samples.iter().map(|(value, weight)| ((value - middle).powi(2), *weight)).collect();
@@ -232,8 +232,8 @@ fn days(reserve: &Reserve) -> Vec<Sample> {
     samples.collect()
 }
 
-/// What days to come may add, by the days that were, the last ones above all: weather lasts. A day that filled the battery
-/// could have added more.
+/// What days to come may add, by the days that were, the last ones above all: weather lasts. A day that filled the
+/// battery could have added more.
 fn recent_gains(reserve: &Reserve, days: &[Sample], at: i64) -> Vec<Weighted> {
     let gains = days.iter().map(|day| {
         let is_full = day.left_at_dawn + day.gain > 0.9 * reserve.full;

@@ -16,11 +16,12 @@ const ASSUMED_NIGHTS: f64 = 4.0;
 /// The voltage of a full battery under a small load, once its surface charge is gone, V.
 const FULL_VOLTAGE: f64 = 12.65;
 
-/// The voltage and the charge at its foot, and the rise of charge per volt, of the firmware's own gauge while discharging:
-/// `10 + (V - 11.6) * 85`.
+/// The voltage and the charge at its foot, and the rise of charge per volt, of the firmware's own gauge while
+/// discharging: `10 + (V - 11.6) * 85`.
 const GAUGE: (f64, f64, f64) = (11.6, 10.0, 85.0);
 
-/// The time of the day at which nights are taken to end and begin where no node has a position, seconds after midnight UTC.
+/// The time of the day at which nights are taken to end and begin where no node has a position, seconds after midnight
+/// UTC.
 const ASSUMED_RISE: i64 = 6 * 3600;
 const ASSUMED_SET: i64 = 18 * 3600;
 
@@ -88,8 +89,8 @@ pub(crate) fn cut_off(history: &History) -> Option<f64> {
     history.setups().newest().and_then(|setup| setup.cut_off).filter(|cut_off| *cut_off > 1.0)
 }
 
-/// Returns the time that the load runs on a full battery: the best of the last nights, but at least what the curve gives for
-/// the resting voltage of a full battery.
+/// Returns the time that the load runs on a full battery: the best of the last nights, but at least what the curve
+/// gives for the resting voltage of a full battery.
 fn full(curve: &DischargeCurve, nights: &[Night]) -> f64 {
     let mut left: Vec<f64> = nights.iter().map(|night| night.left_at_dusk).collect();
     left.sort_by(f64::total_cmp);
@@ -111,8 +112,8 @@ fn spread(nights: &[Night]) -> f64 {
     (seen * count + ASSUMED_SPREAD * ASSUMED_NIGHTS) / (count + ASSUMED_NIGHTS)
 }
 
-/// Returns the mean voltage of the newest slots before a time and the middle of their time, if nothing has been charging for
-/// long enough that the surface charge is gone.
+/// Returns the mean voltage of the newest slots before a time and the middle of their time, if nothing has been
+/// charging for long enough that the surface charge is gone.
 pub(crate) fn resting_voltage(history: &History, tonight: &Tonight, at: i64) -> Option<(i64, f64)> {
     const SLOTS: usize = 4;
     const RELAXED: i64 = 3600;

@@ -131,8 +131,8 @@ impl Slot {
         self.panel.get()
     }
 
-    /// Returns the mean open-circuit voltage of the panel, V. At night, it is the last one of the day or 0, depending on the
-    /// firmware.
+    /// Returns the mean open-circuit voltage of the panel, V. At night, it is the last one of the day or 0, depending
+    /// on the firmware.
     pub fn open_circuit_voltage(&self) -> Option<f64> {
         self.open_circuit.get()
     }
@@ -157,7 +157,8 @@ impl Slot {
         self.flags & flag.mask() != 0
     }
 
-    /// Returns the seconds from the beginning of the slot to its first and its last measurement, to within three seconds.
+    /// Returns the seconds from the beginning of the slot to its first and its last measurement, to within three
+    /// seconds.
     pub fn offsets(&self) -> Option<(i64, i64)> {
         (!self.is_empty()).then(|| (i64::from(self.first) * OFFSET_SECONDS, i64::from(self.last) * OFFSET_SECONDS))
     }
@@ -168,8 +169,8 @@ impl Slot {
     }
 }
 
-/// Returns whether a measurement is void because the node has lost its solar controller: the flag is set, or the battery
-/// has no voltage.
+/// Returns whether a measurement is void because the node has lost its solar controller: the flag is set, or the
+/// battery has no voltage.
 pub(crate) fn is_controller_lost(measurement: &Measurement) -> bool {
     measurement.status.is_some_and(|status| status.contains(StatusFlag::ControllerLost))
         || measurement.battery_voltage == Some(0.0)

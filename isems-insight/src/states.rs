@@ -106,8 +106,8 @@ fn median(gaps: &VecDeque<i64>) -> Option<i64> {
     (gaps.len() >= GAPS_NEEDED).then(|| gaps[gaps.len() / 2])
 }
 
-/// Returns the usual interval between arrivals, in seconds, given some of the last ones in any order. `None` if there are too
-/// few.
+/// Returns the usual interval between arrivals, in seconds, given some of the last ones in any order. `None` if there
+/// are too few.
 pub(crate) fn usual_interval(arrivals: impl IntoIterator<Item = i64>) -> Option<i64> {
     let mut arrivals: Vec<i64> = arrivals.into_iter().collect();
     arrivals.sort_unstable();

@@ -8,8 +8,8 @@ use crate::Position;
 /// The Julian date of 1970-01-01T00:00Z.
 const JULIAN_1970: f64 = 2_440_587.5;
 
-/// The difference of terrestrial and universal time in the 2020s, seconds. Its change over decades moves the sun by less
-/// than a thousandth of a degree.
+/// The difference of terrestrial and universal time in the 2020s, seconds. Its change over decades moves the sun by
+/// less than a thousandth of a degree.
 const DELTA_T: f64 = 69.2;
 
 /// The elevation at which the upper edge of the sun touches the horizon, with the usual refraction, degrees.
@@ -84,8 +84,9 @@ impl Sun {
 
     /// Returns the sun's next passage of the meridian after a time, Unix seconds, UTC, to within a minute.
     pub fn next_noon(&self, time: i64) -> i64 {
-        // Mean solar noon is up to 17 minutes off the true one. There the azimuth moves by a quarter of a degree a minute or
-        // more, so two corrections are enough. Between the tropics, where the sun can stand in the zenith, the mean has to do.
+        // Mean solar noon is up to 17 minutes off the true one. There the azimuth moves by a quarter of a degree a
+        // minute or more, so two corrections are enough. Between the tropics, where the sun can stand in the zenith,
+        // the mean has to do.
         let mean = DAY / 2 - (self.longitude * 240.0) as i64;
         let passage = |day: i64| {
             let mut noon = mean + day * DAY;
@@ -103,20 +104,20 @@ impl Sun {
         (day..day + 3).map(passage).find(|noon| *noon > time).unwrap_or(time + DAY)
     }
 
-    /// Returns the next sunset after a time, Unix seconds, UTC. `None` if there is none within two days, as in the polar day
-    /// and night.
+    /// Returns the next sunset after a time, Unix seconds, UTC. `None` if there is none within two days, as in the
+    /// polar day and night.
     pub fn next_set(&self, time: i64) -> Option<i64> {
         self.next_crossing(time, false)
     }
 
-    /// Returns the next sunrise after a time, Unix seconds, UTC. `None` if there is none within two days, as in the polar
-    /// day and night.
+    /// Returns the next sunrise after a time, Unix seconds, UTC. `None` if there is none within two days, as in the
+    /// polar day and night.
     pub fn next_rise(&self, time: i64) -> Option<i64> {
         self.next_crossing(time, true)
     }
 
-    /// Looks for a crossing of the horizon in steps of half an hour, and then halves the step. The crate's own search is
-    /// rigorous even at the poles, and a thousand times slower.
+    /// Looks for a crossing of the horizon in steps of half an hour, and then halves the step. The crate's own search
+    /// is rigorous even at the poles, and a thousand times slower.
     fn next_crossing(&self, time: i64, rises: bool) -> Option<i64> {
         const STEP: i64 = 1800;
         let mut was_up = self.is_up(time);

@@ -32,8 +32,8 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// The most nodes whose intervals are learned while a caller waits. The others are learned in the background.
 const LEARNED_AT_ONCE: usize = 200;
 
-/// The most measurements that wait to be taken into histories. If more are stored between two looks, all histories are read
-/// again.
+/// The most measurements that wait to be taken into histories. If more are stored between two looks, all histories are
+/// read again.
 const WAITING: usize = 50_000;
 
 /// The time that a look at all nodes may spend on reading histories.
@@ -68,8 +68,8 @@ impl fmt::Debug for WatcherOptions {
     }
 }
 
-/// A collector together with the [`Watcher`] of its nodes. Neither runs without the other. The stream of events ends when
-/// it stops or is dropped.
+/// A collector together with the [`Watcher`] of its nodes. Neither runs without the other. The stream of events ends
+/// when it stops or is dropped.
 #[derive(Debug)]
 pub struct WatchedCollector {
     collector: Collector,
@@ -218,8 +218,8 @@ impl Inner {
         let began = Instant::now();
         for node in unread {
             let history = read_history(&*self.repository, &node, now + 86_400).await?;
-            // What was stored before it was read must not be taken in twice. A late line that is stored in this very moment is
-            // missing from the history until it is read again; nothing depends on one line.
+            // What was stored before it was read must not be taken in twice. A late line that is stored in this very
+            // moment is missing from the history until it is read again; nothing depends on one line.
             let latest = history.latest().map_or(i64::MIN, |latest| latest.timestamp);
             if let Some(waiting) = lock(&self.waiting).as_mut() {
                 waiting.retain(|heard| heard.node_id != node || heard.timestamp > latest);

@@ -2,9 +2,9 @@
 
 /// A battery: charge in, charge out, and the voltage between its poles.
 ///
-/// The open-circuit voltage follows the acid's density; the voltage under current adds the ohmic resistance, which rises as the
-/// battery empties and cools, and a polarisation that builds up and relaxes within minutes and hours. The capacity
-/// falls with temperature; what the cold withholds comes back with warmth.
+/// The open-circuit voltage follows the acid's density; the voltage under current adds the ohmic resistance, which
+/// rises as the battery empties and cools, and a polarisation that builds up and relaxes within minutes and hours. The
+/// capacity falls with temperature; what the cold withholds comes back with warmth.
 #[derive(Debug, Clone)]
 pub(super) struct Battery {
     /// Ah at 25 degC when it was new.

@@ -110,8 +110,8 @@ fn next_spell(random: &mut Random, season: f64) -> (Spell, u32) {
     }
 }
 
-/// Direct and diffuse irradiance under clouds that cover a share of the sky. Clear sky after Haurwitz (1945), clouds after
-/// Kasten and Czeplak (1980), the diffuse share rising with the cover.
+/// Direct and diffuse irradiance under clouds that cover a share of the sky. Clear sky after Haurwitz (1945), clouds
+/// after Kasten and Czeplak (1980), the diffuse share rising with the cover.
 fn irradiance(elevation: f64, cover: f64) -> (f64, f64) {
     let sine = elevation.to_radians().sin();
     if sine <= -0.1 {

@@ -36,8 +36,8 @@ pub struct TrueMeshOptions {
     pub has_events: bool,
 }
 
-/// Nodes that live under one sky, with batteries and panels that obey physics, firmware that reports as the real ones do, and a
-/// record of what truly happened: the measure of whatever judges nodes by their measurements.
+/// Nodes that live under one sky, with batteries and panels that obey physics, firmware that reports as the real ones
+/// do, and a record of what truly happened: the measure of whatever judges nodes by their measurements.
 ///
 /// ```
 /// use isems_core::simulation::{TrueMesh, TrueMeshOptions};
@@ -102,8 +102,8 @@ impl TrueMesh {
         self.now
     }
 
-    /// Lives until an instant, but not beyond the end, and returns what has arrived at the collector by then, in the order of
-    /// arrival.
+    /// Lives until an instant, but not beyond the end, and returns what has arrived at the collector by then, in the
+    /// order of arrival.
     pub fn advance(&mut self, until: i64) -> Vec<Measurement> {
         let mut arrived = Vec::new();
         while self.now < until.min(self.options.end) {

@@ -1,8 +1,12 @@
 //! What the mesh as a whole saw, so that one node can be held against its neighbours.
 
 mod load;
+mod presence;
 
-pub(crate) use self::load::TypicalLoad;
+pub(crate) use self::{
+    load::TypicalLoad,
+    presence::{Hole, Presence},
+};
 use crate::{
     History, Position, Sun,
     discharge::{DischargeCurve, Shape, falls},
@@ -16,6 +20,7 @@ pub struct Mesh {
     sun: Option<Sun>,
     discharge: Shape,
     typical_load: Option<TypicalLoad>,
+    presences: Vec<Presence>,
 }
 
 impl Mesh {
@@ -31,7 +36,8 @@ impl Mesh {
             })
             .collect();
         let typical_load = TypicalLoad::of(&histories);
-        Self { at, sun, discharge: Shape::of(&curves), typical_load }
+        let presences = histories.iter().filter_map(|history| Presence::of(history, at)).collect();
+        Self { at, sun, discharge: Shape::of(&curves), typical_load, presences }
     }
 
     /// Returns the sun seen from the median position of some nodes; `None` if none has one.
@@ -57,6 +63,11 @@ impl Mesh {
     /// Returns the typical load of the nodes; `None` if none has measured its battery's health.
     pub(crate) fn typical_load(&self) -> Option<TypicalLoad> {
         self.typical_load
+    }
+
+    /// Returns when each node was heard and when it was not.
+    pub(crate) fn presences(&self) -> &[Presence] {
+        &self.presences
     }
 
     /// Returns the typical form of the discharge curves.

@@ -1,17 +1,18 @@
 //! The rule of charge: what the battery holds, how long that lasts, and whether the load goes off.
 //!
-//! **Formula.** No current is measured, so charge is counted in hours of load. At night the voltage takes nearly the same
-//! curve each time; [`DischargeCurve`](crate::discharge::DischargeCurve) learns how long each step of it takes, and the time to
-//! the cut-off is the sum of the steps below the present voltage, corrected by how fast tonight has passed so far. By day,
-//! what the battery held at dawn is known, and what the day adds is taken from the days that went like today so far. What comes
-//! after is taken from the last days, since weather lasts. All of it is a set of weighted cases, whose shares are the
-//! probabilities and whose quantiles are the intervals.
+//! **Formula.** No current is measured, so charge is counted in hours of load. At night the voltage takes nearly the
+//! same curve each time; [`DischargeCurve`](crate::discharge::DischargeCurve) learns how long each step of it takes,
+//! and the time to the cut-off is the sum of the steps below the present voltage, corrected by how fast tonight has
+//! passed so far. By day, what the battery held at dawn is known, and what the day adds is taken from the days that
+//! went like today so far. What comes after is taken from the last days, since weather lasts. All of it is a set of
+//! weighted cases, whose shares are the probabilities and whose quantiles are the intervals.
 //!
-//! **Source.** Load nearly constant, curves that repeat, gauge misleading by day: observed behaviour of the firmwares. The
-//! percentage at the cut-off is that of the firmware's gauge.
+//! **Source.** Load nearly constant, curves that repeat, gauge misleading by day: observed behaviour of the firmwares.
+//! The percentage at the cut-off is that of the firmware's gauge.
 //!
-//! **Thresholds.** `loadOffPredicted` is urgent from a probability of 50 % within twelve hours on (cleared below 35 %), and
-//! worth attention from 50 % within 48 hours on (cleared below 35 %). `survivesNight` is `yes` or `no` from 80 % on.
+//! **Thresholds.** `loadOffPredicted` is urgent from a probability of 50 % within twelve hours on (cleared below 35 %),
+//! and worth attention from 50 % within 48 hours on (cleared below 35 %). `survivesNight` is `yes` or `no` from 80 %
+//! on.
 
 use super::Verdict;
 use crate::{

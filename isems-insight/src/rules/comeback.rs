@@ -1,8 +1,8 @@
 //! The rule of the comeback: when a node whose load went off is heard again.
 //!
-//! **Formula.** The panel goes on charging while the load is off, and the controller switches the load on above 12.3 V. How
-//! long after sunrise that was after earlier cut-offs tells when it will be. The cases that have already passed are left
-//! out; if none is left, the next sunrise counts.
+//! **Formula.** The panel goes on charging while the load is off, and the controller switches the load on above 12.3 V.
+//! How long after sunrise that was after earlier cut-offs tells when it will be. The cases that have already passed are
+//! left out; if none is left, the next sunrise counts.
 //!
 //! **Source.** Observed behaviour of the firmwares: mostly some hours after sunrise, on dark winter days not at all.
 //!

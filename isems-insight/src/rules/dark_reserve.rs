@@ -1,14 +1,14 @@
 //! The rule of the dark-day reserve: how many days without sun a full battery bridges.
 //!
-//! **Formula.** A full battery at dusk carries the load for as long as the node's own discharge curve says. What is left of that
-//! after the night, in days, is the reserve. In December the night is the longest of the year at the node's latitude, and the
-//! battery has 0.7 % less capacity for each degree that it is colder then.
+//! **Formula.** A full battery at dusk carries the load for as long as the node's own discharge curve says. What is
+//! left of that after the night, in days, is the reserve. In December the night is the longest of the year at the
+//! node's latitude, and the battery has 0.7 % less capacity for each degree that it is colder then.
 //!
-//! **Source.** Capacity over temperature: lead-acid, observed behaviour of the firmwares. Length of the night: position of the
-//! sun.
+//! **Source.** Capacity over temperature: lead-acid, observed behaviour of the firmwares. Length of the night: position
+//! of the sun.
 //!
-//! **Thresholds.** `reserveLow` below half a day (cleared above 0.7), `winterReserveLow` below half a day in December (cleared
-//! above 0.7).
+//! **Thresholds.** `reserveLow` below half a day (cleared above 0.7), `winterReserveLow` below half a day in December
+//! (cleared above 0.7).
 
 use crate::{
     Energy, Evidence, Finding, FindingCode, FindingSeverity, Sun, lead_acid::CAPACITY_PER_DEGREE, reserve::Reserve,

@@ -22,6 +22,7 @@ mod temperature;
 mod upgrade;
 mod wear;
 
+pub use self::silence::past_silences;
 use crate::{Assessment, Evidence, Finding, Level, Unknown};
 
 /// What a rule says: its part of the assessment, its findings, and what it could not say.
@@ -49,8 +50,12 @@ impl<T> Verdict<T> {
 /// The level is that of the worst finding. It is [`Level::Unknown`] if there is none and the node's charge is not known.
 pub fn assess(evidence: &Evidence<'_>) -> Assessment {
     let (mut findings, mut unknown) = (Vec::new(), Vec::new());
-    let silence = silence::judge(evidence).into_part(&mut findings, &mut unknown);
+    let mut silence = silence::judge(evidence);
     let energy = charge::judge(evidence, silence.as_ref()).into_part(&mut findings, &mut unknown);
+    silence::expect_back(&mut silence, &energy);
+    if let Some(silence) = &silence {
+        silence::finding(evidence, silence).into_part(&mut findings, &mut unknown);
+    }
     let battery = wear::judge(evidence).into_part(&mut findings, &mut unknown);
     let panel = panel::judge(evidence).into_part(&mut findings, &mut unknown);
     let upgrade = upgrade::judge(evidence, &energy).into_part(&mut findings, &mut unknown);

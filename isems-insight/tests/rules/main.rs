@@ -3,6 +3,7 @@
 mod assessment;
 mod capacity;
 mod capacity_too_small;
+mod clock;
 mod data;
 mod deep_nights;
 mod full_charge;
@@ -12,6 +13,7 @@ mod ratings;
 mod series;
 mod shared_id;
 mod shipped_defaults;
+mod silence;
 mod sun;
 mod temperature;
 mod upgrade;
