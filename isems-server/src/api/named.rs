@@ -161,7 +161,7 @@ impl Names for NodeState {
 
 impl Names for Level {
     const SCHEMA: &'static str = "Level";
-    const DESCRIPTION: &'static str = "How urgently a node needs somebody: `ok` not at all, `attention` at the next opportunity, `urgent` now; \
+    const DESCRIPTION: &'static str = "The urgency with which a node needs attention: `ok` not at all, `attention` at the next opportunity, `urgent` now; \
                                        `unknown` if too little is known.";
     const ALL: &'static [Self] = &Level::ALL;
 

@@ -22,9 +22,9 @@ pub enum Maintenance {
     Export(ExportArguments),
     /// Show how many measurements each node has, and the space they take
     Stats(StatsArguments),
-    /// Show which nodes need somebody, why, and what comes next
+    /// Show which nodes need attention, why, and what comes next
     Insight(InsightArguments),
-    /// Show how well the forecasts of past nights came true
+    /// Show how accurate the forecasts of past nights were
     Backtest(BacktestArguments),
     /// List rejected lines and dropped values, newest first, with reasons
     Rejects(RejectsArguments),
@@ -156,7 +156,7 @@ pub struct StatsArguments {
 /// The arguments of insight.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The node that needs somebody most comes first. `lasts` is how long the load can run without sun.
+The node that most needs attention comes first. `lasts` is how long the load can run without sun.
 With --at, only measurements made before that time are used, so forecasts can be checked
 afterwards. Works while the server is running, too.")]
 pub struct InsightArguments {
@@ -176,11 +176,11 @@ pub struct InsightArguments {
 /// The arguments of backtest.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every night of every node is forecast at noon and three hours after sunset, from nothing but the
-measurements made before, and compared with the gaps that begin near the cut-off voltage.
-`seen` are nights whose load went off, `said` those of which that was said, `right` both.
-Without --from and --to, it looks at the last 60 days. Works on a file that no server has open,
-such as a backup.")]
+Every night of every node is forecast at noon and three hours after sunset, only from earlier
+measurements, and compared with the gaps that begin near the cut-off voltage. `seen` is the number
+of nights in which the load went off, `said` those for which that was forecast, `right` both.
+Without --from and --to, it covers the last 60 days. It needs a file that no server has open, such
+as a backup.")]
 pub struct BacktestArguments {
     /// The time range.
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `isems-server backtest`: says how far the forecasts of nights can be trusted.
+//! `isems-server backtest`: shows how far the forecasts of nights can be trusted.
 
 use std::{
     io::{self, Write},
@@ -11,15 +11,15 @@ use isems_insight::{AskedAt, Backtest, NightScore};
 use super::{database::Database, table::Table};
 use crate::time::EVER;
 
-/// The days that are looked at unless others are named.
+/// The number of days covered by default.
 const DAYS: i64 = 60;
 
-/// Forecasts the nights of a time that is over, and writes how many load-offs were said, seen, missed and false.
+/// Forecasts the nights of a past period, and writes how many load-offs were forecast, seen, missed and false.
 pub(super) async fn backtest(seconds: Range<i64>, database: &Database, output: &mut dyn Write) -> Result<(), BoxError> {
     let Database::File(repository) = database else {
         let advice = "it reads months of measurements; make a copy with `isems-server backup COPY`, and run \
                       `isems-server backtest --database-url COPY`";
-        return Err(format!("a backtest does not run on the database of a running server, since {advice}").into());
+        return Err(format!("a backtest cannot use the database of a running server, because {advice}").into());
     };
     let to = if seconds.end == EVER.end { unix_now() } else { seconds.end };
     let from = if seconds.start == EVER.start { to - DAYS * 86_400 } else { seconds.start };
@@ -53,7 +53,7 @@ fn write(backtest: &Backtest, output: &mut dyn Write) -> io::Result<()> {
         let share = |share: Option<f64>| share.map_or_else(|| "-".into(), |share| format!("{:.0} %", 100.0 * share));
         writeln!(
             output,
-            "{when}, {} of the load-offs were said, {} of those said came true, and {} of those lay within the interval.",
+            "{when}, {} of the load-offs were forecast, {} of the forecasts came true, and {} of those were within the interval.",
             share(score.recall()),
             share(score.precision()),
             share(score.coverage())

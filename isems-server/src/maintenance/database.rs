@@ -98,7 +98,7 @@ impl Database {
         }
     }
 
-    /// Returns the assessments at a time (Unix seconds, UTC), or now, the node that needs somebody most first.
+    /// Returns the assessments at a time (Unix seconds, UTC), or now, the node that most needs attention first.
     pub(super) async fn insights(&self, at: Option<i64>) -> Result<api::Insights, BoxError> {
         match self {
             Self::File(repository) => {

@@ -1,4 +1,4 @@
-//! `isems-server insight`: says which nodes need somebody, and why.
+//! `isems-server insight`: shows which nodes need attention, and why.
 
 use std::io::{self, Write};
 
@@ -11,15 +11,15 @@ use crate::api::{Insight, Insights, UtcTime};
 /// The options of `insight`.
 #[derive(Debug, Clone)]
 pub(super) struct ShowInsight {
-    /// The nodes; all if there are none.
+    /// The nodes, or none for all.
     pub(super) nodes: Vec<NodeId>,
-    /// The time, Unix seconds, UTC. Now if there is none.
+    /// The time, Unix seconds, UTC, or `None` for now.
     pub(super) at: Option<i64>,
     pub(super) json: bool,
 }
 
 impl ShowInsight {
-    /// Writes the assessments, the node that needs somebody most first.
+    /// Writes the assessments, the node that most needs attention first.
     pub(super) async fn run(&self, database: &Database, output: &mut dyn Write) -> Result<(), BoxError> {
         for node in &self.nodes {
             database.expect_node(node).await?;
@@ -74,7 +74,7 @@ impl Insight {
         ]
     }
 
-    /// Writes what is the matter and what to do about it, unless all is well.
+    /// Writes the problems and what to do about them, unless all is well.
     fn write_findings(&self, output: &mut dyn Write) -> io::Result<()> {
         let matters = self.findings.iter().filter(|finding| finding.severity.0 > FindingSeverity::Info);
         let mut matters = matters.peekable();

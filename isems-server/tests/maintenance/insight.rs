@@ -56,7 +56,7 @@ fn a_backtest_counts_the_nights() {
         let unknown: u64 = line.split_whitespace().nth(8).unwrap().parse().unwrap();
         assert!((15..=21).contains(&(nights + unknown)), "{table}");
     }
-    assert!(table.contains("of the load-offs were said"), "{table}");
+    assert!(table.contains("of the load-offs were forecast"), "{table}");
 }
 
 #[test]
