@@ -1,4 +1,4 @@
-//! The program as its user meets it: flags, environment, files, output and exit codes.
+//! The program as its user sees it: flags, environment, files, output and exit codes.
 
 mod common;
 
@@ -203,7 +203,7 @@ fn a_server_that_has_no_file_descriptor_left_says_so_once_and_serves_again() {
     assert_eq!(complaints(), 1);
 }
 
-/// A private key in PEM form, of which every line of its text has a mark.
+/// A private key in PEM form in which every line is marked.
 fn planted_key() -> String {
     let line = "hunter5".repeat(8);
     format!("-----BEGIN PRIVATE KEY-----\n{line}\n{line}\n-----END PRIVATE KEY-----\n")

@@ -1,4 +1,4 @@
-//! A disk that is full, under a server that collects.
+//! A full disk under a collecting server.
 
 mod common;
 
@@ -24,7 +24,7 @@ const SEED: u64 = 7;
 const NODES: u32 = 20;
 const DAY: i64 = 86_400;
 
-/// A file system of its own, gone when it is dropped.
+/// A file system of its own, unmounted when it is dropped.
 struct Mount(TempDir);
 
 impl Mount {
@@ -49,7 +49,7 @@ impl Drop for Mount {
     }
 }
 
-/// Simulated nodes that are polled. The days that they measure pass within seconds, until now.
+/// Serves simulated nodes, whose past days go by within seconds, up to now, and returns their targets.
 fn serve_fleet(start: i64) -> Vec<String> {
     let (sender, targets) = std::sync::mpsc::channel();
     thread::spawn(move || {
@@ -65,7 +65,7 @@ fn serve_fleet(start: i64) -> Vec<String> {
     targets.recv().unwrap()
 }
 
-/// Reading goes on: the newest measurements of all nodes, and the day of one.
+/// Checks that reading still works: the newest measurements of all nodes, and the day of one.
 fn assert_reads(server: &mut Running, node: &str) {
     for path in ["/measurements/latest", &format!("/measurements/{node}/latest")] {
         let answer = get(server.address, path).unwrap_or_default();
@@ -74,7 +74,7 @@ fn assert_reads(server: &mut Running, node: &str) {
     assert!(server.child.try_wait().unwrap().is_none(), "the server has ended: {}", server.log());
 }
 
-/// Waits until the server says that the disk is full, and reads meanwhile and for some time after.
+/// Waits until the server reports that the disk is full, and keeps reading meanwhile and for some time after.
 fn read_while_full(server: &mut Running, node: &str) {
     server.wait_for("/readyz", "HTTP/1.1 503");
     for _ in 0..3 {
@@ -87,7 +87,7 @@ fn read_while_full(server: &mut Running, node: &str) {
     }
 }
 
-/// The lines of a log, if they are not many.
+/// Returns the lines of a log, if there are not too many.
 fn few_lines(log: &str) -> Vec<&str> {
     let lines: Vec<&str> = log.lines().collect();
     assert!(lines.len() < 4 * NODES as usize, "{} lines: {log}", lines.len());
@@ -147,7 +147,7 @@ fn small_disk() {
     }
 }
 
-/// When a node's newest measurement was made: the lower half of its number.
+/// Returns the time of a node's newest measurement, which is the lower half of its number.
 fn newest(server: &Running, node: &str) -> Option<i64> {
     let answer = get(server.address, &format!("/measurements/{node}/latest"))?;
     let document: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;

@@ -1,4 +1,4 @@
-//! The tasks of the README, run as they stand there.
+//! The tasks of the README, run exactly as they are written.
 
 mod common;
 
@@ -8,7 +8,7 @@ use common::{Running, text};
 
 const TOKEN: &str = "0123456789abcdef";
 
-/// The blocks of commands of a section, each with its commands and the output that stands there.
+/// Returns the command blocks of a section, each with its commands and the output shown.
 fn blocks(readme: &str, heading: &str) -> Vec<(String, String)> {
     let (_, section) = readme.split_once(heading).expect("the section is there");
     let section = section.split("\n## ").next().expect("a text has a first part");
@@ -21,14 +21,14 @@ fn blocks(readme: &str, heading: &str) -> Vec<(String, String)> {
     section.split("```console\n").skip(1).map(block).collect()
 }
 
-/// The first members of JSON that may be cut off.
+/// Returns the first member names of JSON that may be truncated.
 fn members(json: &str) -> Vec<&str> {
     let parts: Vec<&str> = json.split('"').collect();
     let names = parts.windows(2).filter(|pair| pair[1].starts_with(':')).map(|pair| pair[0]);
     names.take(8).collect()
 }
 
-/// Returns whether a line is like that of the README, but for its values.
+/// Returns whether a line looks like that of the README, apart from its values.
 fn is_like(line: &str, expected: &str) -> bool {
     if expected.starts_with('{') {
         !members(expected).is_empty() && members(line) == members(expected)

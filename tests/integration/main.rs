@@ -1,4 +1,4 @@
-//! Behaviour through public interfaces: one binary, a module for each part.
+//! Behaviour through public interfaces: one binary, with a module for each part.
 
 mod core;
 mod http;

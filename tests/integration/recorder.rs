@@ -1,5 +1,5 @@
-//! A recorder of log events, for tests to look at. There is one subscriber for all threads: what one for a thread alone
-//! is told of depends on the others.
+//! A recorder of log events, for tests. There is one subscriber for all threads, because what a subscriber for one
+//! thread receives depends on the others.
 
 use std::{
     cell::RefCell,
@@ -14,20 +14,20 @@ thread_local! {
 /// Of all threads.
 static WHOLE_LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Records what is logged from now on. What was recorded of this thread is forgotten.
+/// Records everything logged from now on, and forgets earlier events of this thread.
 pub(crate) fn record_log() {
     static START: Once = Once::new();
     START.call_once(|| tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(|| Log).init());
     LOG.take();
 }
 
-/// The recorded lines of a level, of this thread.
+/// Returns this thread's recorded lines of a level.
 pub(crate) fn logged(level: &str) -> Vec<String> {
     let lines = LOG.with_borrow(|bytes| lines(bytes));
     lines.into_iter().filter(|line| line.trim_start().starts_with(level)).collect()
 }
 
-/// The recorded lines of any thread that have a text.
+/// Returns the recorded lines of any thread that contain a text.
 pub(crate) fn logged_with(text: &str) -> Vec<String> {
     let lines = lines(&WHOLE_LOG.lock().unwrap_or_else(PoisonError::into_inner));
     lines.into_iter().filter(|line| line.contains(text)).collect()

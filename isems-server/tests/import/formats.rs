@@ -1,4 +1,4 @@
-//! Import of what the collector itself writes, and of what nobody has written for it.
+//! Importing the collector's own formats, and files that were never meant for it.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use isems_core::{Batch, Measurement, RedbRepository, Repository, TimeSource, sim
 
 use crate::{MONDAY, Place, line, text};
 
-/// Measurements of three nodes with all that the formats could lose.
+/// Returns measurements of three nodes with everything that the formats could lose.
 fn measurements() -> Vec<Measurement> {
     let mut all: Vec<Measurement> = SimulatedNode::new(7, 0, MONDAY).take(300).collect();
     for (place, name) in ["Küche, \"oben\"", "=cmd|'!A1"].into_iter().enumerate() {

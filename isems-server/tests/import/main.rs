@@ -1,4 +1,4 @@
-//! `isems-server import` as its user meets it: real files, a real process, and what is in the database afterwards.
+//! `isems-server import` as its user sees it: real files, a real process, and the resulting database.
 
 mod csvlog;
 mod failures;
@@ -41,14 +41,14 @@ impl Place {
         command
     }
 
-    /// Runs an import that is expected to work.
+    /// Runs an import that must succeed.
     fn import(&self, files: &[&str]) -> String {
         let output = self.command(files).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         text(&output.stdout)
     }
 
-    /// Runs an import that is expected to end with code 1.
+    /// Runs an import that must end with code 1.
     fn fail(&self, files: &[&str]) -> Output {
         let output = self.command(files).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -77,13 +77,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A line of a node at a second, with values that differ from second to second.
+/// Returns a line of a node at a second, with values that vary by second.
 fn line(node: &str, second: i64) -> String {
     let part = second % 1_000;
     format!("{node};1;{second};v1;{part};0;18.{part};18.6;14.073;100;nan;28;11.67;14.086;7;20;52.507309;13.458635;300")
 }
 
-/// Lines of a node, one a minute.
+/// Returns lines of a node, one a minute.
 fn minutes(node: &str, from: i64, count: i64) -> impl Iterator<Item = String> {
     (0..count).map(move |minute| line(node, from + 60 * minute) + "\n")
 }
@@ -91,7 +91,7 @@ fn minutes(node: &str, from: i64, count: i64) -> impl Iterator<Item = String> {
 /// 2025-06-02T00:00:00Z, a Monday.
 const MONDAY: i64 = 1_748_822_400;
 
-/// All that is below a folder, with its content.
+/// Returns everything below a folder, with its content.
 fn listing(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params, types::Value};
 
 use super::{Place, listing, text};
 
-/// The table as the collector made it.
+/// The table as the collector created it.
 const TABLE: &str = r#"
 CREATE TABLE measurement (
     id INTEGER NOT NULL,
@@ -51,7 +51,7 @@ fn insert(database: &Connection, node: &str, wall_clock: &str) {
     database.execute(&sql, params![node, wall_clock]).unwrap();
 }
 
-/// Berlin's wall clock near the change to winter time, as the collector wrote it.
+/// Returns Berlin's wall clock near the change to winter time, as the collector wrote it.
 fn wall_clock(second: i64) -> String {
     let since_midnight = second - (WINTER - 3 * 3_600) + if second < WINTER { 0 } else { -3_600 };
     let (hours, minutes, seconds) = (since_midnight / 3_600, since_midnight / 60 % 60, since_midnight % 60);
@@ -186,7 +186,7 @@ async fn times_that_the_clock_skipped_in_spring_are_rejected() {
     assert!(place.rejects().await.iter().all(|reject| reject.reason == RejectReason::TimestampInvalid));
 }
 
-/// Rows of one node, one a minute.
+/// Inserts rows of one node, one a minute.
 fn fill(database: &Connection, node: &str, count: i64) {
     database.execute_batch("BEGIN").unwrap();
     for minute in 0..count {

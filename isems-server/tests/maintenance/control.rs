@@ -1,4 +1,4 @@
-//! The way to the server that has the database open.
+//! Reaching the server that has the database open.
 
 use std::{
     fs,

@@ -15,7 +15,7 @@ use crate::{
     place::{MIDNIGHT, Place, hours, two_nodes},
 };
 
-/// The fields of CSV, read as RFC 4180 has it.
+/// Splits CSV into its fields according to RFC 4180.
 fn parse_csv(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut field, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut characters = text.chars().peekable();

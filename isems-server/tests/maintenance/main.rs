@@ -1,4 +1,4 @@
-//! The commands that look after a database, without a server and with one that has it open.
+//! The commands that maintain a database, both without a server and with one that has it open.
 
 #![cfg(unix)]
 

@@ -106,7 +106,7 @@ fn deleting_needs_a_yes() {
     }
 }
 
-/// `script` of util-linux is what gives the program a terminal.
+/// `script` from util-linux gives the program a terminal.
 #[cfg(target_os = "linux")]
 #[test]
 fn at_a_terminal_somebody_is_asked() {

@@ -1,4 +1,4 @@
-//! The collector's clock is wrong: nothing real is lost for good, and when it is right again everything is as before.
+//! A wrong clock of the collector: nothing real is lost for good, and once the clock is right, everything is as before.
 
 use std::sync::Arc;
 
@@ -26,12 +26,12 @@ impl Station {
         Self { inbox: Inbox::new("test", repository.clone()), repository }
     }
 
-    /// The same after a restart of the program.
+    /// Returns the same after a restart of the program.
     fn restarted(self) -> Self {
         Self { inbox: Inbox::new("test", self.repository.clone()), ..self }
     }
 
-    /// Delivers a line; why it is not stored, if it is not.
+    /// Delivers a line, and returns why it is not stored, if it is not.
     async fn line(&self, measured: i64, clock: i64) -> Result<(), RejectReason> {
         let line = sample_measurement("Hut", measured).to_string();
         self.deliver(Format::Csvlog, &line, clock).await

@@ -19,7 +19,7 @@ use tokio::{sync::oneshot, time};
 
 use super::line_with;
 
-/// A transport that does what its function says, which is told how often it ran before.
+/// A transport that runs the given function, which gets the number of earlier runs.
 struct Acting<F> {
     name: &'static str,
     runs: usize,
@@ -200,7 +200,7 @@ async fn a_panic_harms_no_other_and_is_called_again() {
     assert_eq!(repository.nodes().await.expect("it can be read").len(), 2);
 }
 
-/// Tells when it is dropped.
+/// Reports that it is dropped.
 struct Guard(Option<oneshot::Sender<()>>);
 
 impl Drop for Guard {
@@ -284,7 +284,7 @@ async fn each_transport_has_its_own_counters() {
     assert_eq!(bad.state, TransportState::Ended);
 }
 
-/// The waits between the runs of a transport, on a clock that stands still while anything is done.
+/// Returns the delays between the runs of a transport, on a clock that stands still while work is done.
 async fn waits(runs: usize, act: impl Fn(usize, Inbox) -> future::Ready<bool> + Send + Sync + 'static) -> Vec<f64> {
     let times = Arc::new(Mutex::new(Vec::new()));
     let act = Arc::new(act);
@@ -305,7 +305,7 @@ async fn waits(runs: usize, act: impl Fn(usize, Inbox) -> future::Ready<bool> + 
     times.windows(2).map(|pair| (pair[1].0 - pair[0].1).as_secs_f64()).collect()
 }
 
-/// Returns whether each wait is as expected, give or take a quarter.
+/// Returns whether each delay is as expected, give or take a quarter.
 #[track_caller]
 fn assert_waits(waits: &[f64], expected: &[f64]) {
     assert_eq!(waits.len(), expected.len());

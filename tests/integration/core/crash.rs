@@ -1,4 +1,4 @@
-//! Killed at any moment: what was acknowledged is there, and nothing is half done.
+//! Killed at any moment: everything acknowledged is there, and nothing is half done.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ fn measurements(step: i64) -> Vec<Measurement> {
     (0..600).map(|place| sample_measurement("Hut", time(place))).collect()
 }
 
-/// The range that a step deletes.
+/// Returns the range that a step deletes.
 fn deleted(step: i64) -> std::ops::Range<i64> {
     let start = MONDAY + step / 12 % 4 * WEEK + 3 * 86_400;
     start..start + 5 * 86_400
@@ -44,7 +44,7 @@ async fn take(repository: &RedbRepository, step: i64) {
     }
 }
 
-/// The measurements that exist after a number of steps.
+/// Returns the measurements that exist after a number of steps.
 fn after(steps: i64) -> Vec<Measurement> {
     let mut kept = BTreeMap::new();
     for step in 0..steps {
@@ -84,7 +84,7 @@ fn working_process(path: &Path, step: i64) -> Child {
         .expect("the test can start itself")
 }
 
-/// The last step that a process tells of in whole lines.
+/// Returns the last step that a process reported in a complete line.
 fn acknowledged(told: &str) -> Option<i64> {
     let whole = told.rsplit_once('\n').map_or("", |(whole, _)| whole);
     whole.lines().rev().find_map(|line| line.split_once(ACKNOWLEDGED)?.1.parse().ok())

@@ -1,4 +1,4 @@
-//! Damaged files: damage costs what is damaged, is told, and never passes for something else.
+//! Damaged files: only damaged data is lost, it is reported, and never mistaken for something else.
 
 use std::{
     collections::BTreeSet,
@@ -37,12 +37,12 @@ fn week_of(name: &str, week: i64) -> Vec<Measurement> {
     (0..A_WEEK).map(minute).collect()
 }
 
-/// Everything that is stored: of each node three weeks.
+/// Returns everything stored: three weeks of each node.
 fn everything() -> Vec<Measurement> {
     NAMES.iter().flat_map(|name| (0..3).flat_map(|week| week_of(name, week))).collect()
 }
 
-/// A file with two sealed weeks of each node, one that is not, late rows for a sealed one, and rejects.
+/// Makes a file with two sealed weeks of each node, an unsealed one, late rows for a sealed one, and rejects.
 async fn make_file() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("isems.redb");
@@ -79,7 +79,7 @@ fn edit<K: redb::Key + 'static>(
     transaction.commit().expect("it can be written");
 }
 
-/// The keys of the pieces of blocks.
+/// Returns the keys of the pieces of blocks.
 fn pieces(path: &Path) -> Vec<u64> {
     let database = Database::open(path).expect("the file is a redb file");
     let transaction = database.begin_read().expect("it can be read");
@@ -97,7 +97,7 @@ fn flip(path: &Path, table: TableDefinition<'static, u64, &'static [u8]>, key: u
     });
 }
 
-/// The measurements of a node outside the damaged week.
+/// Returns the measurements of a node outside the damaged week.
 fn outside(measurements: impl IntoIterator<Item = Measurement>, id: &NodeId, week: i64) -> Vec<Measurement> {
     let start = MONDAY + week * WEEK;
     let is_outside = |m: &Measurement| m.node_id == *id && !(start..start + WEEK).contains(&m.timestamp);
@@ -109,7 +109,7 @@ fn problems(checked: &Checked) -> String {
     problems.join("\n")
 }
 
-/// Each place of a block of Barn's first week, which lies in one piece: header, and columns.
+/// Damages various positions in the block of Barn's first week, which is a single piece: in the header and in columns.
 #[tokio::test]
 async fn a_damaged_block_costs_itself_only() {
     let (folder, path) = make_file().await;
@@ -232,7 +232,7 @@ async fn blocks_and_rows_at_another_place_are_damage() {
     }
 }
 
-/// Opens a damaged file, and does everything with it. What is read was stored, and what is missing is told.
+/// Opens a damaged file, and does everything with it. Whatever is read was stored, and whatever is missing is reported.
 async fn assert_only_sound_ones(path: &Path, damage: &str) {
     let opened = RedbRepository::open(path);
     let repository = match opened {
@@ -308,7 +308,7 @@ async fn assert_only_sound_ones(path: &Path, damage: &str) {
     }
 }
 
-/// The caller can tell what failed, and why. Always `false`.
+/// Checks that the error tells what failed, and why. Always returns `false`.
 fn assert_is_damage(error: &RepositoryError, damage: &str) -> bool {
     let is_told = match error {
         RepositoryError::Damaged { .. } => chain(error).contains("isems.redb"),
@@ -322,7 +322,7 @@ fn assert_is_damage(error: &RepositoryError, damage: &str) -> bool {
     false
 }
 
-/// Bits, runs of zeros and cuts at places all over a file.
+/// Flips bits, zeroes ranges and truncates at positions all over a file.
 #[tokio::test]
 async fn what_is_read_of_a_damaged_file_was_stored() {
     let (_folder, path) = make_file().await;
@@ -449,7 +449,7 @@ async fn of_copies_to_the_same_place_one_is_whole() {
     }
 }
 
-/// A page of the table itself is lost, not only values in it.
+/// A lost page of the table itself, not only of values in it.
 #[tokio::test]
 async fn a_copy_has_what_lies_around_a_page_that_is_lost() {
     let (_folder, path) = make_file().await;
@@ -483,7 +483,7 @@ async fn a_copy_has_what_lies_around_a_page_that_is_lost() {
     assert!(sound(&all_of(&copy, "Hut").await, 0..2), "the other node is there");
 }
 
-/// Everything that a repository says about a node, as text.
+/// Formats everything that a repository says about a node.
 fn told_of_nodes(damages: &[Damage]) -> Vec<String> {
     let of_nodes = damages.iter().filter(|damage| damage.place.starts_with("node "));
     let mut texts: Vec<_> = of_nodes.map(ToString::to_string).collect();
@@ -491,8 +491,8 @@ fn told_of_nodes(damages: &[Damage]) -> Vec<String> {
     texts
 }
 
-/// Each page of a file is lost once. What a copy has was stored, what it lacks is told, by `check` too, and nothing
-/// else is. Returns for how many pages something was told.
+/// Loses each page of a file once. Everything in a copy was stored, everything missing from it is reported, also by
+/// `check`, and nothing else is. Returns the number of pages for which something was reported.
 async fn lose_each_page(path: &Path, stored: &[Measurement], is_sealed: fn(&Measurement) -> bool) -> usize {
     RedbOptions::default().compact(path).expect("it can be compacted");
     let whole = fs::read(path).expect("it can be read");

@@ -10,7 +10,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{ARRIVAL, node_id};
 
-/// Bytes that look like lines or objects here and there, so that the tests get past the first check.
+/// Bytes that look a bit like lines or objects, so that the tests get past the first check.
 fn anything() -> impl Strategy<Value = Vec<u8>> {
     let word = select(
         &[
@@ -72,7 +72,7 @@ fn any_time() -> impl Strategy<Value = i64> {
     prop_oneof![4 => Just(ARRIVAL), 1 => any::<i64>(), 1 => select(&[0, i64::MIN, i64::MAX, 1 << 32][..])]
 }
 
-/// Measurements as decoding yields them.
+/// Measurements as produced by decoding.
 fn measurement() -> impl Strategy<Value = Measurement> {
     let name = "[^;\\p{Cc}\u{feff}]{1,32}".prop_filter_map("not a node id", |name| NodeId::new(&name).ok());
     let text = || option::of("[^;\\p{Cc}]{1,32}".prop_filter("stands for a missing text", |text| text != "-"));

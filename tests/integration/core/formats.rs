@@ -1,7 +1,7 @@
-//! Files of every format that there was: they are opened, and hold what they held.
+//! Files of every past format: they are opened, and contain what they did.
 //!
-//! `tests/fixtures` has a small file of each format and what is in it, as text. `UPDATE_GOLDEN=1` writes the texts
-//! anew; the ignored test here makes the file of the current format.
+//! `tests/fixtures` has a small file of each format, with its content as text. `UPDATE_GOLDEN=1` rewrites the texts;
+//! the ignored test here makes the file of the current format.
 
 use std::{
     env,
@@ -32,7 +32,7 @@ fn fixture(format: u32, extension: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/format-{format}.{extension}"))
 }
 
-/// A file of a format, to be written to.
+/// Copies a file of a format, so that it can be written to.
 fn file_of(format: u32) -> (TempDir, PathBuf) {
     let compressed = fs::File::open(fixture(format, "redb.gz")).expect("there is a file of the format");
     let mut file = Vec::new();
@@ -51,7 +51,7 @@ fn format_of(path: &Path) -> u32 {
     u32::from_le_bytes(format.value().try_into().expect("a format has four bytes"))
 }
 
-/// Everything that a repository holds.
+/// Returns everything in a repository.
 async fn text_of(repository: &RedbRepository) -> String {
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{line}").expect("a text takes lines");
@@ -125,7 +125,7 @@ async fn a_file_whose_format_was_not_changed_to_the_end_is_opened() {
     assert_eq!(format_of(&path), CURRENT);
 }
 
-/// A measurement in which much is odd.
+/// Returns a measurement with many odd values.
 fn measurement(name: &str, number: i64) -> Measurement {
     let time = MONDAY + number * 14_000;
     let mut measurement = sample_measurement(name, time);
@@ -153,7 +153,7 @@ fn measurement(name: &str, number: i64) -> Measurement {
     measurement
 }
 
-/// Makes the file of the current format: a release that changes the format keeps it.
+/// Makes the file of the current format, which is kept when a release changes the format.
 #[tokio::test]
 #[ignore = "it writes the file of the current format, for when that is new"]
 async fn makes_the_file_of_the_current_format() {

@@ -1,4 +1,4 @@
-//! Whatever is done to a repository, in whatever order: it holds what a plain map would.
+//! Random operations in random order: the repository contains what a plain map would.
 
 use std::collections::BTreeMap;
 
@@ -110,7 +110,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A number from 0 on that is another one for every time, and the same for the same.
+/// Returns a number from 0 on that is unique for each time, and always the same for the same time.
 fn noise(time: i64, salt: i64) -> i64 {
     let mut random =
         (time as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (salt as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
@@ -251,7 +251,7 @@ fn imported(outcomes: &[(Outcome, Measurement)]) -> Imported {
     Imported { stored, duplicates, conflicts }
 }
 
-/// The sums may differ in how they were rounded.
+/// Compares series; the sums may differ by rounding.
 fn assert_same_series(found: &Series, expected: &Series) {
     assert_eq!((found.start, found.interval), (expected.start, expected.interval));
     assert_eq!(found.fields.len(), expected.fields.len());
@@ -265,12 +265,12 @@ fn assert_same_series(found: &Series, expected: &Series) {
     }
 }
 
-/// A repository in a file that is opened again and again.
+/// A repository in a file that is reopened again and again.
 struct Subject {
     folder: TempDir,
     repository: RedbRepository,
     model: Model,
-    /// Which series were asked for, and of which node.
+    /// The series that were requested, and their nodes.
     charts: Vec<(SeriesQuery, usize)>,
 }
 
@@ -337,7 +337,7 @@ impl Subject {
                 self.charts.push((query, *node));
             }
         }
-        // What was asked for before is answered anew.
+        // Earlier requests are repeated.
         for (query, node) in self.charts.iter().rev().take(3) {
             let found = self.repository.series(query).await.expect("it can be read");
             assert_same_series(&found, &self.model.series(query, *node));
@@ -345,7 +345,7 @@ impl Subject {
         self
     }
 
-    /// The first pages of a query give the first of what is expected.
+    /// Checks that the first pages of a query return the first expected measurements.
     async fn assert_pages(&self, query: MeasurementQuery, expected: &[Measurement]) {
         let (mut found, mut next) = (Vec::new(), Some(query));
         while let Some(query) = next.filter(|_| found.len() < expected.len()) {

@@ -224,7 +224,7 @@ async fn a_source_that_is_up_and_brings_nothing_gets_a_note() {
     inbox.heard("a broker");
     assert_eq!(note(), None);
     assert!(inbox.status().sources["a broker"].last_received_at.is_some());
-    // It usually makes pauses of an hour.
+    // It usually pauses for an hour.
     advance(Duration::from_hours(1)).await;
     inbox.heard("a broker");
     advance(Duration::from_mins(239)).await;

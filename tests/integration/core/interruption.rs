@@ -1,4 +1,4 @@
-//! Long work on a file that nobody waits for any more.
+//! Long work on a file for which nobody is waiting any more.
 
 use std::{pin::pin, sync::mpsc, task::Poll};
 
@@ -10,7 +10,7 @@ use tokio::{runtime::Builder, task};
 fn a_backup_that_nobody_waits_for_ends_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("copy.redb");
-    // The one thread is held, so that the backup begins after it was given up.
+    // The only thread is blocked, so that the backup starts after it was given up.
     Builder::new_current_thread().max_blocking_threads(1).build().unwrap().block_on(async {
         let repository = RedbRepository::open(folder.path().join("isems.redb")).unwrap();
         let measurements = SimulatedNode::new(1, 0, 1_700_000_000).take(10).collect();

@@ -1,4 +1,4 @@
-//! Limits: who floods is refused, everyone else goes on, and the receipts add up.
+//! Limits: a flooding node is refused, all others go on, and the receipts add up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -158,7 +158,7 @@ async fn the_defaults_let_through_what_real_nodes_send() {
     let log = |node: &str| lines(node, 0..2 * 3660);
     assert_eq!(deliver(&inbox, &log("Router")).await.stored, 7320, "a router's log and archive");
     assert_eq!(deliver(&inbox, &log("Router")).await.duplicates, 7320);
-    // A week in which the collector was away, of a node that measures every 15 s.
+    // A week in which the collector was away, for a node that measures every 15 s.
     deliver(&inbox, &lines("Board", [100_000])).await;
     advance(Duration::from_hours(7 * 24)).await;
     for hour in 0..7 * 24 {

@@ -13,7 +13,7 @@ use tracing::subscriber::DefaultGuard;
 
 use super::{line_with, node_id};
 
-/// The lines that are logged by this thread while it exists.
+/// The lines logged by this thread while it exists.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -26,7 +26,7 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    /// Level, node, reason and count of what was logged since the last time.
+    /// Returns level, node, reason and count of what was logged since the last call.
     fn take(&self) -> Vec<(String, Option<String>, String, u64)> {
         let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());

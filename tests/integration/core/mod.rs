@@ -28,41 +28,41 @@ use isems_core::{
     testing::{SAMPLE_LINE_19, SAMPLE_TIME},
 };
 
-/// When the payloads of these tests arrive: a minute after the sample line was measured.
+/// The time at which the payloads of these tests arrive: a minute after the sample line was measured.
 const ARRIVAL: i64 = SAMPLE_TIME + 60;
 
 fn node_id(name: &str) -> NodeId {
     name.parse().expect("the test's node id is valid")
 }
 
-/// A payload as a broker delivers it: whole.
+/// Makes a payload as delivered by a broker: complete.
 fn payload(bytes: &[u8]) -> Payload<'_> {
     Payload { format: Format::Csvlog, node: None, source: "a test", received_at: ARRIVAL, whole: true, bytes }
 }
 
-/// Decodes lines as a broker delivers them.
+/// Decodes lines as delivered by a broker.
 fn decode_whole(bytes: impl AsRef<[u8]>) -> Decoded {
     decode(&payload(bytes.as_ref()))
 }
 
-/// Decodes lines as they are read from a log that is being written.
+/// Decodes lines as read from a log that is being written.
 fn decode_polled(bytes: impl AsRef<[u8]>) -> Decoded {
     decode(&Payload { whole: false, ..payload(bytes.as_ref()) })
 }
 
-/// The sample line with the field at a place (from 1 on, as in the documentation of the format) replaced.
+/// Returns the sample line with one field replaced (counted from 1, as in the documentation of the format).
 fn line_with(place: usize, value: &str) -> String {
     let mut fields: Vec<_> = SAMPLE_LINE_19.split(';').collect();
     fields[place - 1] = value;
     fields.join(";")
 }
 
-/// The sample line, measured at another time.
+/// Returns the sample line, measured at a different time.
 fn line_at(timestamp: i64) -> String {
     line_with(3, &timestamp.to_string())
 }
 
-/// The single measurement of a payload without rejects and dropped values.
+/// Returns the single measurement of a payload without rejects and dropped values.
 #[track_caller]
 fn only_measurement(decoded: Decoded) -> Measurement {
     assert_eq!((&*decoded.rejects, &*decoded.dropped), (&[][..], &[][..]));
@@ -70,7 +70,7 @@ fn only_measurement(decoded: Decoded) -> Measurement {
     measurement
 }
 
-/// Reasons and fields of the rejects.
+/// Returns reasons and fields of the rejects.
 fn reasons(decoded: &Decoded) -> Vec<(RejectReason, Option<&'static str>)> {
     decoded.rejects.iter().map(|reject| (reject.reason, reject.field.map(Field::name))).collect()
 }
@@ -85,7 +85,7 @@ const MONDAY: i64 = 2600 * WEEK - 259_200;
 /// The seconds of a week.
 const WEEK: i64 = 604_800;
 
-/// Compares measurements to the bit: `==` takes -0 for 0.
+/// Compares measurements bit for bit, because `==` takes -0 for 0.
 #[track_caller]
 fn assert_exact(found: &[Measurement], expected: &[Measurement]) {
     let bits = |measurement: &Measurement| NumberField::ALL.map(|field| measurement.number(field).map(f64::to_bits));

@@ -33,7 +33,7 @@ fn reject(line: u32) -> Reject {
     }
 }
 
-/// Everything that can be asked of a repository.
+/// Returns everything that a repository can be asked.
 async fn everything(repository: &dyn Repository) -> (Vec<Node>, Vec<Measurement>, Vec<Reject>, Option<Vec<u8>>) {
     let nodes = repository.nodes().await.expect("it can be read");
     let mut measurements = Vec::new();
@@ -228,7 +228,7 @@ async fn the_reject_log_is_bounded_and_keeps_the_newest() {
     assert_eq!(store(0..1).await.len(), 10_000);
 }
 
-/// Nodes are numbered up to a limit. What exceeds it fails, and nothing beside it does.
+/// Nodes are numbered up to a limit. Nodes beyond it fail, and nothing else does.
 #[tokio::test]
 async fn a_node_too_many_fails_its_own_batch_only() {
     const MAX_NODE_NUMBER: u32 = (1 << 21) - 1;
@@ -280,7 +280,7 @@ async fn an_import_adds_a_little_to_many_weeks() {
         let minutes = move |week| minutes.clone().map(move |minute| measured(week, minute));
         batch((0..30).flat_map(minutes).collect())
     };
-    // More in all than is merged at a time.
+    // More in total than is merged at a time.
     let first = repository.import(weeks(0..4_000)).await.expect("it can be stored");
     assert_eq!((first.stored, first.duplicates), (120_000, 0));
     let second = repository.import(weeks(3_999..4_001)).await.expect("it can be stored");

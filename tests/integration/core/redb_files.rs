@@ -32,7 +32,7 @@ fn refusal(path: &Path) -> OpenError {
     RedbRepository::open(path).expect_err("the file is refused")
 }
 
-/// A redb file that another program has made.
+/// Makes a redb file of another program.
 fn make_redb_file(path: &Path, fill: impl FnOnce(&redb::WriteTransaction)) {
     let database = Database::create(path).expect("a new file can be made");
     let transaction = database.begin_write().expect("it can be written");
@@ -161,7 +161,7 @@ async fn a_file_is_open_once_in_a_process() {
 const FILE_OF_CHILD: &str = "ISEMS_TEST_FILE_OF_CHILD";
 const ACKNOWLEDGED: &str = "acknowledged ";
 
-/// Another process that stores a measurement after the other into a file, and tells of each that is acknowledged.
+/// Runs another process that stores one measurement after another in a file, and reports each that is acknowledged.
 fn storing_process(path: &Path) -> Child {
     Command::new(env::current_exe().expect("the test has a file"))
         .args(["core::redb_files::stores_for_another_test", "--exact", "--ignored", "--nocapture"])
@@ -225,14 +225,14 @@ fn a_file_can_be_made_while_the_program_starts_others() {
     let is_over = AtomicBool::new(false);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     thread::scope(|scope| {
-        // Until it is the other program, a child holds whatever is open here.
+        // Until it has become the other program, a child process holds everything that is open here.
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 let child = Command::new("true").status();
                 assert!(child.expect("it can be started").success());
             }
         });
-        // Each is made, and opened again.
+        // Each is created, then reopened.
         let paths = (0..300).map(|number| folder.path().join((number / 2).to_string()));
         let made: Result<Vec<()>, OpenError> = paths.map(|path| RedbRepository::open(path).map(drop)).collect();
         is_over.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Retention: what is too old or too much goes week by week, and the newest stays.
+//! Retention: old or excess data goes week by week, and the newest stays.
 
 use std::{path::Path, time::Duration};
 
@@ -113,7 +113,7 @@ async fn the_oldest_weeks_are_removed_while_there_is_too_much() {
     assert_eq!(repository.check().await.expect("it can be read").damages, []);
 }
 
-/// Retention and statistics agree on what is live, be it rows or blocks.
+/// Retention and statistics agree on the live bytes, whether rows or blocks.
 #[tokio::test]
 async fn what_counts_as_too_much_is_what_statistics_report() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");

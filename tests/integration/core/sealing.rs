@@ -1,4 +1,4 @@
-//! Sealing: nothing of a measurement is lost in a block, and nobody notices it being done.
+//! Sealing: blocks lose nothing of a measurement, and nobody notices them being made.
 
 use std::sync::{
     Arc,
@@ -20,7 +20,7 @@ async fn store(repository: &RedbRepository, measurements: Vec<Measurement>) -> u
     repository.store(Batch { measurements, ..Batch::default() }).await.expect("it is stored").stored()
 }
 
-/// A value for every row, by how a column can hold it.
+/// Returns a value for every row, by the way in which a column can hold it.
 type Fill = fn(&mut Measurement, i64);
 
 fn each_number(measurement: &mut Measurement, number: impl Fn(NumberField) -> Option<f64>) {
@@ -29,7 +29,7 @@ fn each_number(measurement: &mut Measurement, number: impl Fn(NumberField) -> Op
     }
 }
 
-/// Every kind of column. What is in one must come back to the bit, in every page.
+/// Every kind of column. Its content must be restored bit for bit, in every page.
 const COLUMNS: [(&str, Fill); 16] = [
     ("nothing at all", |_, _| {}),
     ("the same number always", |m, _| each_number(m, |_| Some(12.3))),
@@ -209,8 +209,8 @@ fn of_four_weeks(place: i64) -> Measurement {
     sample_measurement("Hut", MONDAY + place * (4 * WEEK / (2 * BASE)))
 }
 
-/// Reads all of the node until nothing is changed any more. Everything is met once, and all that was acknowledged is
-/// met.
+/// Reads everything of the node until nothing changes any more. Everything is read once, and everything acknowledged is
+/// read.
 async fn read(repository: Arc<RedbRepository>, acknowledged: Arc<AtomicI64>, is_over: Arc<AtomicBool>, order: Order) {
     let query = MeasurementQuery { order, ..MeasurementQuery::oldest_first(node_id("Hut")) };
     let series = SeriesQuery {
@@ -306,7 +306,7 @@ async fn readers_meet_everything_once_while_it_is_stored_sealed_and_deleted() {
         })
     };
     for part in 0..LATE / 20 {
-        // 7 and 300 have no common divisor: every place is met once, anywhere in the weeks.
+        // 7 and 300 are coprime, so every index is visited once, anywhere in the weeks.
         let late = (0..20).map(|place| of_four_weeks(2 * ((20 * part + place) * 7 % LATE) + 1)).collect();
         let batch = Batch { measurements: late, ..Batch::default() };
         let stored = if part % 5 == 4 {

@@ -1,4 +1,4 @@
-//! The conformance suites, and that they find what they are for.
+//! The conformance suites, and proof that they find what they are meant to find.
 
 use std::sync::{
     Arc, Mutex,
@@ -33,7 +33,7 @@ async fn redb_in_a_file_conforms() {
     .await;
 }
 
-/// A queue, as a broker keeps one: a message is gone when it is acknowledged.
+/// A queue as kept by a broker: a message is gone once it is acknowledged.
 #[derive(Clone)]
 struct Queue {
     messages: Arc<Mutex<Vec<String>>>,
@@ -115,7 +115,7 @@ async fn a_transport_that_ignores_errors_loses_something() {
     testing::transport::conformance(async || Queue::new(Habit::IgnoresErrors)).await;
 }
 
-/// A repository that spoils what passes through it. Its series are the trait's own.
+/// A repository that corrupts what passes through it. Its series are the trait's own.
 struct Spoiled {
     repository: RedbRepository,
     spoils: fn(&mut Batch),

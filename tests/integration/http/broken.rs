@@ -1,4 +1,4 @@
-//! Web servers that answer badly, one at a time: what is stored of it, and what is said about it.
+//! Web servers that answer badly, one at a time: what is stored, and what is reported.
 
 use std::{net::Ipv4Addr, time::Duration};
 

@@ -162,7 +162,7 @@ async fn a_transport_without_targets_ends() {
     transport.run(&station.inbox).await.expect("nothing to fail");
 }
 
-/// Texts that look like addresses here and there.
+/// Texts that look a bit like addresses.
 fn anything() -> impl Strategy<Value = String> {
     let words = [
         "http",

@@ -1,4 +1,4 @@
-//! Every kind of good and of broken node at once.
+//! Every kind of good and broken node at once.
 
 use std::{future, net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ const GOOD_NODES: usize = 200;
 const LINES: i64 = 20;
 const MAX_BODY_BYTES: usize = 100_000;
 
-/// A log in one of the ways in which web servers answer well.
+/// A log served in one of the ways in which web servers answer well.
 fn good(node: &str, dialect: usize) -> Reply {
     let log = lines(node, 0..LINES);
     let chunked = |log: &str| format!("{:x}\r\n{log}\r\n0\r\n\r\n", log.len());
@@ -29,7 +29,7 @@ fn good(node: &str, dialect: usize) -> Reply {
     }
 }
 
-/// Answers that do not end, within what is waited for them.
+/// Answers that do not end within the time limit.
 fn unending() -> Vec<Reply> {
     let start = head("HTTP/1.1", "200 OK", &[("Content-Length", "1000000")], line("Never", 0));
     vec![
@@ -41,7 +41,7 @@ fn unending() -> Vec<Reply> {
     ]
 }
 
-/// Answers that are larger than they may be.
+/// Answers that exceed the size limit.
 fn too_large() -> Vec<Reply> {
     let start = head("HTTP/1.1", "200 OK", &[], "");
     vec![
@@ -53,7 +53,7 @@ fn too_large() -> Vec<Reply> {
     ]
 }
 
-/// Other answers that bring nothing.
+/// Other answers without any lines.
 fn useless() -> Vec<Reply> {
     vec![
         Reply::Close(Vec::new()),

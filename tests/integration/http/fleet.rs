@@ -1,4 +1,4 @@
-//! Many nodes at a time, some of them broken, polled for as long as the transport runs.
+//! Many nodes at a time, some of them broken, polled while the transport runs.
 
 use std::{
     future,
@@ -25,7 +25,7 @@ use super::{
     web_server::{Reply, WebServer, head},
 };
 
-/// The worst: they hold on to a poll for as long as it lets them.
+/// The worst kind: they hold on to a poll for as long as they can.
 async fn holding_on() -> Vec<WebServer> {
     let start = head("HTTP/1.1", "200 OK", &[("Content-Length", "1000000")], "x");
     let mut servers = Vec::new();
@@ -144,7 +144,7 @@ async fn a_node_that_fails_is_tried_again_until_it_answers() {
     assert_eq!(station.minutes("Dach").await, [0, 1, 2]);
 }
 
-/// A query that was under way keeps the file open until it is done; a poll would for much longer.
+/// A query under way keeps the file open until it is done; a poll would do so for much longer.
 async fn open_when_closed(path: &Path) -> RedbRepository {
     let mut repository = None;
     until("the file is closed", || {

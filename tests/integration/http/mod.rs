@@ -21,13 +21,13 @@ use tokio::time::{self, Instant};
 /// The time of the line of minute 0.
 const START: i64 = 1_700_000_000;
 
-/// A csvlog line with its end: the measurement of a node in a minute.
+/// Returns a csvlog line with its ending: the measurement of a node in a minute.
 fn line(node: &str, minute: i64) -> String {
     let time = START + 60 * minute;
     format!("{node};1;{time};v1;711;0;18.6;18.6;14.073;100;100;28;11.67;14.086;7;20;52.507309;13.458635;300\n")
 }
 
-/// The lines of a node in a range of minutes.
+/// Returns the lines of a node in a range of minutes.
 fn lines(node: &str, minutes: Range<i64>) -> String {
     minutes.map(|minute| line(node, minute)).collect()
 }
@@ -72,17 +72,17 @@ impl Station {
         Self { repository, inbox }
     }
 
-    /// The minutes of a node's measurements, oldest first.
+    /// Returns the minutes of a node's measurements, oldest first.
     async fn minutes(&self, node: &str) -> Vec<i64> {
         minutes(&self.repository, node).await
     }
 
-    /// The node has measurements of all of these minutes, and of no others.
+    /// Checks that the node has measurements of exactly these minutes.
     async fn assert_minutes(&self, node: &str, expected: Range<i64>) {
         assert_eq!(self.minutes(node).await, expected.collect::<Vec<_>>());
     }
 
-    /// Polls a target once. The transport is a new one, so it knows only what the repository has kept.
+    /// Polls a target once, with a new transport that only knows what the repository has kept.
     async fn poll(&self, address: &str) -> Result<Receipt, String> {
         self.poll_with(HttpConfig { targets: vec![target(address)], ..HttpConfig::default() }).await
     }
@@ -93,7 +93,7 @@ impl Station {
         outcomes.remove(0).1
     }
 
-    /// Polls several targets once: their sources and outcomes, in the order in which they were done.
+    /// Polls several targets once, and returns their sources and outcomes in the order in which they were done.
     async fn poll_all(&self, config: HttpConfig) -> Vec<(String, Result<Receipt, String>)> {
         let transport = HttpTransport::new(config).expect("a valid configuration");
         let mut outcomes = Vec::new();

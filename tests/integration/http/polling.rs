@@ -1,4 +1,4 @@
-//! Requests and what travels, poll after poll.
+//! Requests and traffic, poll after poll.
 
 use isems_core::{RedbRepository, RejectQuery, Repository};
 

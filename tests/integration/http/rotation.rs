@@ -1,4 +1,4 @@
-//! Logs that are compressed to an archive and begun anew.
+//! Logs that are compressed to an archive and started anew.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ use super::{
     web_server::{Reply, WebServer},
 };
 
-/// A station that knows the minutes 0..100 of a router whose log has gone on to 110 since, and was then begun anew.
+/// Returns a station that knows minutes 0..100 of a router whose log has since grown to 110 and was then started anew.
 async fn rotated(abilities: Abilities, archive: Archive) -> (Router, Station) {
     let router = Router::start(abilities, &lines("Dach", 0..100)).await;
     let station = Station::new();

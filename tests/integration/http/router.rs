@@ -15,7 +15,7 @@ pub(crate) const ARCHIVE: &str = "/ISEMS/ffopenmppt.log.gz";
 pub(crate) struct Abilities {
     pub(crate) ranges: bool,
     pub(crate) compression: bool,
-    /// It tells no `ETag`, only `Last-Modified`.
+    /// It sends no `ETag`, only `Last-Modified`.
     pub(crate) no_etag: bool,
 }
 
@@ -26,9 +26,9 @@ pub(crate) const RANGES: Abilities = Abilities { ranges: true, compression: fals
 pub(crate) enum Archive {
     Missing,
     Whole(Vec<u8>),
-    /// The bytes that the compression has written so far.
+    /// The bytes that have been compressed so far.
     Growing(Vec<u8>),
-    /// The connection ends after this much of it.
+    /// The connection is closed after this much of it.
     CutShort(Vec<u8>),
     Unavailable,
 }
@@ -75,7 +75,7 @@ impl Router {
         *files = Files { log: log.into(), changes: files.changes + 1, clock: files.clock + 1, archive };
     }
 
-    /// Starts a new log as after a power failure: without an archive, and with a clock that is not set.
+    /// Starts a new log as after a power failure: without an archive, and with an unset clock.
     pub(crate) fn restart(&self, log: &str) {
         self.rotate(Archive::Missing, log);
         lock(&self.files).clock = 0;

@@ -1,4 +1,4 @@
-//! A web server that sends what it is told to, be it HTTP or not, and records what it was asked for.
+//! A web server that sends what it is told to, whether or not that is HTTP, and records the requests.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -13,7 +13,7 @@ use tokio::{
     time,
 };
 
-/// A request, as it arrived.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) path: String,
@@ -30,24 +30,24 @@ impl Request {
 /// The reply to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    /// These bytes, and then the end of the connection.
+    /// These bytes, then the end of the connection.
     Close(Vec<u8>),
-    /// These bytes, and then nothing more.
+    /// These bytes, then nothing more.
     Hang(Vec<u8>),
-    /// The first bytes once and the other ones for ever, as fast as they are taken.
+    /// The first bytes once and the others for ever, as fast as they are read.
     Endless(Vec<u8>, Vec<u8>),
-    /// The first bytes at once, and then a byte now and then, for ever.
+    /// The first bytes at once, then one byte now and then, for ever.
     Trickle(Vec<u8>),
 }
 
 impl Reply {
-    /// An answer with its length.
+    /// Makes an answer with its length.
     pub(crate) fn http(status: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let length = body.as_ref().len().to_string();
         Self::Close(head("HTTP/1.1", status, &[headers, &[("Content-Length", &length)]].concat(), body))
     }
 
-    /// An answer that ends with its connection.
+    /// Makes an answer that ends with its connection.
     pub(crate) fn http_1_0(status: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         Self::Close(head("HTTP/1.0", status, headers, body))
     }
@@ -63,7 +63,7 @@ impl Reply {
     }
 }
 
-/// The bytes of an answer.
+/// Returns the bytes of an answer.
 pub(crate) fn head(version: &str, status: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let mut bytes = format!("{version} {status}\r\nConnection: close\r\n").into_bytes();
     for (name, value) in headers {
@@ -74,13 +74,13 @@ pub(crate) fn head(version: &str, status: &str, headers: &[(&str, &str)], body: 
     bytes
 }
 
-/// A request and what was sent for it.
+/// A request and the bytes sent in reply.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     pub(crate) request: Request,
-    /// When it was HTTP.
+    /// `Some` if it was HTTP.
     pub(crate) status: Option<u16>,
-    /// The length of the body, when it had an end.
+    /// The length of the body, if it had an end.
     pub(crate) body_bytes: usize,
 }
 
@@ -114,7 +114,7 @@ impl WebServer {
         std::mem::take(&mut self.exchanges.lock().expect("no test has panicked here"))
     }
 
-    /// The number of requests since the last [`take`](Self::take).
+    /// Returns the number of requests since the last [`take`](Self::take).
     pub(crate) fn requests(&self) -> usize {
         self.exchanges.lock().expect("no test has panicked here").len()
     }
@@ -164,7 +164,7 @@ async fn serve(stream: TcpStream, respond: Arc<Respond>, exchanges: &Mutex<Vec<E
     stream.shutdown().await
 }
 
-/// `None` when the client hung up before it asked.
+/// Returns `None` if the client hung up before it sent a request.
 async fn read_request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
     let mut first = String::new();
     if stream.read_line(&mut first).await? == 0 {

@@ -21,13 +21,13 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it listens").port()
 }
 
-/// Sends a signal, such as `TERM`. Every shell can; the program `kill` is a package of its own.
+/// Sends a signal, such as `TERM`. Every shell can do this; the program `kill` is a package of its own.
 fn signal(child: &Child, name: &str) {
     let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
     assert!(sent.expect("there is a shell").success());
 }
 
-/// Ends a process at once.
+/// Kills a process immediately.
 fn kill(child: &mut Child) {
     // It may have ended by itself.
     let _ = child.kill();

@@ -1,4 +1,4 @@
-//! A Mosquitto of one's own, as a child process.
+//! A private Mosquitto as a child process.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::{free_port, kill, signal};
 
-/// Runs until it is dropped. Its folder holds its configuration and all that it keeps.
+/// Runs until it is dropped. Its folder contains its configuration and everything it keeps.
 pub(crate) struct Mosquitto {
     folder: TempDir,
     port: u16,
@@ -21,7 +21,7 @@ pub(crate) struct Mosquitto {
 }
 
 impl Mosquitto {
-    /// Starts one that lets everybody in and drops nothing, with some more lines of configuration.
+    /// Starts one that accepts everyone and drops nothing, with additional lines of configuration.
     pub(crate) fn start(lines: &str) -> Self {
         let mut broker = Self { folder: tempfile::tempdir().expect("a folder"), port: 0, child: None };
         // Another process may take the port between finding and using it.
@@ -43,7 +43,7 @@ impl Mosquitto {
         panic!("mosquitto does not start: {}", broker.log());
     }
 
-    /// A program of the Mosquitto packages: some systems have it in a folder that is not in every user's path.
+    /// Returns a program from the Mosquitto packages, which some systems have in a folder outside every user's path.
     pub(crate) fn program(name: &str) -> PathBuf {
         let sbin = Path::new("/usr/sbin").join(name);
         if sbin.exists() { sbin } else { name.into() }
@@ -62,7 +62,7 @@ impl Mosquitto {
         fs::write(self.folder().join(name), text).expect("it can be written");
     }
 
-    /// Stops it as an operator does, so that it saves what it keeps.
+    /// Stops it as an operator would, so that it saves its state.
     pub(crate) fn stop(&mut self) {
         let mut child = self.child.take().expect("it runs");
         for _ in 0..30 {
@@ -79,17 +79,17 @@ impl Mosquitto {
         panic!("mosquitto does not end: {}", self.log());
     }
 
-    /// Ends it as a power failure does.
+    /// Kills it, as a power failure would.
     pub(crate) fn kill(&mut self) {
         kill(&mut self.child.take().expect("it runs"));
     }
 
-    /// Makes it read its configuration again, as a rotation of logs does.
+    /// Makes it reload its configuration, as log rotation does.
     pub(crate) fn reload(&self) {
         signal(self.child.as_ref().expect("it runs"), "HUP");
     }
 
-    /// Starts it again, at the same port and with what it has kept.
+    /// Starts it again, on the same port and with its saved state.
     pub(crate) fn start_again(&mut self) {
         assert!(self.try_start(), "mosquitto does not start again: {}", self.log());
     }

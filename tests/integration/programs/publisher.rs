@@ -1,4 +1,4 @@
-//! A client of the broker that publishes.
+//! A publishing client of the broker.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -9,7 +9,7 @@ use std::{
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::{sync::watch, task::JoinHandle, time};
 
-/// The longest that the broker may take to accept what is left in the end.
+/// The time limit for the broker to accept the remaining messages at the end.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Publishes at QoS 1, until it is dropped.
@@ -51,7 +51,7 @@ impl Publisher {
         self.sent += 1;
     }
 
-    /// Returns when the broker has accepted everything: how many messages that were.
+    /// Waits until the broker has accepted everything, and returns the number of messages.
     pub(crate) async fn finish(mut self) -> u64 {
         let all = self.accepted.wait_for(|accepted| *accepted == self.sent);
         let outcome = time::timeout(DEADLINE, all).await.expect("the broker accepts in time");

@@ -17,41 +17,41 @@ use tokio::{
 
 use super::{free_port, kill, signal};
 
-/// The longest that a test waits for what must happen.
+/// The time limit for anything that must happen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The allocator's setting of the systemd unit, for the sake of memory.
+/// The allocator setting of the systemd unit, which saves memory.
 const ALLOCATOR: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
-/// Runs until it is dropped. Its folder holds its database, `isems.redb`, and its log.
+/// Runs until it is dropped. Its folder contains its database, `isems.redb`, and its log.
 pub(crate) struct Server {
     child: Child,
     api: Api,
     log: PathBuf,
 }
 
-/// Where a server answers.
+/// The address of a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Api(pub(crate) SocketAddr);
 
 /// The resources that a server uses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resources {
-    /// Memory that is in use, in bytes.
+    /// Resident memory, in bytes.
     pub(crate) resident_bytes: u64,
-    /// Files and connections that are open.
+    /// The number of open files and connections.
     pub(crate) descriptors: usize,
 }
 
 impl Api {
-    /// Asks for a path: the answer comes over the connection, which ends with it.
+    /// Requests a path, whose answer comes over a connection that ends with it.
     pub(crate) async fn ask(self, path: &str) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.0).await?;
         stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
         Ok(stream)
     }
 
-    /// The JSON document at a path, if it answers.
+    /// Returns the JSON document at a path, if the server answers.
     pub(crate) async fn get(self, path: &str) -> io::Result<Value> {
         let mut stream = self.ask(path).await?;
         let mut answer = Vec::new();
@@ -62,7 +62,7 @@ impl Api {
 }
 
 impl Server {
-    /// Starts one, with some more settings as environment variables. It may not listen yet.
+    /// Starts one, with additional settings as environment variables. It may not be listening yet.
     pub(crate) fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let log = folder.join("log");
@@ -83,7 +83,7 @@ impl Server {
         self.api
     }
 
-    /// The resources in use at the moment, as Linux reports them.
+    /// Returns the resources currently in use, as reported by Linux.
     pub(crate) fn resources(&self) -> Resources {
         let process = PathBuf::from(format!("/proc/{}", self.child.id()));
         let status = fs::read_to_string(process.join("status")).expect("it runs");
@@ -93,12 +93,12 @@ impl Server {
         Resources { resident_bytes: 1024 * resident.unwrap_or(0_u64), descriptors }
     }
 
-    /// The log of all servers in the folder.
+    /// Returns the log of all servers in the folder.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("it can be read")
     }
 
-    /// Waits for a document, and gives it back.
+    /// Waits for a document, and returns it.
     pub(crate) async fn until(&mut self, path: &str, what: impl Fn(&Value) -> bool) -> Value {
         let mut last = None;
         let wait = async {
@@ -115,7 +115,7 @@ impl Server {
         outcome.unwrap_or_else(|_| panic!("{path} is never what is wanted, but {last:?}: {}", self.log()))
     }
 
-    /// Waits for the status of a transport, as `/readyz` tells it.
+    /// Waits for the status of a transport in `/readyz`.
     pub(crate) async fn until_transport(&mut self, name: &str, what: impl Fn(&Value) -> bool) -> Value {
         let transport = |document: &Value| {
             let transports = document["transports"].as_array()?;
@@ -125,19 +125,19 @@ impl Server {
         transport(&document).expect("what was waited for")
     }
 
-    /// It has not ended by itself.
+    /// Checks that it has not ended by itself.
     pub(crate) fn assert_running(&mut self) {
         let status = self.child.try_wait().expect("it can be asked");
         assert!(status.is_none(), "the server has ended by itself, {status:?}: {}", self.log());
     }
 
-    /// Ends it as a power failure does.
+    /// Kills it, as a power failure would.
     pub(crate) fn kill(mut self) {
         self.assert_running();
         kill(&mut self.child);
     }
 
-    /// Holds it still while something looks at what it has left on the disk.
+    /// Freezes it while something looks at what it has left on the disk.
     pub(crate) fn frozen<T>(&self, look: impl FnOnce() -> T) -> T {
         signal(&self.child, "STOP");
         // The signal works when the state of the process tells so.

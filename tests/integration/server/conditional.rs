@@ -1,4 +1,4 @@
-//! Answers that are sent again only when they have changed.
+//! Answers that are sent again only if they have changed.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn get_if(service: &TestService, path: &str, known: &[&str]) -> Response {
     known.iter().fold(request, |request, known| request.header(header::IF_NONE_MATCH, *known)).send().await.unwrap()
 }
 
-/// The tag of an answer, which is not to be kept without asking.
+/// Returns the tag of an answer that must not be cached without revalidation.
 fn tag(response: &Response) -> String {
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache");
     response.headers()[header::ETAG].to_str().unwrap().into()

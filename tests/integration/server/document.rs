@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::TestService;
 
-/// A difference is a change of the interface. When it is meant, `UPDATE_GOLDEN=1 cargo test` writes the new document.
+/// A difference is a change of the interface. If it is intended, `UPDATE_GOLDEN=1 cargo test` writes the new document.
 #[tokio::test]
 async fn the_document_is_the_golden_file() {
     let service = TestService::start().await;

@@ -45,7 +45,7 @@ async fn serving(repository: Arc<dyn Repository>) -> TestService {
     TestService::with(repository, |service| service, None).await
 }
 
-/// A service with a measurement of a node at each of some times.
+/// Makes a service with a measurement of a node at each of the given times.
 async fn with_times(node: &str, times: &[i64]) -> TestService {
     let service = TestService::start().await;
     let lines: String = times.iter().map(|time| line(node, *time)).collect();
@@ -53,14 +53,14 @@ async fn with_times(node: &str, times: &[i64]) -> TestService {
     service
 }
 
-/// Node and time of each measurement of a page.
+/// Returns node and time of each measurement of a page.
 fn keys(page: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let measurements = page["measurements"].as_array().unwrap();
     measurements.iter().map(|measurement| (text(&measurement["nodeId"]), text(&measurement["timestamp"]))).collect()
 }
 
-/// The times alone, without their date.
+/// Returns the times without their dates.
 fn clock_times(page: &Value) -> Vec<String> {
     keys(page).into_iter().map(|(_, time)| time[11..].to_owned()).collect()
 }
@@ -71,7 +71,7 @@ async fn text(service: &TestService, path: &str) -> String {
     response.text().await.unwrap()
 }
 
-/// All pages from a path on. Before each further one `between` happens.
+/// Returns all pages from a path on. `between` happens before each further one.
 async fn follow(service: &TestService, path: &str, mut between: impl AsyncFnMut()) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut next = Some(path.to_owned());
@@ -348,7 +348,7 @@ async fn a_file_has_the_name_of_its_node() {
     assert!(disposition.starts_with("attachment; filename=\"measurements.ndjson\";"), "{disposition}");
 }
 
-/// The output of the command `export` for a file.
+/// Returns the output of the command `export` for a file.
 fn exported(database: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server-under-test"));
     command.env_clear().arg("export").args(arguments).arg("--database-url").arg(database);
@@ -416,14 +416,14 @@ enum Fate {
     Panic,
 }
 
-/// Lets reads of measurements meet their fate after some.
+/// Fails or stalls reads of measurements after some have succeeded.
 struct Fated {
     good_reads: usize,
     fate: Fate,
     reads: AtomicUsize,
 }
 
-/// A repository with a node, `Hut`, whose reads are fated.
+/// A repository with a node, `Hut`, whose reads have a given fate.
 async fn fated(good_reads: usize, fate: Fate) -> Arc<HookedRepository<Fated>> {
     let repository = RedbRepository::in_memory().unwrap();
     store(&repository, minutes("Hut", 1)).await;
@@ -483,7 +483,7 @@ async fn a_file_that_cannot_be_begun_is_a_problem() {
     assert!(detail.contains("log of isems-server") && !detail.contains("for the test"), "{detail}");
 }
 
-/// A client that has asked for a file, and read the beginning of the answer.
+/// A client that has requested a file, and read the beginning of the answer.
 async fn client_of(service: &TestService, path: &str) -> TcpStream {
     let mut client = TcpStream::connect(service.address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -530,7 +530,7 @@ async fn clients_that_do_not_read_leave_the_database_to_others() {
     }
 }
 
-/// Measurements of two nodes, in a block and as rows.
+/// Returns measurements of two nodes, in a block and as rows.
 async fn sealed_and_recent() -> TestService {
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
     store(&*repository, minutes("Hut", 3)).await;

@@ -1,4 +1,4 @@
-//! The identifiers of measurements in the original's API: below 2^53, each its own, and the same for ever.
+//! The identifiers of measurements in the original's API: below 2^53, unique, and permanent.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,7 @@ async fn store(repository: &dyn Repository, name: &str) {
     repository.store(Batch { measurements, ..Batch::default() }).await.unwrap();
 }
 
-/// The number in the identifier of every node's newest measurement, as a service that has just been started gives it.
+/// Returns the number in the identifier of every node's newest measurement, as given by a freshly started service.
 async fn numbers(repository: Arc<dyn Repository>) -> BTreeMap<String, u64> {
     let service = TestService::with(repository, |service| service, None).await;
     let answer = service.json("/measurements/latest?all=true").await;
@@ -58,7 +58,7 @@ async fn identifiers_of_a_file_stay_what_they_were() {
     assert_eq!(numbers(repository).await, with_cave, "a node that comes again is the same node");
 }
 
-/// Stores everything but metadata.
+/// Stores everything except metadata.
 struct Forgetful;
 
 #[async_trait]

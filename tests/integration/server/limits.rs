@@ -1,4 +1,4 @@
-//! Limits on what strangers can take from the server.
+//! Limits on the resources that strangers can use.
 
 use std::{
     io,
@@ -24,10 +24,10 @@ use tokio::{
 
 use super::{Surroundings, TestService, exchange, in_time};
 
-/// A time that no test waits for.
+/// A time longer than any test waits.
 const NEVER: Duration = Duration::from_hours(1);
 
-/// A time that every test outlives.
+/// A time shorter than every test.
 const SOON: Duration = Duration::from_millis(50);
 
 async fn limited(limits: ConnectionLimits) -> TestService {
@@ -146,7 +146,7 @@ async fn connections_above_the_limit_wait_for_a_place() {
     assert!(in_time(third.read(&mut buffer)).await.unwrap() > 0);
 }
 
-/// Serves an endpoint, and stops when the sender is used. The port, and when it has ended.
+/// Serves an endpoint until the sender is used. Returns the port, and a handle that tells when it has ended.
 async fn stoppable(
     endpoint: impl Endpoint<Output = Response> + 'static,
     limits: ConnectionLimits,

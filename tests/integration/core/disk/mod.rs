@@ -1,4 +1,4 @@
-//! Disks that are full, or fail: what was acknowledged stays, reading goes on, and so does writing when it can.
+//! Disks that are full or fail: everything acknowledged stays, reading continues, and so does writing once it can.
 
 mod simulated;
 
@@ -21,10 +21,10 @@ use self::simulated::{Call, Disk, Fault};
 use super::{MONDAY, WEEK, all_of, assert_exact, node_id};
 use crate::recorder::{logged_with, record_log};
 
-/// The longest that a test waits for what must happen.
+/// The time limit for anything that must happen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Nothing is kept in memory: what is asked for is read.
+/// Caches nothing, so that every read reaches the disk.
 fn open_as(name: &str, disk: &Disk) -> RedbRepository {
     open_with(&RedbOptions { cache_bytes: 0, ..RedbOptions::default() }, name, disk)
 }
@@ -56,7 +56,7 @@ fn measurements(node: &str, times: impl IntoIterator<Item = i64>) -> Vec<Measure
     times.into_iter().map(|time| sample_measurement(node, time)).collect()
 }
 
-/// Does something until it succeeds.
+/// Retries something until it succeeds.
 async fn until_done<T>(what: &str, mut attempt: impl AsyncFnMut() -> Result<T, RepositoryError>) -> T {
     let start = Instant::now();
     loop {
@@ -68,7 +68,7 @@ async fn until_done<T>(what: &str, mut attempt: impl AsyncFnMut() -> Result<T, R
     }
 }
 
-/// All that a repository tells of its nodes.
+/// Returns everything that a repository says about its nodes.
 async fn everything(repository: &RedbRepository) -> (Vec<Node>, BTreeMap<String, Vec<Measurement>>) {
     let nodes: Vec<Node> =
         repository.nodes().await.expect("they are in memory").iter().map(|node| (**node).clone()).collect();
@@ -79,7 +79,7 @@ async fn everything(repository: &RedbRepository) -> (Vec<Node>, BTreeMap<String,
     (nodes, all)
 }
 
-/// Every way of reading answers what is expected of a node.
+/// Checks that every way of reading returns what is expected of a node.
 async fn assert_read(repository: &RedbRepository, node: &str, expected: &[Measurement], rejects: usize) {
     assert_exact(&all_of(repository, node).await, expected);
     let query = SeriesQuery {
@@ -205,7 +205,7 @@ async fn a_disk_that_cannot_be_read_is_waited_out() {
 /// The expected content: measurements by node and time.
 type Content = BTreeMap<String, BTreeMap<i64, Measurement>>;
 
-/// Something that changes what is there.
+/// An operation that changes the content.
 #[derive(Debug, Clone)]
 enum Step {
     Store(Vec<Measurement>),
@@ -270,8 +270,8 @@ async fn content(repository: &RedbRepository) -> Result<Content, RepositoryError
     Ok(content)
 }
 
-/// Takes all steps on a disk of which one call fails. Each step that fails is done or not done as a whole, and the
-/// nodes are known as the disk has them. Returns how many calls there were, and how many steps have failed.
+/// Takes all steps on a disk on which one call fails. Each step that fails happens completely or not at all, and the
+/// known nodes match the disk. Returns the number of calls and the number of failed steps.
 async fn survive(call: usize) -> (usize, usize) {
     let disk = &Disk::default();
     let repository = open(disk);

@@ -1,4 +1,4 @@
-//! A disk that fails when it is told to.
+//! A disk that fails on demand.
 
 use std::{
     collections::BTreeMap,
@@ -27,11 +27,11 @@ pub(super) enum Call {
 /// A way in which a call fails.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
-    /// So many calls from now on one fails, and no other.
+    /// The call after this many others fails, and no other.
     Once(usize),
-    /// Every call of a kind.
+    /// Every call of a kind fails.
     Always(Call),
-    /// There is room for so many pages. As on most disks what was never written takes none.
+    /// There is space for this many pages. As on most disks, pages that were never written take none.
     Full(usize),
 }
 
@@ -49,7 +49,7 @@ struct State {
 }
 
 impl Disk {
-    /// Opens the file. Only one can have it open.
+    /// Opens the file, which only one can have open.
     pub(super) fn open(&self) -> io::Result<OpenFile> {
         if std::mem::replace(&mut self.state().is_open, true) {
             return Err(io::Error::other("the file is opened twice"));
@@ -57,7 +57,7 @@ impl Disk {
         Ok(OpenFile { disk: self.clone(), is_closed: AtomicBool::new(false) })
     }
 
-    /// A copy of the disk's present content on another disk that works.
+    /// Copies the disk's current content to a working disk.
     pub(super) fn copy(&self) -> Self {
         let State { len, pages, .. } = self.state().clone();
         Self(Arc::new(Mutex::new(State { len, pages, ..State::default() })))
@@ -73,12 +73,12 @@ impl Disk {
         self.state().fault = None;
     }
 
-    /// The number of calls since the disk was last told to fail.
+    /// Returns the number of calls since the disk was last told to fail.
     pub(super) fn calls(&self) -> usize {
         self.state().calls
     }
 
-    /// The number of pages written.
+    /// Returns the number of pages written.
     pub(super) fn pages(&self) -> usize {
         self.state().pages.len()
     }
@@ -87,7 +87,7 @@ impl Disk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file, if the call does not fail.
+    /// Returns the file, unless the call fails.
     fn call(&self, call: Call) -> (MutexGuard<'_, State>, io::Result<()>) {
         let mut state = self.state();
         let number = state.calls;
