@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use isems_core::{Node, Severity};
 
-use crate::{Assessment, NodeState, Position, Traffic, attention::worst_first, severity::severity};
+use crate::{Assessment, Level, NodeState, Position, Traffic, attention::worst_first, severity::severity};
 
 /// A node with everything that is known about it at one moment.
 #[derive(Debug, Clone)]
@@ -23,6 +23,11 @@ impl WatchedNode {
     /// Returns the highest severity among the flags of the newest status.
     pub fn severity(&self) -> Severity {
         severity(self.node.latest.status)
+    }
+
+    /// Returns the level of the newest assessment, or [`Level::Unknown`] if there is none yet.
+    pub fn level(&self) -> Level {
+        self.assessment.as_ref().map_or(Level::Unknown, |assessment| assessment.level)
     }
 
     /// Returns the position in the newest measurement.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use isems_core::{
     DurationHistogram, Field, Node, NumberField, RedbRepository, StatusFlag, TransportState, TransportStatus,
 };
-use isems_insight::{NodeState, Snapshot, WatchedNode, Watcher};
+use isems_insight::{FindingSeverity, Level, NodeState, Snapshot, WatchedNode, Watcher};
 use poem::{Request, Response};
 use poem_openapi::{
     OpenApi,
@@ -136,6 +136,7 @@ impl MetricsApi {
                 node.measurements as f64
             }),
         ]);
+        families.extend(insight(&nodes, snapshot.at));
         nodes.retain(|watched| watched.state == NodeState::Active);
         for field in NumberField::ALL {
             let (name, factor) = field_metric(field);
@@ -251,6 +252,32 @@ impl MetricsApi {
         }
         families
     }
+}
+
+/// Returns what insight says of nodes: levels, the number of findings, and the time until the load goes off.
+fn insight(nodes: &[WatchedNode], now: i64) -> [MetricFamily; 3] {
+    let assessed = || nodes.iter().filter_map(|watched| Some((watched, watched.assessment.as_ref()?)));
+    let levels = assessed().flat_map(|(watched, assessment)| {
+        Level::ALL.map(|level| {
+            let labels = vec![of_node(watched), label("level", level.name())];
+            (labels, f64::from(u8::from(assessment.level == level)))
+        })
+    });
+    let findings = assessed().flat_map(|(watched, assessment)| {
+        FindingSeverity::ALL.map(|severity| {
+            let count = assessment.findings.iter().filter(|finding| finding.severity == severity).count();
+            (vec![of_node(watched), label("severity", severity.name())], count as f64)
+        })
+    });
+    let load_offs = assessed().filter_map(|(watched, assessment)| {
+        let off = assessment.energy.load_off?;
+        Some((vec![of_node(watched)], (off.when.expected_at - now).max(0) as f64))
+    });
+    [
+        gauge("isems_node_level", "Whether the node has this level: ok, unknown, attention or urgent.", levels),
+        gauge("isems_node_findings", "Findings about the node, by severity.", findings),
+        gauge("isems_node_load_off_seconds", "Time until the load is expected to go off.", load_offs),
+    ]
 }
 
 fn node_counts(snapshot: &Snapshot) -> MetricFamily {

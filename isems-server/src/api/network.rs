@@ -1,7 +1,7 @@
 //! The network at a glance.
 
 use isems_core::{NumberField, RejectReason, Severity, Status, TransportStatus};
-use isems_insight::{NodeState, Snapshot, Traffic, WatchedNode, Watcher};
+use isems_insight::{FindingCode, FindingSeverity, Level, NodeState, Snapshot, Traffic, WatchedNode, Watcher};
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use serde::Serialize;
@@ -28,10 +28,13 @@ const MOST_TOLD: usize = 10;
 struct Network {
     /// The number of nodes.
     nodes: NodeCounts,
+    /// The number of nodes that are not inactive, by level.
+    levels: LevelCounts,
     /// The number of measurements that are kept.
     measurements: u64,
-    /// The nodes that need attention, the worst first, at most ten: those that are silent, and those with a flag of
-    /// severity `warning` or above.
+    /// The nodes that need attention, the worst first, at most ten: those of the level `attention` or `urgent`.
+    /// `/api/v1/insight` says why. For some seconds after the start, until nodes have been assessed, those that are
+    /// silent or have a flag of severity `warning` or above.
     worst_nodes: Vec<WorstNode>,
     /// The measurements stored lately, counted since the server's start at the earliest.
     ingest: Ingest,
@@ -58,6 +61,34 @@ struct NodeCounts {
     inactive: u64,
 }
 
+/// The number of nodes, by level.
+#[derive(Debug, Default, Object, Serialize)]
+struct LevelCounts {
+    /// Nodes that need nothing.
+    ok: u64,
+    /// Nodes of which too little is known.
+    unknown: u64,
+    /// Nodes that should be looked after at the next opportunity.
+    attention: u64,
+    /// Nodes that need somebody now.
+    urgent: u64,
+}
+
+impl LevelCounts {
+    fn of(snapshot: &Snapshot) -> Self {
+        let mut counts = Self::default();
+        for node in snapshot.nodes.iter().filter(|node| node.state != NodeState::Inactive) {
+            *match node.level() {
+                Level::Ok => &mut counts.ok,
+                Level::Unknown => &mut counts.unknown,
+                Level::Attention => &mut counts.attention,
+                Level::Urgent => &mut counts.urgent,
+            } += 1;
+        }
+        counts
+    }
+}
+
 /// A node that needs attention.
 #[derive(Debug, Object, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +98,10 @@ struct WorstNode {
     node_id: String,
     /// The state of the node.
     state: Named<NodeState>,
+    /// The level of its assessment.
+    level: Named<Level>,
+    /// The kinds of what is the matter, the most severe first.
+    findings: Vec<Named<FindingCode>>,
     /// The highest severity of its flags.
     severity: Named<Severity>,
     /// The flags that are set in its newest status.
@@ -136,10 +171,13 @@ impl Example for Network {
         let flags = Status::from_bits(0x480).into_iter().flat_map(Status::flags);
         Self {
             nodes: NodeCounts { total: 12, active: 10, silent: 1, inactive: 1 },
+            levels: LevelCounts { ok: 9, unknown: 0, attention: 1, urgent: 1 },
             measurements: 12_345_678,
             worst_nodes: vec![WorstNode {
                 node_id: "Elektra-Dach".into(),
                 state: Named(NodeState::Active),
+                level: Named(Level::Urgent),
+                findings: vec![Named(FindingCode::LoadOffPredicted), Named(FindingCode::BatteryDue)],
                 severity: Named(Severity::Warning),
                 flags: flags.map(Flag::new).collect(),
                 battery_voltage: Some(11.9),
@@ -195,6 +233,7 @@ impl NetworkApi {
         let monitor = self.watcher.monitor();
         let network = Network {
             nodes: NodeCounts::of(&snapshot),
+            levels: LevelCounts::of(&snapshot),
             measurements: snapshot.measurements(),
             worst_nodes: snapshot.worst().into_iter().take(MOST_TOLD).map(Into::into).collect(),
             ingest: Ingest::of(last_minute, last_hour),
@@ -229,10 +268,14 @@ impl Ingest {
 
 impl From<&WatchedNode> for WorstNode {
     fn from(watched: &WatchedNode) -> Self {
-        let WatchedNode { node, state, .. } = watched;
+        let WatchedNode { node, state, assessment, .. } = watched;
+        let findings = assessment.iter().flat_map(|assessment| &assessment.findings);
+        let findings = findings.filter(|finding| finding.severity > FindingSeverity::Info);
         Self {
             node_id: node.id.to_string(),
             state: Named(*state),
+            level: Named(watched.level()),
+            findings: findings.map(|finding| Named(finding.code)).collect(),
             severity: Named(watched.severity()),
             flags: node.latest.status.into_iter().flat_map(Status::flags).map(Flag::new).collect(),
             battery_voltage: node.latest.battery_voltage,

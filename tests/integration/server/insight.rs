@@ -21,6 +21,8 @@ const DAY: i64 = 86_400;
 struct Mesh {
     before: Vec<Measurement>,
     after: Vec<Measurement>,
+    /// The nodes whose load is off at noon.
+    off: Vec<String>,
 }
 
 fn mesh() -> Mesh {
@@ -33,8 +35,11 @@ fn mesh() -> Mesh {
         has_events: false,
     };
     let mut mesh = TrueMesh::new(options);
-    let (before, after) = mesh.advance(NOON + DAY).into_iter().partition(|measurement| measurement.timestamp < NOON);
-    Mesh { before, after }
+    let mut measurements = mesh.advance(NOON);
+    let off = mesh.ids().filter(|node| mesh.is_load_on(node) == Some(false)).map(ToString::to_string).collect();
+    measurements.extend(mesh.advance(NOON + DAY));
+    let (before, after) = measurements.into_iter().partition(|measurement| measurement.timestamp < NOON);
+    Mesh { before, after, off }
 }
 
 /// A service at noon.
@@ -62,14 +67,16 @@ async fn assessed(service: &TestService, nodes: usize) -> Value {
 
 #[tokio::test]
 async fn every_node_is_assessed_and_the_worst_comes_first() {
-    let service = service(mesh().before).await;
+    let Mesh { before, off, .. } = mesh();
+    let service = service(before).await;
     let insight = assessed(&service, 4).await;
     let nodes = insight["nodes"].as_array().unwrap();
     let rank = |node: &Value| ["urgent", "attention", "unknown", "ok"].iter().position(|level| node["level"] == *level);
     assert!(nodes.iter().map(|node| rank(node).unwrap()).is_sorted(), "{insight}");
     for node in nodes {
         assert_eq!(node["at"], "2026-03-08T12:00:00Z");
-        assert_eq!(node["silence"], json!(null));
+        let has_run_empty = off.iter().any(|name| node["nodeId"] == **name);
+        assert_eq!(node["silence"]["cause"] == "ranEmpty", has_run_empty, "{node}");
         let usable = node["energy"]["usablePercent"].as_f64().unwrap();
         assert!((0.0..=100.0).contains(&usable), "{node}");
         assert!(node["data"]["completenessPercent"].as_f64().unwrap() > 90.0);
@@ -83,10 +90,34 @@ async fn every_node_is_assessed_and_the_worst_comes_first() {
     assert_eq!(service.json("/api/v1/insight?code=idDefault").await, json!({ "nodes": [] }));
 }
 
+#[tokio::test]
+async fn network_and_metrics_speak_of_the_same() {
+    let service = service(mesh().before).await;
+    let insight = assessed(&service, 4).await;
+    let nodes = insight["nodes"].as_array().unwrap();
+    let is_told = |node: &&Value| node["level"] == "attention" || node["level"] == "urgent";
+    let told: Vec<&Value> = nodes.iter().filter(is_told).map(|node| &node["nodeId"]).collect();
+    let network = service.json("/api/v1/network").await;
+    let worst = network["worstNodes"].as_array().unwrap();
+    assert_eq!(worst.len(), told.len());
+    assert!(worst.iter().all(|node| told.contains(&&node["nodeId"])), "{network}");
+    assert_eq!(worst[0]["level"], nodes[0]["level"]);
+    let metrics = service.get("/metrics").await.text().await.unwrap();
+    for node in nodes {
+        let (name, level) = (node["nodeId"].as_str().unwrap(), node["level"].as_str().unwrap());
+        assert!(metrics.contains(&format!("isems_node_level{{node=\"{name}\",level=\"{level}\"}} 1\n")), "{metrics}");
+        let urgent = node["findings"].as_array().unwrap().iter().filter(|one| one["severity"] == "urgent").count();
+        let line = format!("isems_node_findings{{node=\"{name}\",severity=\"urgent\"}} {urgent}\n");
+        assert!(metrics.contains(&line), "{metrics}");
+        let is_off_soon = metrics.contains(&format!("isems_node_load_off_seconds{{node=\"{name}\"}}"));
+        assert_eq!(is_off_soon, !node["energy"]["loadOff"].is_null());
+    }
+}
+
 /// So every forecast can be checked afterwards.
 #[tokio::test]
 async fn what_was_measured_later_changes_no_earlier_assessment() {
-    let Mesh { before, after } = mesh();
+    let Mesh { before, after, .. } = mesh();
     let service = service(before).await;
     let now = assessed(&service, 4).await;
     let path = "/api/v1/insight?at=2026-03-08T12:00Z";

@@ -6,10 +6,11 @@ use isems_core::{
     Batch, BoxError, Inbox, Measurement, NumberField, Payload, RedbRepository, Repository, Transport, async_trait,
     testing::sample_measurement, unix_now,
 };
+use isems_insight::WatcherOptions;
 use serde_json::{Value, json};
 use tokio::time;
 
-use super::{TestService, in_time, line};
+use super::{Surroundings, TestService, in_time, line};
 
 /// A node that last said something some seconds ago, with a status and a charge.
 fn node(name: &str, seconds_ago: i64, status: &str, charge: f64) -> Measurement {
@@ -22,7 +23,9 @@ fn node(name: &str, seconds_ago: i64, status: &str, charge: f64) -> Measurement 
 async fn service(measurements: Vec<Measurement>) -> TestService {
     let repository = Arc::new(RedbRepository::in_memory().unwrap());
     repository.store(Batch { measurements, ..Batch::default() }).await.unwrap();
-    TestService::with(repository, |service| service, None).await
+    let watching = WatcherOptions { assesses: false, ..WatcherOptions::default() };
+    let surroundings = Surroundings { watching, ..Surroundings::default() };
+    TestService::within(surroundings, repository, |service| service, None).await
 }
 
 fn worst(network: &Value) -> Vec<&str> {
