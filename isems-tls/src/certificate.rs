@@ -28,7 +28,7 @@ pub fn certificate_problem(error: &(dyn error::Error + 'static)) -> Option<Strin
             return Some(if presented.is_empty() {
                 format!("names no server: issue one with the subjectAltName {name}")
             } else {
-                let names = presented.join(", ");
+                let names = presented.iter().map(|name| bare_name(name)).collect::<Vec<_>>().join(", ");
                 format!("is for {names} and not for {name}: use a name that it is for, or issue one for {name}")
             });
         }
@@ -45,6 +45,11 @@ pub fn certificate_problem(error: &(dyn error::Error + 'static)) -> Option<Strin
         problem => return Some(format!("is not accepted: {problem}")),
     };
     Some(explanation.into())
+}
+
+/// Returns the name in a text such as `DnsName("mesh.example")` or `IpAddress(10.36.0.1)`.
+fn bare_name(name: &str) -> &str {
+    name.split_once('(').map_or(name, |(_, name)| name.trim_matches(['"', ')']))
 }
 
 /// Finds the TLS error among an error and its causes. An I/O error does not count what it wraps among its causes.

@@ -5,14 +5,14 @@ use std::{fmt, net::Ipv6Addr, str::FromStr};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-/// Where a broker is, and how to log in.
+/// The address of a broker, with the credentials to log in with.
 ///
-/// It is read from `host`, `host:port`, `mqtt://user:password@host:port` or, with TLS,
-/// `mqtts://user:password@host:port`; everything but the host may be left out. The port is then 1883, with TLS 8883. An
-/// IPv6 address stands in brackets. User and password may be percent-encoded, and `%` must be (`%25`).
+/// It is parsed from `host`, `host:port`, `mqtt://user:password@host:port` or, with TLS,
+/// `mqtts://user:password@host:port`. Everything but the host is optional; the default port is 1883, or 8883 with TLS.
+/// An IPv6 address is put in brackets. User and password may be percent-encoded, and a `%` must be (`%25`).
 ///
-/// Its text form is `mqtt://host:port` or `mqtts://host:port`: the login is in no text, neither displayed, debugged nor
-/// serialized. So a broker with a login does not survive being written and read again.
+/// Its text form is `mqtt://host:port` or `mqtts://host:port`: the credentials never appear in text, whether displayed,
+/// debugged or serialized. A broker that is serialized and read again has therefore lost them.
 ///
 /// ```
 /// use isems_transport_mqtt::Broker;
@@ -36,12 +36,12 @@ pub(crate) struct Login {
 }
 
 impl Broker {
-    /// The host: a name or an address, without brackets.
+    /// Returns the host: a name or an address, without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The TCP port.
+    /// Returns the TCP port.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -105,7 +105,7 @@ fn parse_login(text: &str) -> Result<Login, &'static str> {
     if login.user.is_empty() { Err("its user is empty") } else { Ok(login) }
 }
 
-/// The host without brackets, and the port as text.
+/// Returns the host without brackets, and the port as text.
 fn split_port(address: &str) -> Result<(&str, Option<&str>), &'static str> {
     if let Some(rest) = address.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or("a bracket is not closed")?;
@@ -132,8 +132,8 @@ fn split_port(address: &str) -> Result<(&str, Option<&str>), &'static str> {
     }
 }
 
-/// The text without the login, and without what stands in the place of the port but is none: a login whose host was
-/// forgotten looks like that.
+/// Returns the text without credentials, and without anything in place of the port that is not a port: credentials look
+/// like that when their host was forgotten.
 fn without_secrets(text: &str) -> String {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['@', ':']) => (format!("{scheme}://"), rest),
@@ -152,7 +152,7 @@ fn without_secrets(text: &str) -> String {
     }
 }
 
-/// A text that is no [`Broker`]. It does not tell the login.
+/// The error for a text that is not a [`Broker`]. It does not reveal credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid broker {text:?}: {problem}; expected host, host:port, mqtt://user:password@host:port or \

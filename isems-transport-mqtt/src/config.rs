@@ -18,36 +18,36 @@ use crate::{Broker, InvalidBroker, topic::check_filter};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttConfig {
-    /// The [name](isems_core::Transport::name) of the transport, which its client id is kept under. Default: `mqtt`.
+    /// The [name](isems_core::Transport::name) of the transport, under which it keeps its client id. Default: `mqtt`.
     pub name: String,
     /// The broker. Default: `mqtt://localhost:1883`.
     pub broker: Broker,
-    /// The client id, which the broker keeps the session under: 1 to 65,535 bytes without control characters. No other
-    /// client of the broker may use it. Default: one that is made up once and kept in the repository.
+    /// The client id, under which the broker keeps the session: 1 to 65,535 bytes without control characters. No other
+    /// client of the broker may use it. Default: one that is generated once and kept in the repository.
     pub client_id: Option<String>,
     /// Topic filters, with `+` and `#` as in MQTT. The last level of a topic is its format and the one before it the
     /// node, see [`Topic`](crate::Topic). Default: `/isems/+/csvlog`, `/isems/+/data.json` and `isems/+/+/+/data.json`.
     pub topics: Vec<String>,
     /// A PEM file with the certificates of the authorities to trust, for a broker with TLS. It is read when the
-    /// transport is made. Default: the authorities that the system trusts.
+    /// transport is created. Default: the authorities that the system trusts.
     pub ca_file: Option<PathBuf>,
-    /// A PEM file with the certificate to show to a broker with TLS that asks for one, followed by those of
-    /// intermediate authorities, if there are any. It is read when the transport is made, and needs
-    /// [`key_file`](Self::key_file). Default: none.
+    /// A PEM file with the certificate to present to a broker that asks for one, followed by those of intermediate
+    /// authorities, if any. It is read when the transport is created, and needs [`key_file`](Self::key_file). Default:
+    /// none.
     pub certificate_file: Option<PathBuf>,
     /// A PEM file with the private key of [`certificate_file`](Self::certificate_file), without a passphrase.
     pub key_file: Option<PathBuf>,
     /// The largest message that is read, in bytes of payload, 1 to [`MqttConfig::PACKET_BYTES_LIMIT`]. A larger one is
     /// rejected as `too_large`. Default: 1 MiB.
     pub max_packet_bytes: usize,
-    /// The number of messages that are stored at a time, 1 to 65,535; no more are read until one of them is stored.
-    /// Default: 256.
+    /// The maximum number of messages being stored at a time, 1 to 65,535. At the limit, none is read until one of them
+    /// is stored. Default: 256.
     pub max_in_flight: usize,
-    /// The time for which the connection may be silent before the broker is asked for a sign of life, in seconds, 1 to
-    /// 65,535. A broker that does not answer for as long again is given up. Default: 30.
+    /// The time after which a ping is sent over a silent connection, in seconds, 1 to 65,535. A broker that does not
+    /// answer for as long again is given up. Default: 30.
     pub keep_alive_seconds: u16,
-    /// The time for which nothing may come before the broker counts as quiet, in seconds, at least 1; later where it
-    /// has made longer pauses before, see [`Expectation`](isems_core::Expectation). Default: 900.
+    /// The time without messages after which the broker counts as quiet, in seconds, at least 1. It is longer if there
+    /// have been longer pauses before, see [`Expectation`](isems_core::Expectation). Default: 900.
     pub quiet_after_seconds: u32,
 }
 
@@ -55,9 +55,9 @@ impl MqttConfig {
     /// The upper limit of [`max_packet_bytes`](Self::max_packet_bytes): 255 MiB, a little less than MQTT allows.
     pub const PACKET_BYTES_LIMIT: usize = 255 << 20;
 
-    /// Subscribes at a broker with settings of its own: its address, as a [`Broker`] is read, and after a `#` some of
-    /// these settings, by their names, joined by `&` and percent-encoded where they need it. `topics` can be named
-    /// several times; those that are set replace what was configured before.
+    /// Subscribes to a broker with settings of its own. `address` is that of the [`Broker`], followed by a `#` and some
+    /// of these settings by name, joined by `&` and percent-encoded where necessary. `topics` can occur several times;
+    /// these filters replace the ones configured before.
     ///
     /// ```
     /// use isems_transport_mqtt::MqttConfig;
@@ -123,7 +123,7 @@ impl MqttConfig {
         in_range("quiet_after_seconds", self.quiet_after_seconds as usize, u32::MAX as usize)
     }
 
-    /// A file that would not be used is a misunderstanding.
+    /// Checks that the files for TLS are used: one that is not shows a misunderstanding.
     fn check_files(&self) -> Result<(), InvalidMqttConfig> {
         let files =
             [("ca_file", &self.ca_file), ("certificate_file", &self.certificate_file), ("key_file", &self.key_file)];
@@ -164,17 +164,17 @@ impl Default for MqttConfig {
     }
 }
 
-/// Why an [`MqttConfig`] makes no transport.
+/// The error for an [`MqttConfig`] that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidMqttConfig {
     /// The address of a broker cannot be used.
     #[error(transparent)]
     Broker(#[from] InvalidBroker),
-    /// A user or password has a `#`, where settings begin.
+    /// A user or password contains a `#`, where the settings begin.
     #[error("a user or password of a broker has a `#`: write it as %23")]
     HashInLogin,
-    /// A setting of one broker is unknown, or has a value that it cannot have.
+    /// A setting of one broker is unknown, or its value is invalid.
     #[error(
         "invalid setting {name:?} of broker {broker}; known are name, client_id, topics, ca_file, certificate_file, key_file, and \
          the numbers max_packet_bytes, max_in_flight, keep_alive_seconds and quiet_after_seconds"
@@ -209,10 +209,10 @@ pub enum InvalidMqttConfig {
         name: &'static str,
         /// Its value.
         value: usize,
-        /// The largest value that it can have.
+        /// The maximum.
         limit: usize,
     },
-    /// There is a file for TLS, and the connection is one without.
+    /// There is a file for TLS, but the connection does not use TLS.
     #[error("{name} {path:?} is of no use for broker {broker}: write mqtts:// or leave {name} out")]
     FileUnused {
         /// The name of the field.
@@ -232,7 +232,7 @@ pub enum InvalidMqttConfig {
         /// The name of the field that must be set too.
         missing: &'static str,
     },
-    /// TLS cannot be set up with the files that are named.
+    /// TLS cannot be set up with the given files.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }

@@ -5,7 +5,7 @@ use std::io;
 use isems_core::RepositoryError;
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError, TlsError, mqttbytes};
 
-/// Why a session ended.
+/// The reason why a session ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionError {
     #[error("{}", explain(.0))]
@@ -92,7 +92,8 @@ fn explain_refusal(code: ConnectReturnCode) -> &'static str {
     }
 }
 
-/// With TLS 1.3 a broker refuses a client's certificate after the handshake, so that TLS can fail in any reading.
+/// Finds the TLS error in an I/O error. With TLS 1.3 a broker refuses a client's certificate only after the handshake,
+/// so that any read can fail with one.
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
@@ -104,7 +105,7 @@ fn explain_io(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: no broker listens there".into(),
         _ if is_closed(error) => closed(),
-        // Failed look-ups of names have no kind of their own.
+        // Failed name lookups have no kind of their own.
         _ if error.raw_os_error().is_none() && error.to_string().contains("lookup") => {
             format!("unknown host: {error}")
         }

@@ -1,4 +1,4 @@
-//! One connection to the broker: subscribe, store what comes, acknowledge it.
+//! One connection to the broker: subscribing, storing what arrives, acknowledging it.
 
 use std::{
     convert::Infallible,

@@ -9,7 +9,7 @@ use isems_core::{Inbox, RepositoryError};
 /// Separates filters. No filter contains it (MQTT 3.1.1, section 4.7.3).
 const SEPARATOR: &str = "\0";
 
-/// A store of filters under way.
+/// Filters that are being remembered.
 pub(crate) type Remembering<'a> = BoxFuture<'a, Result<(), RepositoryError>>;
 
 /// The topic filters that a session at the broker has or may have.

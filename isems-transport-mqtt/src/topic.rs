@@ -2,7 +2,7 @@
 
 use isems_core::{Format, NodeId, RejectReason};
 
-/// The meaning of a message's topic: its last level the format, the level before it the node.
+/// The meaning of a message's topic: its last level names the format, the level before it the node.
 ///
 /// | last level | format |
 /// |---|---|
@@ -17,15 +17,15 @@ use isems_core::{Format, NodeId, RejectReason};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
-    /// The node that the message is of.
+    /// The node that the message belongs to.
     pub node: NodeId,
     /// The format of the message.
     pub format: Format,
 }
 
 impl Topic {
-    /// Reads a topic. The error is why a message of this topic is rejected: [`RejectReason::TopicUnknown`] when its
-    /// last level names no format, [`RejectReason::NodeIdInvalid`] when the level before is missing or no node id.
+    /// Parses a topic. The error is the reason for rejecting its messages: [`RejectReason::TopicUnknown`] if the last
+    /// level names no format, [`RejectReason::NodeIdInvalid`] if the level before it is missing or not a node id.
     pub fn parse(topic: &str) -> Result<Self, RejectReason> {
         let (rest, last) = topic.rsplit_once('/').unwrap_or(("", topic));
         let format = format_of(last).ok_or(RejectReason::TopicUnknown)?;
@@ -43,7 +43,7 @@ fn format_of(last_level: &str) -> Option<Format> {
     }
 }
 
-/// Checks that a topic filter is one, and that the topics it matches can be read.
+/// Checks that a topic filter is valid, and that it matches topics that can be parsed.
 pub(crate) fn check_filter(filter: &str) -> Result<(), &'static str> {
     if filter.is_empty() {
         return Err("it is empty");

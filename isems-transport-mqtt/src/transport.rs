@@ -16,16 +16,16 @@ use crate::{
     session::{self, Deliveries},
 };
 
-/// A packet up to this size is read whatever `max_packet_bytes` is, so that what is too large can be rejected.
+/// Packets up to this size are read whatever `max_packet_bytes` is, so that messages above it can be rejected.
 const READ_BYTES: usize = 16 << 20;
 
-/// The most bytes that a packet has beside its payload: the topic with its length, and the packet id.
+/// The maximum number of bytes in a packet besides its payload: the topic with its length, and the packet id.
 const HEADER_BYTES: usize = u16::MAX as usize + 4;
 
 /// The key under which the repository keeps the client id.
 const CLIENT_ID: &str = "client_id";
 
-/// Subscribes to the measurements that nodes publish at a broker. See the [crate] for how it works.
+/// Subscribes to the measurements that nodes publish to a broker. See the [crate] for how it works.
 pub struct MqttTransport {
     config: MqttConfig,
     tls: Option<Arc<ClientConfig>>,
@@ -34,7 +34,7 @@ pub struct MqttTransport {
 }
 
 impl MqttTransport {
-    /// Checks the configuration and reads the certificates it names.
+    /// Checks the configuration, and reads the certificates that it names.
     pub fn new(config: MqttConfig) -> Result<Self, InvalidMqttConfig> {
         config.check()?;
         let identity = config.certificate_file.as_deref().zip(config.key_file.as_deref());
@@ -123,11 +123,12 @@ impl Transport for MqttTransport {
             SessionError::Repository(error) => error.into(),
             error => {
                 inbox.source_down(&source, &error);
-                // In the same words as the source's state, so that it is logged once.
+                // In the same words as the state of the source, so that it is logged only once.
                 format!("{source}: {error}").into()
             }
         };
-        // The broker sends these again, but as duplicates of what is stored now: they are new here or nowhere.
+        // When the broker resends these, they are duplicates of what is being stored now: unless they are counted as
+        // new here, they never are.
         while deliveries.next().await.is_some() {}
         Err(failure)
     }

@@ -1,4 +1,4 @@
-//! Acknowledgements: of which messages, when, and in which order.
+//! Acknowledgements: which messages get one, when, and in what order.
 
 use std::{
     future,
@@ -93,7 +93,7 @@ async fn many_messages_at_once_are_all_acknowledged_in_their_order() {
     assert_eq!(seconds(&*repository, "Hut").await, (1..=3004).collect::<Vec<_>>());
 }
 
-/// More than there are packet ids, from a broker that does not wait.
+/// More messages than there are packet ids, from a broker that does not wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledgements_keep_up_with_messages() {
     let broker = Broker::start().await;
@@ -157,7 +157,7 @@ async fn messages_in_flight_when_the_connection_is_lost_are_stored_once_and_ackn
     assert_eq!(seconds(&*repository, "Hut").await, [1, 2, 3]);
 }
 
-/// When they come again they are duplicates, so this is the only time.
+/// When they are sent again they are duplicates, so this is their only chance to count as new.
 #[tokio::test]
 async fn what_is_stored_while_the_connection_is_lost_is_counted_and_told_as_new() {
     let broker = Broker::start().await;

@@ -2,7 +2,7 @@
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-/// An authority, a server at 127.0.0.1 and a client, whose certificates it signed. All in PEM form.
+/// An authority, and the certificates that it signed for a server at 127.0.0.1 and for a client. All are in PEM form.
 pub(crate) struct Certificates {
     pub(crate) authority: String,
     pub(crate) server: String,
@@ -16,10 +16,10 @@ impl Certificates {
         Self::with_server(|_| {})
     }
 
-    /// Certificates as usual, except for a change of the server's.
+    /// Makes the usual certificates, except for a change to the server's.
     pub(crate) fn with_server(change: impl Fn(&mut CertificateParams)) -> Self {
         let mut authority = CertificateParams::new(Vec::new()).expect("no names");
-        // Its name is another than that of the certificates, which would pass for signed by themselves.
+        // Its name differs from that of the certificates, or they would look self-signed.
         authority.distinguished_name.push(DnType::CommonName, "authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");

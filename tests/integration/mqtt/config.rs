@@ -1,4 +1,4 @@
-//! Configurations that make a transport, and those that do not.
+//! Configurations, valid and invalid.
 
 use isems_core::Transport;
 use isems_transport_mqtt::{MqttConfig, MqttTransport};

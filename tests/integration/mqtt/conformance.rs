@@ -1,4 +1,4 @@
-//! The transport against the conformance suite of the core.
+//! The transport and the conformance suite of the core.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use super::{line, lines, peer::Broker};
 
 const MESSAGES: u16 = 50;
 
-/// A broker with a session: what is not acknowledged is published again on the next connection.
+/// A broker with a session: it publishes what was not acknowledged again on the next connection.
 struct Session {
     config: MqttConfig,
     _task: JoinSet<()>,
@@ -32,7 +32,7 @@ impl Session {
             loop {
                 let mut peer = broker.accept_whenever().await;
                 let queued: Arc<Mutex<BTreeMap<u16, String>>> = queued.clone();
-                // A client that is stopped meanwhile ends this task wherever it is, which harms no other.
+                // If the client is stopped meanwhile, this task ends wherever it is, which affects no other.
                 connections.spawn(async move {
                     peer.let_in().await;
                     let messages = queued.lock().expect("no test has panicked here").clone();

@@ -1,4 +1,4 @@
-//! Brokers that fail. The collector survives them all, does not hammer at them, and says once what is wrong.
+//! Brokers that fail. The collector survives them all, does not hammer them, and says once what is wrong.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,11 +17,11 @@ enum Fault {
     Refuses(ConnectReturnCode),
     AnswersRubbish,
     RefusesFilters,
-    /// It takes the connection and says nothing.
+    /// It accepts the connection and stays silent.
     IsSilent,
-    /// It lets the client in and says nothing more.
+    /// It lets the client in and then stays silent.
     IsSilentWhenAskedToSubscribe,
-    /// It lets the client in and subscribes it, and is gone. Then every connection is news.
+    /// It lets the client in, accepts the subscription, and closes the connection. Every connection is news then.
     ClosesWhenSubscribed,
 }
 
@@ -39,7 +39,7 @@ impl Fault {
         Self::ClosesWhenSubscribed,
     ];
 
-    /// Does it to the next connection.
+    /// Misbehaves towards the next connection.
     async fn inflict(self, broker: &Broker) {
         match self {
             Self::ClosesAtOnce => drop(broker.accept_tcp().await),
@@ -65,7 +65,7 @@ impl Fault {
             Self::IsSilent => {
                 let mut stream = broker.accept_tcp().await;
                 pass(Duration::from_secs(11)).await;
-                // The client gives up: this ends.
+                // The read ends when the client gives up.
                 let _ = stream.read_to_end(&mut Vec::new()).await;
             }
             Self::IsSilentWhenAskedToSubscribe => {
@@ -80,7 +80,7 @@ impl Fault {
     }
 }
 
-/// Lets time pass for the client.
+/// Lets time pass, as the client sees it.
 pub(super) async fn pass(duration: Duration) {
     time::pause();
     time::advance(duration).await;

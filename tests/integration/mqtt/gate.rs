@@ -1,4 +1,4 @@
-//! A repository whose measurements wait at a gate before they are stored, or before it is told that they are.
+//! A repository with a gate at which stores wait, either before they are done or before they return.
 
 use std::sync::{
     Arc,
@@ -18,12 +18,12 @@ pub(super) struct Gate {
     is_behind: bool,
 }
 
-/// A closed gate before an empty repository.
+/// Makes a closed gate in front of an empty repository.
 pub(super) fn gated() -> Arc<HookedRepository<Gate>> {
     with_gate(false)
 }
 
-/// A closed gate behind an empty repository: what waits there is stored already.
+/// Makes a closed gate behind an empty repository: what waits there is already stored.
 pub(super) fn gated_behind() -> Arc<HookedRepository<Gate>> {
     with_gate(true)
 }
@@ -44,12 +44,12 @@ impl Gate {
         self.is_open.send_replace(false);
     }
 
-    /// From now on storing fails, or works again.
+    /// Makes storing fail, or work again, from now on.
     pub(super) fn set_broken(&self, is_broken: bool) {
         self.is_broken.store(is_broken, Ordering::SeqCst);
     }
 
-    /// The number of stores that wait at the gate.
+    /// Returns the number of stores waiting at the gate.
     pub(super) fn waiting(&self) -> usize {
         *self.waiting.borrow()
     }

@@ -23,28 +23,28 @@ use isems_core::{Backoff, Collector, MeasurementQuery, Monitor, Repository, Tran
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
-/// The longest that a test waits for what must happen.
+/// The longest that a test waits for something that must happen.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The time for which a test watches that something does not happen.
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// A csvlog line of a second after 2023-11-14.
+/// Returns a csvlog line for a second, counted from 2023-11-14T22:13:20Z.
 fn line(node: &str, second: i64) -> String {
     format!("{node};1;{};v1;711;0;18.6;18.6;14.073;100;100;28;11.67;14.086;7;20;52.5;13.4;300", 1_700_000_000 + second)
 }
 
-/// The lines of some seconds, joined as nodes do it.
+/// Returns the lines of several seconds, joined as nodes join them.
 fn lines(node: &str, seconds: impl IntoIterator<Item = i64>) -> String {
     seconds.into_iter().map(|second| line(node, second)).collect::<Vec<_>>().join("\n")
 }
 
-/// A short wait before a transport is tried again.
+/// Returns a back-off with short waits.
 fn soon() -> Backoff {
     Backoff::new(Duration::from_millis(20), Duration::from_millis(200))
 }
 
-/// A collector that runs a transport in the background, and tries again soon.
+/// A collector that runs a transport in the background and restarts it soon.
 struct Running {
     monitor: Monitor,
     stop: Option<oneshot::Sender<()>>,
@@ -61,7 +61,7 @@ impl Running {
         Self::run(Collector::new(repository).backoff(backoff).transport(transport).unwrap())
     }
 
-    /// Runs a collector of one transport.
+    /// Runs a collector with one transport.
     fn run(collector: Collector) -> Self {
         let monitor = collector.monitor();
         let (stop, stopped) = oneshot::channel();
@@ -73,7 +73,7 @@ impl Running {
         self.monitor.transports().remove(0)
     }
 
-    /// Waits for a status, and gives it back.
+    /// Waits for a status, and returns it.
     async fn until(&self, what: impl Fn(&TransportStatus) -> bool) -> TransportStatus {
         eventually(|| async { Some(self.status()).filter(|status| what(status)) }, || format!("{:?}", self.status()))
             .await
@@ -95,7 +95,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until there is a value, or tells what there is instead.
+/// Waits until there is a value. The panic at the deadline says what there was instead.
 async fn eventually<T, F: Future<Output = Option<T>>, D: fmt::Display>(
     mut value: impl FnMut() -> F,
     instead: impl FnOnce() -> D,
@@ -112,7 +112,7 @@ async fn eventually<T, F: Future<Output = Option<T>>, D: fmt::Display>(
     outcome.unwrap_or_else(|_| panic!("it did not happen within {DEADLINE:?}: {}", instead()))
 }
 
-/// The seconds of a node's measurements, as [`line`] counts them.
+/// Returns the seconds of a node's measurements, as [`line`] counts them.
 async fn seconds(repository: &dyn Repository, node: &str) -> Vec<i64> {
     let query = MeasurementQuery::oldest_first(node.parse().expect("a node id"));
     let measurements = repository.measurements(&query).await.expect("the repository can be read");

@@ -1,4 +1,4 @@
-//! More messages than can be stored: no more are read, and who asks for measurements does not wait.
+//! More messages than can be stored: reading them stops, and queries for measurements do not wait.
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use crate::server::TestService;
 
 const TOPIC: &str = "/isems/Hut/csvlog";
 
-/// Waits until as many messages wait to be stored, and no more come.
+/// Waits until that many messages are waiting to be stored, and asserts that no more arrive.
 pub(super) async fn until_waiting(gate: &Gate, count: usize) {
     let waiting = || async { (gate.waiting() == count).then_some(()) };
     eventually(waiting, || format!("{} instead of {count} wait", gate.waiting())).await;
@@ -49,7 +49,7 @@ async fn a_broker_that_sends_more_than_is_stored_is_held_up_and_reading_goes_on(
     let written = Arc::new(AtomicUsize::new(0));
     let flood = tokio::spawn({
         let written = written.clone();
-        // 30 MB, of which the connection holds some on the way.
+        // 30 MB, some of which is in the connection's buffers.
         async move { peer.flood(TOPIC, &lines("Hut", 0..50), MESSAGES, &written).await }
     });
     until_waiting(gate, 64).await;
@@ -84,7 +84,7 @@ async fn large_messages_are_bounded_by_their_bytes() {
             peer.publish(id, TOPIC, format!("{}{}", line("Hut", id.into()), "\n".repeat(1_000_000))).await;
         }
     };
-    // 32 MiB are reached by 34 of these messages.
+    // 34 of these messages reach 32 MiB.
     let waiting = async {
         until_waiting(gate, 34).await;
         gate.open();
@@ -103,7 +103,7 @@ async fn the_session_outlives_a_stall_that_is_longer_than_the_keep_alive() {
     let config = MqttConfig { max_in_flight: 2, keep_alive_seconds: 1, ..broker.config() };
     let running = Running::start(repository.clone(), config);
     let mut peer = broker.accept_session().await;
-    // The answer to this ping stands behind messages.
+    // The answer to this ping is queued behind messages.
     peer.read_ping().await;
     for id in 1..=30 {
         peer.publish(id, TOPIC, line("Hut", id.into())).await;
@@ -121,7 +121,7 @@ async fn the_session_outlives_a_stall_that_is_longer_than_the_keep_alive() {
     assert_eq!(running.status().last_error, None);
 }
 
-/// The broker sends what it has queued first.
+/// The broker sends its queue first.
 #[tokio::test]
 async fn a_subscription_is_answered_behind_a_backlog_of_minutes() {
     let broker = Broker::start().await;

@@ -1,4 +1,4 @@
-//! Messages that are too large to be read: the session they are in is discarded.
+//! Messages that are too large to be read: their session is discarded.
 
 use std::sync::Arc;
 

@@ -37,34 +37,34 @@ impl Broker {
         self.listener.local_addr().expect("it listens")
     }
 
-    /// A configuration that connects to it.
+    /// Returns a configuration that connects to it.
     pub(super) fn config(&self) -> MqttConfig {
         let broker = format!("mqtt://{}", self.address()).parse().expect("a broker");
         MqttConfig { broker, ..MqttConfig::default() }
     }
 
-    /// The next connection, as bytes.
+    /// Accepts the next connection, as a stream of bytes.
     pub(super) async fn accept_tcp(&self) -> tokio::net::TcpStream {
         time::timeout(DEADLINE, self.listener.accept()).await.expect("a connection in time").expect("a connection").0
     }
 
-    /// Nobody connects for a while.
+    /// Asserts that nobody connects for a while.
     pub(super) async fn expect_silence(&self) {
         let connection = time::timeout(SILENCE, self.listener.accept()).await;
         assert!(connection.is_err(), "expected no connection");
     }
 
-    /// The next connection, its CONNECT read and not answered.
+    /// Accepts the next connection and reads its CONNECT without answering it.
     pub(super) async fn accept(&self) -> Peer {
         Peer::greet(self.accept_tcp().await).await
     }
 
-    /// The next connection, its CONNECT read and not answered, however long it takes.
+    /// The same, however long it takes.
     pub(super) async fn accept_whenever(&self) -> Peer {
         Peer::greet(self.listener.accept().await.expect("a connection").0).await
     }
 
-    /// The next connection, let in and subscribed.
+    /// Accepts the next connection and its subscription.
     pub(super) async fn accept_session(&self) -> Peer {
         let mut peer = self.accept().await;
         peer.let_in().await;
@@ -92,7 +92,7 @@ impl Peer {
         peer
     }
 
-    /// Accepts the connection and the subscription, which it gives back.
+    /// Accepts the connection and the subscription, and returns the latter.
     pub(super) async fn let_in(&mut self) -> Subscribe {
         self.answer_connect(ConnectReturnCode::Success).await;
         let subscribe = self.read_subscribe().await;
@@ -122,7 +122,7 @@ impl Peer {
         self.stream.write_all(&bytes).await.expect("the client takes it");
     }
 
-    /// Sends what need not arrive: the client may have closed the connection.
+    /// Sends bytes that need not arrive: the client may have closed the connection.
     pub(super) async fn send_in_vain(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
@@ -134,8 +134,8 @@ impl Peer {
         self.send(Packet::Publish(publish)).await;
     }
 
-    /// Publishes a message many times without waiting for its acknowledgements, and reads those, in their order,
-    /// meanwhile. Counts the messages that the client or the connection has taken.
+    /// Publishes a message many times without waiting for acknowledgements, and meanwhile reads these in order. Counts
+    /// the messages that the client or the connection has taken.
     pub(super) async fn flood(&mut self, topic: &str, payload: &str, messages: usize, written: &AtomicUsize) {
         let (mut reader, mut writer) = io::split(&mut self.stream);
         let id = |message: usize| (message % usize::from(u16::MAX)) as u16 + 1;
@@ -169,7 +169,7 @@ impl Peer {
         tokio::join!(write, read);
     }
 
-    /// The next packet. Pings are answered on the way.
+    /// Reads the next packet, answering pings on the way.
     pub(super) async fn read(&mut self) -> Packet {
         let packet = time::timeout(DEADLINE, self.next()).await.expect("a packet in time");
         packet.expect("the client is still there")
@@ -182,26 +182,26 @@ impl Peer {
         }
     }
 
-    /// Nothing comes for a while.
+    /// Asserts that nothing arrives for a while.
     pub(super) async fn expect_silence(&mut self) {
         if let Ok(packet) = time::timeout(SILENCE, self.next()).await {
             panic!("expected nothing, got {packet:?}");
         }
     }
 
-    /// The client closes the connection without another word.
+    /// Asserts that the client closes the connection without another packet.
     pub(super) async fn expect_close(&mut self) {
         let packet = time::timeout(DEADLINE, self.next()).await.expect("an end in time");
         assert!(packet.is_none(), "expected the end, got {packet:?}");
     }
 
-    /// A ping, which is the next that comes. It is not answered.
+    /// Reads the next packet, a ping, without answering it.
     pub(super) async fn read_ping(&mut self) {
         let packet = time::timeout(DEADLINE, self.next_of_all()).await.expect("a packet in time");
         assert_eq!(packet, Some(Packet::PingReq));
     }
 
-    /// The next packet, or `None` when the client has gone. Pings are answered on the way.
+    /// Reads the next packet, or `None` if the client has gone. Pings are answered on the way.
     pub(super) async fn next(&mut self) -> Option<Packet> {
         loop {
             match self.next_of_all().await {

@@ -1,4 +1,4 @@
-//! The server as a process, at a broker that does what the test says.
+//! The server as a process, with a broker that does what the test says.
 
 use std::fs;
 
@@ -11,14 +11,14 @@ use crate::programs::Server;
 
 const TOPIC: &str = "/isems/Hut/csvlog";
 
-/// The file's content while the process is held still is what a kill at that moment would leave.
+/// The content of the file while the process is frozen is what a kill at that moment would leave behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_is_in_the_file_at_that_moment() {
     const MESSAGES: u16 = 20;
     let broker = Broker::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let address = broker.address().to_string();
-    // Commits that are held back leave time to be caught out.
+    // Delayed commits give an early acknowledgement time to show.
     let settings = [("MQTT_SERVER", &*address), ("ISEMS_COMMIT_INTERVAL", "1s")];
     let server = Server::start(folder.path(), &settings);
     let mut peer = broker.accept_session().await;

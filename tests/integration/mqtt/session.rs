@@ -82,12 +82,12 @@ async fn filters_that_left_the_settings_are_unsubscribed_until_the_broker_confir
     let running = Running::start(repository.clone(), config(&["isems/+/csvlog", "old/#", "older/#"]));
     let mut peer = broker.accept().await;
     peer.let_in().await;
-    // What is acknowledged is stored, and so is what was to be stored before it.
+    // Stores are in order, so the filters are stored once this message is.
     peer.publish(1, "/isems/Hut/csvlog", line("Hut", 0)).await;
     peer.expect_ack(1).await;
     running.stop().await;
 
-    // The first time, the broker goes before it has answered.
+    // The first time, the connection is lost before the broker has answered.
     let now = config(&["isems/+/csvlog", "new/#"]);
     for confirms in [false, true] {
         let running = Running::start(repository.clone(), now.clone());
@@ -216,13 +216,13 @@ async fn a_broker_that_does_not_answer_pings_is_given_up() {
     running.until(|status| status.sources.values().any(|source| !source.up)).await;
     let mut peer = broker.accept_session().await;
     running.until_up().await;
-    // This one is answered: reading answers the pings.
+    // Pings over this connection are answered while it is read.
     peer.expect_silence().await;
 }
 
 #[tokio::test]
 async fn an_unknown_host_is_called_so() {
-    // No name is that long, so no name server is asked.
+    // No host name can be that long, so no name server is asked.
     let host = "x".repeat(64);
     let broker = format!("mqtt://{host}").parse().expect("a broker");
     let running = Running::start(memory(), MqttConfig { broker, ..MqttConfig::default() });
@@ -245,7 +245,7 @@ async fn something_else_at_the_port_is_an_error() {
 
 #[tokio::test]
 async fn a_broker_is_reached_by_ipv6() {
-    // Not every machine has it.
+    // Not every machine has IPv6.
     let Ok(free) = TcpListener::bind("[::1]:0").await else { return };
     let address = free.local_addr().expect("it listens");
     drop(free);
@@ -273,7 +273,7 @@ async fn a_failing_start_waits_between_attempts() {
     for _ in 0..10 {
         drop(broker.accept().await);
     }
-    // Three quarters of 20, 40, 80, 160 and five times 200 ms: the waits of the back-off, at the least.
+    // At least three quarters of 20, 40, 80, 160 and five times 200 ms: the shortest waits of the back-off.
     assert!(started.elapsed() > Duration::from_millis(900));
     running.stop().await;
 }

@@ -25,7 +25,7 @@ pub(crate) fn acceptor(certificates: &Certificates) -> TlsAcceptor {
     acceptor_with(certificates, |_| {})
 }
 
-/// Serves a certificate whose bytes are changed.
+/// Accepts connections with a certificate whose bytes are changed.
 fn acceptor_with(certificates: &Certificates, change: impl Fn(&mut [u8])) -> TlsAcceptor {
     let certificate = CertificateDer::from_pem_slice(certificates.server.as_bytes()).expect("a certificate");
     let mut certificate = certificate.to_vec();
@@ -41,7 +41,7 @@ fn acceptor_with(certificates: &Certificates, change: impl Fn(&mut [u8])) -> Tls
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// A configuration that trusts an authority.
+/// Returns a configuration that trusts an authority.
 fn config(broker: &Broker, folder: &Path, authority: &str) -> MqttConfig {
     let file = folder.join("ca.pem");
     std::fs::write(&file, authority).expect("it can be written");
@@ -91,8 +91,8 @@ async fn a_broker_without_tls_is_called_so() {
     assert!(message.contains("does not speak TLS"), "{message}");
 }
 
-/// Makes a certificate one of version 1, as old recipes for openssl do. Its signature is wrong then, but the version is
-/// looked at first.
+/// Turns a certificate into one of version 1, as old recipes for openssl produce. This breaks its signature, but the
+/// version is checked first.
 fn make_version_1(certificate: &mut [u8]) {
     const VERSION_3: [u8; 5] = [0xa0, 3, 2, 1, 2];
     let start = certificate.windows(VERSION_3.len()).position(|bytes| bytes == VERSION_3).expect("a version");
@@ -110,7 +110,7 @@ async fn a_certificate_that_is_not_accepted_is_explained() {
     let early: fn(&mut Params) = |it| it.not_before = date_time_ymd(3000, 1, 1);
     let authority: fn(&mut Params) = |it| it.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     for (params, bytes, explanation) in [
-        (mesh, untouched, r#"is for DnsName("mesh.example") and not for 127.0.0.1: use a name that it is for"#),
+        (mesh, untouched, "is for mesh.example and not for 127.0.0.1: use a name that it is for"),
         (nameless, untouched, "names no server: issue one with the subjectAltName 127.0.0.1"),
         (usual, make_version_1, "is of X.509 version 1"),
         (expired, untouched, "has expired: renew it"),

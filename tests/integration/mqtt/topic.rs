@@ -36,7 +36,7 @@ fn other_topics_are_rejected_with_the_reason() {
     }
 }
 
-/// Texts that look like topics or addresses here and there.
+/// Generates texts that partly look like topics or addresses.
 fn anything() -> impl Strategy<Value = String> {
     let words = [
         "/",

@@ -1,6 +1,6 @@
 //! The server is killed at random moments, again and again, under load from both sides.
 //!
-//! `KILLS=1000` kills it more often than usual; `SEED` is the seed that a failed run has printed.
+//! `KILLS=1000` kills it more often than usual; `SEED` repeats a failed run, which has printed its seed.
 
 use std::{
     collections::BTreeMap,
@@ -36,8 +36,7 @@ const AGO_SECONDS: i64 = 100 * 86_400;
 const HISTORY_SECONDS: i64 = 3610 * 60;
 
 /// The factor by which their time runs faster than the test's. The next log is full after twelve minutes: a router
-/// keeps one archive, so a log is lost, and by right, when none of its polls comes through while the next one is
-/// written.
+/// keeps one archive, so a log is rightly lost if no poll of it succeeds while the whole next one is written.
 const SPEED: f64 = 300.0;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +58,7 @@ async fn a_server_that_is_killed_again_and_again_stores_everything_once() {
     server.until_transport("mqtt", |status| status["sources"][0]["up"] == true).await;
     let published = Published::start(&broker);
     for kill in 0..kills {
-        // Half of them meet the start, the others the work.
+        // Half of the kills hit the start, the others the work.
         let longest = if kill % 2 == 0 {
             300
         } else {
@@ -170,7 +169,7 @@ impl Polled {
         Self { seed, start, clock, targets, _task: task }
     }
 
-    /// The lines in the logs by now. They go on growing.
+    /// Returns the number of lines in the logs so far. They keep growing.
     fn measured(&self) -> Vec<Measurement> {
         simulation::Fleet::new(self.seed, POLLED_NODES, self.start).until(self.clock.now()).collect()
     }

@@ -1,4 +1,4 @@
-//! The transport at a Mosquitto. These tests need the packages mosquitto and mosquitto-clients.
+//! The transport with a real Mosquitto. These tests need the packages mosquitto and mosquitto-clients.
 
 mod kill;
 
@@ -32,7 +32,7 @@ impl Mosquitto {
         MqttConfig { broker, ..MqttConfig::default() }
     }
 
-    /// Publishes at QoS 1, and returns when the broker has accepted all.
+    /// Publishes at QoS 1, and returns once the broker has accepted everything.
     async fn publish(&self, messages: impl IntoIterator<Item = (String, String)>) {
         let mut publisher = Publisher::connect(self.port());
         for (topic, payload) in messages {
@@ -165,7 +165,7 @@ async fn a_broker_that_was_stopped_is_found_again() {
     broker.stop();
     running.until(|status| has_message(status, "connection refused")).await;
     broker.start_again();
-    // It has kept the subscriptions, so this arrives wherever the collector is by now.
+    // The broker has kept the subscriptions, so this arrives whether or not the collector is connected again.
     broker.publish([(TOPIC.into(), line("Hut", 1))]).await;
     running.until(|status| status.stored == 2).await;
     running.until_up().await;
@@ -206,7 +206,7 @@ async fn a_broker_that_has_lost_its_sessions_is_subscribed_at_again() {
         running.until_up().await;
         broker.publish([(TOPIC.into(), line("Hut", second))]).await;
         running.until(|status| status.stored == second as u64 + 1).await;
-        // It saves nothing by itself in so short a time.
+        // It does not save its state by itself that soon.
         broker.kill();
         running.until(|status| status.sources.values().all(|source| !source.up)).await;
         broker.start_again();
@@ -214,7 +214,7 @@ async fn a_broker_that_has_lost_its_sessions_is_subscribed_at_again() {
     assert_eq!(seconds(&*repository, "Hut").await, [0, 1, 2]);
 }
 
-/// A broker that keeps its sessions, and is away most of the time. It is stopped in the middle of delivering.
+/// The broker keeps its sessions, is down most of the time, and is stopped in the middle of deliveries.
 #[tokio::test]
 #[ignore = "needs mosquitto; CI runs it with --ignored"]
 async fn what_the_broker_kept_while_it_was_started_again_arrives() {
@@ -287,8 +287,8 @@ async fn a_broker_whose_access_list_delivers_nothing_is_told_of() {
     assert_eq!((status.received, status.sources.values().all(|source| source.up)), (0, true));
 }
 
-/// A broker with TLS and some more lines of configuration. Its folder holds `ca.pem`, `client.pem` and `client.key`,
-/// and of another authority `other-ca.pem`, `other-client.pem` and `other-client.key`.
+/// Starts a broker with TLS and some more lines of configuration. Its folder holds `ca.pem`, `client.pem` and
+/// `client.key`, as well as `other-ca.pem`, `other-client.pem` and `other-client.key` of another authority.
 fn with_tls(more: &str) -> Mosquitto {
     let mut broker = Mosquitto::start("");
     broker.stop();
@@ -432,7 +432,7 @@ async fn a_message_that_is_too_large_to_be_read_does_not_come_again() {
     running.until_up().await;
     broker.publish([(TOPIC.into(), line("Hut", 0))]).await;
     running.until(|status| status.stored == 1).await;
-    // A connection that were cut again would be down by now.
+    // If the connection were cut again, it would be down by now.
     time::sleep(Duration::from_millis(500)).await;
     assert!(running.status().sources.values().all(|source| source.up));
 }
