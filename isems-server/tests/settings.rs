@@ -92,7 +92,7 @@ fn a_bad_file_is_an_error_with_line_key_and_what_was_expected() {
         ("[mqtt]\nbrokers = \"a\"", "line 2, mqtt.brokers: expected a list of addresses or tables"),
         ("[mqtt]\nbrokers = [true]", "line 2, mqtt.brokers: expected an address or a table"),
         ("[mqtt]\nbrokers = [\"a\",\n\"ftp://b\"]", "line 3, mqtt.brokers: invalid broker \"ftp://b\""),
-        ("[[mqtt.broker]]\nbroker = \"a\"", "line 1, mqtt.broker: expected one broker; several stand under `brokers`"),
+        ("[[mqtt.broker]]\nbroker = \"a\"", "line 1, mqtt.broker: expected one broker; list several under `brokers`"),
         ("[[mqtt.brokers]]\nname = \"a\"", "line 1, mqtt.brokers: the key `broker`, its address, is missing"),
         (
             "[mqtt]\n[[mqtt.brokers]]\nbroker = \"a\"\nqos = 1",
@@ -133,8 +133,8 @@ fn a_bad_file_is_an_error_with_line_key_and_what_was_expected() {
             "line 2, server.limits.connections: invalid number 70000: expected 1 to",
         ),
         ("log = \"loud\"", "line 1, log: invalid value `loud`: expected one of `error`, `warn`, `info`"),
-        ("router_ips = [\"a\"]", "line 1, router_ips: the place of this setting is `targets` in the table [http]"),
-        ("retention_size = \"4GB\"", "the place of this setting is `bytes` in the table [database.retention]"),
+        ("router_ips = [\"a\"]", "line 1, router_ips: this setting is called `targets` in the table [http]"),
+        ("retention_size = \"4GB\"", "this setting is called `bytes` in the table [database.retention]"),
         ("\n[http]\ntargets = [", "line 3: this is not valid TOML: "),
     ] {
         let error = read(file, &[]).expect_err(file);

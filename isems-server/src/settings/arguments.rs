@@ -17,7 +17,7 @@ use crate::{import::ImportArguments, maintenance::Maintenance};
 pub struct Arguments {
     /// The command.
     pub action: Action,
-    /// The settings. They are the default ones where the command needs none.
+    /// The settings, which are the defaults if the command needs none.
     pub settings: Settings,
 }
 
@@ -63,15 +63,15 @@ pub enum Action {
 /// The arguments of serve.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// Poll simulated nodes with two days of history instead of real ones; 20 nodes by default, and a temporary
-    /// database unless one is named
+    /// Poll simulated nodes with two days of history instead of real ones; 20 nodes by default, with a temporary
+    /// database unless one is given
     #[arg(long, value_name = "NODES", num_args = 0..=1, default_missing_value = "20",
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub demo: Option<u32>,
 }
 
 impl Arguments {
-    /// Reads flags, environment and file. What is wrong, and also help and version, is an error that clap can
+    /// Reads flags, environment and file. Help, the version and anything invalid are returned as an error that clap can
     /// [print](clap::Error::exit).
     pub fn read(flags: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = command();
@@ -95,7 +95,7 @@ fn command() -> Command {
     })
 }
 
-/// The command if none is named.
+/// The command if none is given.
 const SERVE: &str = "serve";
 
 fn settings(matches: &ArgMatches) -> Result<Settings, String> {
@@ -108,12 +108,12 @@ fn settings(matches: &ArgMatches) -> Result<Settings, String> {
         document.set(given.flag.path, given.value());
         document.settings().map_err(|fault| format!("{}: {fault}", given.origin()))?;
     }
-    // Only now, because what belongs together may come from different places.
+    // Only now, because settings that belong together may come from different places.
     document.check().map_err(|fault| file.as_ref().map_or_else(|| fault.to_string(), |file| file.describe(&fault)))?;
     document.settings().map_err(|fault| fault.to_string())
 }
 
-/// A misspelt name must not pass for a default.
+/// Refuses unknown names, because a misspelt one must not fall back to a default.
 fn check_environment() -> Result<(), String> {
     let known: Vec<&str> = Flag::of(SERVE).map(|flag| flag.environment).collect();
     for (name, _) in env::vars_os() {

@@ -1,4 +1,4 @@
-//! Settings as they are written: the tables of the file, over which flags and environment are laid.
+//! Settings in serialized form: the tables of the file, overlaid with environment and flags.
 
 use std::{fmt, ops::Range};
 
@@ -14,17 +14,17 @@ use super::{Settings, flag::Flag};
 /// The key of the table of brokers' common settings.
 const MQTT: &str = "mqtt";
 
-/// Settings as they are written.
+/// Settings in serialized form.
 #[derive(Default)]
 pub(super) struct Document<'a> {
     table: DeTable<'a>,
 }
 
-/// Something that is wrong with a document. The message shows no value of the wrong type, which can be a secret.
+/// A fault in a document. The message shows no value of the wrong type, which can be a secret.
 #[derive(Debug)]
 pub(super) struct Fault {
     message: String,
-    /// The place in the file; empty if the value does not come from there.
+    /// The position in the file; empty if the value comes from elsewhere.
     pub(super) span: Range<usize>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Document<'a> {
         Ok(Settings { brokers, ..read(table)? })
     }
 
-    /// Checks what can be judged only when everything is set.
+    /// Checks settings that can only be judged together.
     pub(super) fn check(&self) -> Result<(), Fault> {
         for (broker, span) in self.brokers()? {
             broker.check().map_err(|error| Fault::new(format!("broker {:?}: {error}", broker.name), span))?;
@@ -75,11 +75,11 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    /// Returns the brokers, each with its place: their own settings over the common ones.
+    /// Returns the brokers, each with its position: their own settings override the common ones.
     fn brokers(&self) -> Result<Vec<(MqttConfig, Range<usize>)>, Fault> {
         let Some(DeValue::Table(common)) = self.table.get(MQTT).map(Spanned::get_ref) else { return Ok(Vec::new()) };
         if let Some(several) = common.get("broker").filter(|broker| broker.get_ref().is_array()) {
-            return Err(Fault::new("expected one broker; several stand under `brokers`", several.span()));
+            return Err(Fault::new("expected one broker; list several under `brokers`", several.span()));
         }
         let mut common = common.clone();
         let Some(entries) = common.remove("brokers") else {
@@ -116,12 +116,12 @@ impl<'a> Document<'a> {
         Ok(brokers)
     }
 
-    /// Says where a key belongs that was written as its flag is.
+    /// Says where a key belongs that was named like its flag.
     fn check_moved(&self) -> Result<(), Fault> {
         for key in self.table.keys() {
             let flag = Flag::of("serve").find(|flag| flag.flat_key() == **key.get_ref());
             if let Some((table, name)) = flag.and_then(|flag| flag.path.rsplit_once('.')) {
-                let message = format!("the place of this setting is `{name}` in the table [{table}]");
+                let message = format!("this setting is called `{name}` in the table [{table}]");
                 return Err(Fault::new(message, key.span()));
             }
         }
@@ -152,12 +152,12 @@ fn as_table_mut<'t, 'a>(value: Option<&'t mut Spanned<DeValue<'a>>>) -> Option<&
     }
 }
 
-/// Something that does not stand in the file.
+/// Wraps a value that is not from the file, with an empty position.
 fn unplaced<T>(value: T) -> Spanned<T> {
     Spanned::new(0..0, value)
 }
 
-/// Rewords an error of serde for people. The value that has the wrong type is left out, because it can be a secret.
+/// Rewords an error from serde for people. A value of the wrong type is left out, because it can be a secret.
 fn plain(message: &str) -> String {
     if message.starts_with("invalid type: ") || message.starts_with("invalid value: ") {
         let expected = message.rsplit_once(", expected ").map_or(message, |(_, expected)| expected);
@@ -175,7 +175,7 @@ fn plain(message: &str) -> String {
     }
 }
 
-/// Returns the name of a type of Rust as people know it.
+/// Returns an everyday name for a Rust type.
 fn kind(expected: &str) -> String {
     match expected {
         "path string" => "a string".into(),

@@ -21,7 +21,7 @@ impl SettingsFile {
         Ok(Self { path: path.into(), text })
     }
 
-    /// Returns the content, which has been checked by itself.
+    /// Returns the content, which has been validated on its own.
     pub(super) fn document(&self) -> Result<Document<'_>, String> {
         let table = DeTable::parse(&self.text).map_err(|error| {
             let line = self.line(error.span().unwrap_or_default().start);
@@ -32,7 +32,7 @@ impl SettingsFile {
         Ok(document)
     }
 
-    /// Says where in the file a fault is, if it is there.
+    /// Says where in the file a fault is, if that is its origin.
     pub(super) fn describe(&self, fault: &Fault) -> String {
         if fault.span.is_empty() {
             return fault.to_string();

@@ -1,4 +1,4 @@
-//! The flags of settings. Each is another way to write one key of the settings file, as is its environment variable.
+//! The flags of settings. Each flag, like its environment variable, is another way to set one key of the settings file.
 
 use std::sync::LazyLock;
 
@@ -13,11 +13,11 @@ use super::Settings;
 /// A flag of a setting.
 #[derive(Debug)]
 pub(super) struct Flag {
-    /// The name, without dashes at its start.
+    /// The name, without leading dashes.
     pub(super) name: &'static str,
     /// The name of the environment variable.
     pub(super) environment: &'static str,
-    /// The keys that lead to the value in the file, joined by dots. Empty for the path of the file itself.
+    /// The keys that lead to the value in the file, joined by dots; empty for the path of the file itself.
     pub(super) path: &'static str,
     form: Form,
     /// The name of the value in the help.
@@ -36,7 +36,7 @@ enum Form {
     Switch,
 }
 
-/// The value that a flag or environment variable gives a setting.
+/// The value of a setting given by a flag or environment variable.
 #[derive(Debug)]
 pub(super) struct Given {
     pub(super) flag: &'static Flag,
@@ -294,7 +294,7 @@ static SERVICE: [Flag; 19] = [
     ),
 ];
 
-/// The default settings, as they would stand in a file.
+/// The default settings, as they would be written in a file.
 static DEFAULTS: LazyLock<Value> =
     LazyLock::new(|| Value::try_from(Settings::default()).expect("settings are made of what TOML has"));
 
@@ -310,7 +310,7 @@ impl Flag {
         poll.iter().chain(database).chain(service)
     }
 
-    /// Returns whether the value is the path of the settings file, instead of a setting in it.
+    /// Returns whether the value is the path of the settings file rather than a setting in it.
     pub(super) fn is_file(&self) -> bool {
         self.path.is_empty()
     }
@@ -330,7 +330,7 @@ impl Flag {
         }
     }
 
-    /// Returns the argument of the command line. Its values are checked only when they are laid over the file.
+    /// Returns the argument for the command line. Its values are only checked once they override the file.
     pub(super) fn argument(&self) -> Arg {
         let argument = Arg::new(self.name).long(self.name).env(self.environment).hide_env_values(true);
         let argument = argument.value_name(self.value).help(self.help);
@@ -345,7 +345,8 @@ impl Flag {
         }
     }
 
-    /// Returns the value that flag or environment give. A blank variable gives none: container recipes often set such.
+    /// Returns the value from the flag or the environment. A blank variable counts as unset, because container recipes
+    /// often set such.
     pub(super) fn given(&'static self, matches: &ArgMatches) -> Option<Given> {
         let source = matches.value_source(self.name).filter(|source| *source != ValueSource::DefaultValue)?;
         let texts: Vec<String> = matches.get_many(self.name)?.cloned().collect();
@@ -358,7 +359,7 @@ impl Flag {
 }
 
 impl Given {
-    /// Returns the value as it would stand in the file.
+    /// Returns the value as it would be written in the file.
     pub(super) fn value(&self) -> DeValue<'_> {
         let text = |text: &str| DeValue::String(text.to_owned().into());
         let all = || text(&self.texts.concat());
@@ -368,7 +369,7 @@ impl Given {
                 let texts = self.texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
                 DeValue::Array(texts.map(|item| Spanned::new(0..0, text(item))).collect::<DeArray<'_>>())
             }
-            // What is no number, or neither true nor false, stays text, which the setting then refuses.
+            // Anything that is not a number, or neither true nor false, stays text, which the setting then refuses.
             Number | Switch => match self.texts.first().map(|text| DeValue::parse(text.trim())) {
                 Some(Ok(value)) if value.get_ref().is_integer() || value.get_ref().is_bool() => value.into_inner(),
                 _ => all(),

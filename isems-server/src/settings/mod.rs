@@ -1,9 +1,9 @@
 //! Settings: flags, environment and a TOML file, in this order of precedence.
 //!
-//! [`Settings`] is made of the config types of the parts that it configures, and the file is its serialized form. A
-//! flag stands for one key of the file (`flag`). Flags and environment are laid over the tables of the file
-//! (`document`), and the result is deserialized. So each value is read in one way, wherever it comes from, and each
-//! default stands in one place.
+//! [`Settings`] consists of the config types of the parts that it configures, and the file is its serialized form. A
+//! flag stands for one key of the file (`flag`). Flags and environment override the tables of the file (`document`),
+//! and the result is deserialized. So each value is parsed in the same way, wherever it comes from, and each default is
+//! in one place.
 
 mod arguments;
 mod document;
@@ -99,7 +99,7 @@ impl Default for ServerSettings {
 }
 
 impl ServerSettings {
-    /// Returns the files of certificate and key, in this order.
+    /// Returns the certificate and key files, in this order.
     pub fn tls_files(&self) -> Result<Option<(&Path, &Path)>, InvalidSetting> {
         match (self.tls_certificate.as_deref(), self.tls_key.as_deref()) {
             (None, None) => Ok(None),
@@ -128,7 +128,7 @@ impl fmt::Debug for SentryDsn {
     }
 }
 
-/// Reads the address of a Sentry server. A blank one is none.
+/// Reads the address of a Sentry server. A blank one counts as unset.
 fn sentry_dsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SentryDsn>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let text = Some(text.trim()).filter(|text| !text.is_empty());
