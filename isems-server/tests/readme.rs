@@ -53,6 +53,7 @@ fn readme_tasks_do_what_they_say() {
     let mut server = Running::start(folder.path(), &["--demo"], &[("ISEMS_API_TOKENS", &tokens)]);
     server.wait_for("/api/v1/network", "\"total\":20");
     server.wait_for("/api/v1/nodes/Elektra-Dach", "\"nodeId\"");
+    server.wait_for("/api/v1/insight", "\"code\"");
     for (commands, expected) in blocks {
         let address = server.address.to_string();
         let commands = commands.replace("127.0.0.1:5000", &address).replace("THE-TOKEN", TOKEN);
