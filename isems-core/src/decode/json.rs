@@ -46,13 +46,14 @@ pub(super) fn decode(payload: &Payload<'_>, clock: ClockState) -> Decoded {
         }
     };
     let repaired;
-    let list = if is_list(text) && objects(text).is_none() {
-        repaired = with_null_for_bare_words(text);
-        &repaired
-    } else {
-        text
+    let list = match objects(text) {
+        None if is_list(text) => {
+            repaired = with_null_for_bare_words(text);
+            objects(&repaired)
+        }
+        list => list,
     };
-    match objects(list) {
+    match list {
         Some(objects) => (1..).zip(objects).for_each(|(number, object)| take(number, object.get())),
         None if is_lines(text) => {
             let lines = (1..).zip(text.lines()).map(|(number, line)| (number, line.trim()));
