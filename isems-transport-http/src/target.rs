@@ -58,12 +58,12 @@ pub struct Target {
     url: Url,
     /// Without credentials.
     text: String,
-    settings: Settings,
+    settings: TargetSettings,
 }
 
 /// Settings of one target.
 #[derive(Clone, Default, PartialEq, Eq)]
-struct Settings {
+struct TargetSettings {
     timeout: Option<Duration>,
     interval: Option<Duration>,
     headers: HeaderMap,
@@ -117,7 +117,7 @@ impl FromStr for Target {
             return Err(InvalidTarget { value: "...".into(), reason });
         }
         let invalid = |reason| InvalidTarget { value: without_credentials(address), reason };
-        let settings = Settings::parse(settings).map_err(invalid)?;
+        let settings = TargetSettings::parse(settings).map_err(invalid)?;
         let url = if address.contains("://") { parse_url(address) } else { parse_address(address) };
         let mut url = url.map_err(invalid)?;
         if url.path() == "/" {
@@ -131,7 +131,7 @@ impl FromStr for Target {
     }
 }
 
-impl Settings {
+impl TargetSettings {
     /// Parses the part after the `#`. Errors contain no values, which can be secrets.
     fn parse(text: &str) -> Result<Self, String> {
         let mut settings = Self::default();
@@ -230,22 +230,23 @@ impl<'de> Deserialize<'de> for Target {
 
 struct TargetVisitor;
 
-/// A target as a table. What it sets goes before what stands after the `#` of its URL.
+/// A target as a table. Its settings take precedence over those after the `#` of its URL.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct TargetTable {
     url: String,
     #[serde(default)]
-    timeout: Option<Time>,
+    timeout: Option<TargetDuration>,
     #[serde(default)]
-    interval: Option<Time>,
+    interval: Option<TargetDuration>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
 }
 
-struct Time(Duration);
+/// A duration within the allowed range.
+struct TargetDuration(Duration);
 
-impl<'de> Deserialize<'de> for Time {
+impl<'de> Deserialize<'de> for TargetDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let duration = isems_core::duration::deserialize(deserializer)?;
         HttpConfig::checked(duration).map(Self).map_err(de::Error::custom)
@@ -264,10 +265,10 @@ impl<'de> Visitor<'de> for TargetVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Target, A::Error> {
-        let table = Table::deserialize(MapAccessDeserializer::new(map))?;
+        let table = TargetTable::deserialize(MapAccessDeserializer::new(map))?;
         let mut target: Target = table.url.parse().map_err(de::Error::custom)?;
         let settings = &mut target.settings;
-        let own = |time: Option<Time>| time.map(|Time(duration)| duration);
+        let own = |time: Option<TargetDuration>| time.map(|TargetDuration(duration)| duration);
         settings.timeout = own(table.timeout).or(settings.timeout);
         settings.interval = own(table.interval).or(settings.interval);
         for (name, value) in table.headers {

@@ -10,7 +10,7 @@ use super::{
     Tag,
     health::ClockStateSchema,
     named::Named,
-    nodes::Flag,
+    nodes::SetFlag,
     problem::{OfReading, Refused},
     query,
     rendered::Rendered,
@@ -105,7 +105,7 @@ struct WorstNode {
     /// The highest severity of its flags.
     severity: Named<Severity>,
     /// The flags that are set in its newest status.
-    flags: Vec<Flag>,
+    flags: Vec<SetFlag>,
     /// Its newest battery voltage, V.
     #[oai(nullable)]
     battery_voltage: Option<f64>,
@@ -179,7 +179,7 @@ impl Example for Network {
                 level: Named(Level::Urgent),
                 findings: vec![Named(FindingCode::LoadOffPredicted), Named(FindingCode::BatteryDue)],
                 severity: Named(Severity::Warning),
-                flags: flags.map(Flag::new).collect(),
+                flags: flags.map(SetFlag::new).collect(),
                 battery_voltage: Some(11.9),
                 battery_charge_estimate: Some(41.0),
                 last_received_at: UtcTime(1_530_364_580),
@@ -277,7 +277,7 @@ impl From<&WatchedNode> for WorstNode {
             level: Named(watched.level()),
             findings: findings.map(|finding| Named(finding.code)).collect(),
             severity: Named(watched.severity()),
-            flags: node.latest.status.into_iter().flat_map(Status::flags).map(Flag::new).collect(),
+            flags: node.latest.status.into_iter().flat_map(Status::flags).map(SetFlag::new).collect(),
             battery_voltage: node.latest.battery_voltage,
             battery_charge_estimate: node.latest.battery_charge_estimate,
             last_received_at: UtcTime(node.last_received_at),

@@ -176,7 +176,7 @@ struct StatusDetails {
     #[oai(validator(pattern = "^0x[0-9a-f]{3}$"))]
     word: String,
     /// The flags that are set, first bit first.
-    flags: Vec<Flag>,
+    flags: Vec<SetFlag>,
     /// The highest severity of the flags; `info` if none is set.
     severity: Named<Severity>,
 }
@@ -185,7 +185,7 @@ impl StatusDetails {
     fn new(status: Status) -> Self {
         Self {
             word: status.to_string(),
-            flags: status.flags().map(Flag::new).collect(),
+            flags: status.flags().map(SetFlag::new).collect(),
             severity: Named(severity(Some(status))),
         }
     }
@@ -193,14 +193,15 @@ impl StatusDetails {
 
 /// A flag that is set, and its severity.
 #[derive(Debug, Object, Serialize)]
-pub(super) struct Flag {
+#[oai(rename = "Flag")]
+pub(super) struct SetFlag {
     /// The flag.
     flag: Named<StatusFlag>,
     /// The severity of the flag.
     severity: Named<Severity>,
 }
 
-impl Flag {
+impl SetFlag {
     pub(super) fn new(flag: StatusFlag) -> Self {
         Self { flag: Named(flag), severity: Named(flag.severity()) }
     }
