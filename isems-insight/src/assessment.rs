@@ -4,19 +4,18 @@ use isems_core::NodeId;
 
 use crate::{Battery, DataQuality, Energy, Finding, FindingCode, Level, Panel, Silence, Upgrade};
 
-/// What a node is going through, and what comes next. Whatever is not known is `None`, and [`unknown`](Self::unknown)
-/// says why.
+/// A node's condition, and what comes next. Unknown values are `None`, and [`unknown`](Self::unknown) says why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
     /// The node.
     pub node: NodeId,
-    /// The instant, Unix seconds, UTC. Nothing that was measured at or after it was used.
+    /// The instant, Unix seconds, UTC. Nothing measured at or after it was used.
     pub at: i64,
-    /// How urgently the node needs somebody: the level of its worst finding.
+    /// The urgency with which the node needs attention: the level of its worst finding.
     pub level: Level,
-    /// Everything that is the matter, the most severe first.
+    /// Everything that is wrong, the most severe first.
     pub findings: Vec<Finding>,
-    /// What the battery holds, and how long it lasts.
+    /// The battery's charge, and how long it lasts.
     pub energy: Energy,
     /// The battery's capacity and wear.
     pub battery: Battery,
@@ -24,11 +23,11 @@ pub struct Assessment {
     pub panel: Panel,
     /// The silence, if the node is silent.
     pub silence: Option<Silence>,
-    /// Whether a firmware upgrade is safe.
+    /// The safety of a firmware upgrade.
     pub upgrade: Upgrade,
-    /// How complete the measurements are.
+    /// The completeness and timeliness of the measurements.
     pub data: DataQuality,
-    /// What could not be said, and why.
+    /// The questions that could not be answered, with reasons.
     pub unknown: Vec<Unknown>,
 }
 
@@ -39,10 +38,10 @@ impl Assessment {
     }
 }
 
-/// Something that could not be said about a node.
+/// A question about a node that could not be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// What is not known, by its name in JSON, such as `energy` or `battery.estimatedCapacityAh`.
+    /// The unknown value, by its name in JSON, such as `energy` or `battery.estimatedCapacityAh`.
     pub what: &'static str,
     /// The reason, in English.
     pub reason: String,

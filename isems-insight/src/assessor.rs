@@ -27,13 +27,13 @@ pub(crate) struct Assessor {
     mesh: Option<Mesh>,
 }
 
-/// A node with what is known of it.
+/// A node and everything known about it.
 #[derive(Debug)]
 struct Assessed {
     history: History,
-    /// Whether the history has everything that was stored, as far as it goes back.
+    /// Set if the history has everything that was stored, as far as it goes back.
     is_loaded: bool,
-    /// Whether something has happened since the assessment.
+    /// Set if something has happened since the assessment.
     is_stale: bool,
     state: NodeState,
     usual_interval: Option<i64>,

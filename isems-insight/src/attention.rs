@@ -6,9 +6,9 @@ use isems_core::Severity;
 
 use crate::{Level, NodeState, WatchedNode};
 
-/// Returns whether a node needs attention: its assessment has the level `attention` or `urgent`. As long as it has none, it
-/// needs attention if it is silent, or if a flag of its status has the severity `warning` or above. Inactive nodes have been
-/// given up and never do.
+/// Returns whether a node needs attention: its assessment has the level `attention` or `urgent`. A node without an
+/// assessment needs attention if it is silent, or if a flag of its status has the severity `warning` or above. Inactive
+/// nodes have been given up and never do.
 pub fn needs_attention(node: &WatchedNode) -> bool {
     match (node.state, &node.assessment) {
         (NodeState::Inactive, _) => false,
@@ -18,8 +18,8 @@ pub fn needs_attention(node: &WatchedNode) -> bool {
     }
 }
 
-/// Returns the nodes that [need attention](needs_attention), worst first: by level, then by the severity of the node's own
-/// flags, then silent ones before others, then by charge, lowest first and unknown last.
+/// Returns the nodes that [need attention](needs_attention), worst first: by level, then by the severity of the node's
+/// own flags, then silent ones before others, then by charge, lowest first and unknown last.
 pub fn worst_first(nodes: &[WatchedNode]) -> Vec<&WatchedNode> {
     let mut worst: Vec<_> = nodes.iter().filter(|node| needs_attention(node)).collect();
     let rank = |node: &WatchedNode| (Reverse((node.level(), node.severity())), node.state != NodeState::Silent);

@@ -34,20 +34,20 @@ impl AskedAt {
     }
 }
 
-/// What was said of a node's coming night.
+/// A forecast of a node's coming night.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NightForecast {
     /// The node.
     pub node: NodeId,
-    /// When it was said, Unix seconds, UTC.
+    /// The time at which it was made, Unix seconds, UTC.
     pub at: i64,
     /// The time of day of that.
     pub asked_at: AskedAt,
-    /// The end of the night that it speaks of: the sunrise, Unix seconds, UTC.
+    /// The end of the night: the sunrise, Unix seconds, UTC.
     pub until: i64,
-    /// Whether the load was said to go off before the end of the night. `None` if nothing could be said.
+    /// Set if the load was forecast to go off before the end of the night. `None` if nothing could be said.
     pub goes_off: Option<bool>,
-    /// When it was said to go off, if it was.
+    /// The time at which it was forecast to go off, if it was.
     pub expected: Option<Expected>,
 }
 
@@ -68,10 +68,10 @@ impl NightForecast {
     }
 }
 
-/// How well forecasts of nights did.
+/// The accuracy of forecasts of nights.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NightScore {
-    /// The number of nights about which something was said.
+    /// The number of nights with a forecast.
     pub nights: u64,
     /// The number of nights about which nothing could be said.
     pub unknown: u64,

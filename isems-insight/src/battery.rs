@@ -7,11 +7,11 @@ pub struct Battery {
     pub estimated_capacity_ah: Option<Estimate>,
     /// The capacity in percent of the rated one, with its uncertainty.
     pub capacity_percent_of_rated: Option<Estimate>,
-    /// How fast the capacity changes, percent of the rated one per month (30 days); negative as it ages.
+    /// The rate at which the capacity changes, percent of the rated one per month (30 days); negative as it ages.
     pub trend_percent_per_month: Option<f64>,
     /// The time until the battery is due for replacement, months of 30 days; 0 if it is due.
     pub months_to_replacement: Option<f64>,
-    /// When the battery was last fully charged, Unix seconds, UTC.
+    /// The time at which the battery was last fully charged, Unix seconds, UTC.
     pub last_full_charge_at: Option<i64>,
     /// The number of nights of the last 30 days in which the battery was discharged deeply.
     pub deep_nights_in_30_days: Option<u32>,

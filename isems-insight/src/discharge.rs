@@ -131,7 +131,7 @@ fn level(seconds: &[f64; STEPS]) -> Option<f64> {
     (mean.is_finite() && mean > 0.0).then_some(mean)
 }
 
-/// How long the battery of a node takes to fall to the cut-off, by the voltage under load.
+/// The time that a node's battery takes to fall to the cut-off, by the voltage under load.
 ///
 /// The load is nearly constant, so the voltage takes nearly the same curve each night, only begun at another place. The
 /// time that each step of voltage takes is the time of all falls around it divided by their depths: noise of the

@@ -1,19 +1,20 @@
-//! What an assessment is made from.
+//! The evidence from which an assessment is made.
 
 use isems_core::Measurement;
 
 use crate::{Finding, FindingCode, History, Mesh, Sun, slot::is_controller_lost};
 
-/// The age up to which a measurement says how the node is now, seconds: temperatures and voltages change over hours.
+/// The age up to which a measurement reflects the node's present state, seconds: temperatures and voltages change over
+/// hours.
 const PRESENT_SECONDS: i64 = 6 * 3600;
 
-/// Everything that an [assessment](crate::assess) is made from. It is a plain value, so an assessment can be made for
-/// any instant, and made again.
+/// Everything from which an [assessment](crate::assess) is made. It is a plain value, so an assessment can be made for
+/// any instant, and repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// The node's recent past. It must end before [`at`](Self::at).
     pub history: &'a History,
-    /// What the mesh as a whole saw.
+    /// The view of the mesh as a whole.
     pub mesh: &'a Mesh,
     /// The instant, Unix seconds, UTC.
     pub at: i64,

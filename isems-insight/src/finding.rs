@@ -1,21 +1,21 @@
-//! Findings: what is the matter with a node, in stable codes.
+//! Findings: problems of a node, with stable codes.
 
 use std::collections::BTreeMap;
 
 use crate::FindingSeverity;
 
-/// Something that is the matter with a node, or will be.
+/// Something that is wrong with a node, or will be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// The kind of finding.
     pub code: FindingCode,
-    /// How much it matters.
+    /// The severity.
     pub severity: FindingSeverity,
-    /// Since when it has been so, as far as the measurements tell, Unix seconds, UTC.
+    /// The time since when it has been so, as far as the measurements tell, Unix seconds, UTC.
     pub since: i64,
-    /// The figures and words behind it, by name. Names carry their unit, such as `capacityPercentOfRated`.
+    /// The figures and words behind it, by name. Names include the unit, such as `capacityPercentOfRated`.
     pub values: BTreeMap<&'static str, FindingValue>,
-    /// Whether the node's own status says the same; `None` where it has no flag for it.
+    /// Set if the node's own status says the same; `None` if it has no flag for it.
     pub node_agrees: Option<bool>,
 }
 

@@ -45,7 +45,7 @@ pub struct Reboot {
     pub countdown_after: f64,
 }
 
-/// What a day (UTC) of a node was like as data.
+/// A summary of a node's data for a day (UTC).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Day {
     /// The number of the day since 1970.

@@ -1,6 +1,6 @@
-//! The level of a node, and the severity of what is found about it.
+//! The level of a node, and the severity of findings about it.
 
-/// How urgently a node needs somebody, in one word.
+/// The urgency with which a node needs attention, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Nothing needs doing.
@@ -9,7 +9,7 @@ pub enum Level {
     Unknown,
     /// It should be looked after at the next opportunity.
     Attention,
-    /// It needs somebody now.
+    /// It needs attention now.
     Urgent,
 }
 
@@ -17,7 +17,7 @@ impl Level {
     /// Every level, the best first.
     pub const ALL: [Self; 4] = [Self::Ok, Self::Unknown, Self::Attention, Self::Urgent];
 
-    /// Returns the stable name that stands in answers, events and metrics.
+    /// Returns the stable name used in answers, events and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -28,14 +28,14 @@ impl Level {
     }
 }
 
-/// How much a [finding](crate::Finding) matters.
+/// The severity of a [finding](crate::Finding).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FindingSeverity {
     /// Worth knowing; nothing needs doing.
     Info,
     /// It should be looked after at the next opportunity.
     Attention,
-    /// It needs somebody now.
+    /// It needs attention now.
     Urgent,
 }
 
@@ -43,7 +43,7 @@ impl FindingSeverity {
     /// Every severity, the least one first.
     pub const ALL: [Self; 3] = [Self::Info, Self::Attention, Self::Urgent];
 
-    /// Returns the stable name that stands in answers, events and metrics.
+    /// Returns the stable name used in answers, events and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Info => "info",

@@ -11,8 +11,8 @@ const RELAXING_SECONDS: i64 = 5400;
 /// A hole of this length that begins near the cut-off means that the load was off, seconds.
 const HOLE_SECONDS: i64 = 1800;
 
-/// How far above the cut-off the last voltage before the load goes off may be, V: it is a mean of some minutes, with
-/// noise.
+/// The distance above the cut-off up to which the last voltage before the load goes off may lie, V: it is a mean over
+/// some minutes, with noise.
 const NEAR_CUT_OFF: f64 = 0.1;
 
 /// The time that a night must have lasted to count as much as the curve, which is all nights before it, seconds.
@@ -39,7 +39,7 @@ pub(crate) struct Night {
     pub(crate) course: Option<Course>,
 }
 
-/// How a night went after the surface charge was gone.
+/// The course of a night after the surface charge was gone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Course {
     /// The time that passed, seconds.
@@ -68,7 +68,7 @@ struct Open {
 pub(crate) struct Tonight {
     /// When charging ended, Unix seconds, UTC.
     pub(crate) begin: i64,
-    /// How it has gone so far, if it has lasted long enough to tell.
+    /// The course so far, if it is long enough to tell.
     pub(crate) course: Option<Course>,
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn nights(history: &History, curve: &DischargeCurve, cut_off: f64) ->
 }
 
 impl Open {
-    /// How it has gone since the surface charge was gone.
+    /// Returns the course since the surface charge was gone.
     fn course(&self, curve: &DischargeCurve) -> Option<Course> {
         let first = smoothed(self.readings.get(..3)?);
         let last = smoothed(&self.readings[self.readings.len() - 3..]);

@@ -1,4 +1,4 @@
-//! What may come in the next 48 hours, as weighted cases.
+//! The possible futures of the next 48 hours, as weighted cases.
 
 use crate::{
     Evidence, Expected, Slot,
@@ -6,7 +6,7 @@ use crate::{
     reserve::{Reserve, resting_voltage},
 };
 
-/// How far it looks ahead, seconds.
+/// The time to look ahead, seconds.
 pub(crate) const AHEAD: i64 = 48 * 3600;
 
 /// Cases of the speed of a night that are equally likely, in standard deviations.
@@ -29,7 +29,7 @@ const DAY: f64 = 86_400.0;
 /// A value with its weight.
 pub(crate) type Weighted = (f64, f64);
 
-/// What the battery holds, and when the load may go off.
+/// The battery's charge, and when the load may go off.
 #[derive(Debug, Clone)]
 pub(crate) struct Outlook {
     /// The time that the load can run from the instant on without sun, seconds.
@@ -53,9 +53,9 @@ pub(crate) struct Outlook {
 struct Sample {
     /// The beginning of the day: the end of the night before it.
     dawn: i64,
-    /// What the load could still run at dawn, seconds.
+    /// The time that the load could still run at dawn, seconds.
     left_at_dawn: f64,
-    /// What the day added, seconds.
+    /// The time that the day added, seconds.
     gain: f64,
 }
 
@@ -194,7 +194,7 @@ pub(crate) fn expected(instants: &mut [Weighted], at: i64) -> Option<Expected> {
     Some(Expected { expected_at: quantile(0.5), earliest: quantile(0.1), latest: quantile(0.9) })
 }
 
-/// How long after sunrise charging began, of past nights, with weights that add up to 1.
+/// Returns the times from sunrise to the start of charging on past mornings, with weights that add up to 1.
 fn lags(reserve: &Reserve, at: i64) -> Vec<Weighted> {
     let lag = |night: &Night| Some((night.begin, (night.end? - reserve.rise_after(night.begin)) as f64));
     let seen: Vec<Weighted> = reserve
@@ -232,8 +232,8 @@ fn days(reserve: &Reserve) -> Vec<Sample> {
     samples.collect()
 }
 
-/// What days to come may add, by the days that were, the last ones above all: weather lasts. A day that filled the
-/// battery could have added more.
+/// Returns what coming days may add, judging by past days, above all the latest ones, because weather lasts. A day that
+/// filled the battery could have added more.
 fn recent_gains(reserve: &Reserve, days: &[Sample], at: i64) -> Vec<Weighted> {
     let gains = days.iter().map(|day| {
         let is_full = day.left_at_dawn + day.gain > 0.9 * reserve.full;
@@ -243,7 +243,7 @@ fn recent_gains(reserve: &Reserve, days: &[Sample], at: i64) -> Vec<Weighted> {
     normalized(gains.collect(), (0.3 * reserve.full, 0.1))
 }
 
-/// What today may add, by the days that went like today so far.
+/// Returns what today may add, judging by the days that went like today so far.
 fn likely_gains(
     evidence: &Evidence<'_>,
     reserve: &Reserve,
@@ -264,14 +264,14 @@ fn likely_gains(
     if likely.is_empty() { likely } else { normalized(likely, (0.0, 0.0)) }
 }
 
-/// How a day went up to a time.
+/// The course of a day up to a time.
 #[derive(Debug, Clone, Copy)]
 struct Course {
     /// The share of the time in which the panel charged.
     charging: f64,
-    /// How far the voltage rose on average, V.
+    /// The average rise of the voltage, V.
     rise: f64,
-    /// How far it had risen in the end, V.
+    /// The rise of the voltage at the end, V.
     risen: f64,
 }
 
@@ -292,7 +292,7 @@ impl Course {
         }
     }
 
-    /// How unlike another day it was; 1 is a difference that matters.
+    /// Returns the dissimilarity to another day; 1 is a difference that matters.
     fn distance(&self, other: &Self) -> f64 {
         let charging = (self.charging - other.charging) / 0.25;
         let rise = (self.rise - other.rise) / 0.12;

@@ -3,16 +3,16 @@
 /// The panel's yield.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Panel {
-    /// The yield of the last days in percent of what the other panels of the mesh yielded under the same sky, each
-    /// measured by its own best.
+    /// The yield of the last days in percent of the yield of the other panels of the mesh under the same sky, each
+    /// relative to its own best.
     pub yield_percent_of_mesh: Option<f64>,
-    /// How that changed over the last 30 days, percent per 30 days; negative as the panel soils.
+    /// The change of the yield over the last 30 days, percent per 30 days; negative as the panel gets dirty.
     pub yield_trend_percent_per_month: Option<f64>,
-    /// The directions of the sun in which the panel lacks while its neighbours charge.
+    /// The directions of the sun in which the panel yields too little while its neighbours charge.
     pub suspected_shade: Vec<Shade>,
-    /// Whether the panel yields nothing by day while its neighbours charge.
+    /// Set if the panel yields nothing by day while its neighbours charge.
     pub covered: Option<bool>,
-    /// Whether no voltage comes from the panel by day while its neighbours charge.
+    /// Set if no voltage comes from the panel by day while its neighbours charge.
     pub disconnected: Option<bool>,
 }
 

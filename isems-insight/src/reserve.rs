@@ -1,4 +1,4 @@
-//! What a node's battery holds, in hours of load, learned from the node's own nights.
+//! The charge of a node's battery, in hours of load, learned from the node's own nights.
 
 use crate::{
     Evidence, History, Slot, Sun,
@@ -27,18 +27,18 @@ const ASSUMED_SET: i64 = 18 * 3600;
 
 const DAY: i64 = 86_400;
 
-/// What a node's nights have taught about its battery and its load.
+/// Everything that a node's nights reveal about its battery and its load.
 #[derive(Debug, Clone)]
 pub(crate) struct Reserve {
     pub(crate) cut_off: f64,
     pub(crate) curve: DischargeCurve,
     /// The nights that are over, oldest first.
     pub(crate) nights: Vec<Night>,
-    /// The night that is not, if it is night.
+    /// The current night, if it is night.
     pub(crate) tonight: Option<Tonight>,
     /// The time that the load runs on a full battery, seconds.
     pub(crate) full: f64,
-    /// How far the speed of a night deviates from the curve: the standard deviation of its logarithm.
+    /// The deviation of a night's speed from the curve: the standard deviation of its logarithm.
     pub(crate) spread: f64,
     sun: Option<Sun>,
 }

@@ -2,10 +2,10 @@
 
 use isems_core::{Measurement, Status, StatusFlag, TimeSource};
 
-/// What a node measured in ten minutes: means, kept in 20 bytes, so that a month of a node takes 90 kB.
+/// The measurements of a node in ten minutes, as means, in 20 bytes, so that a month of a node takes 90 kB.
 ///
-/// What the node itself voids does not enter: all values while its controller is lost, and the temperature while its
-/// sensor is missing.
+/// Values that the node itself declares void are left out: all values while its controller is lost, and the temperature
+/// while its sensor is missing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slot {
     battery: Mean<1000>,

@@ -1,9 +1,9 @@
-//! Whether a node's firmware can be upgraded safely.
+//! The safety of upgrading a node's firmware.
 
-/// Whether a firmware upgrade is safe: the battery must last, and no reboot may come in between.
+/// The safety of a firmware upgrade: the battery must last, and no reboot may come in between.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Upgrade {
-    /// Whether it is safe now; `None` if that cannot be said.
+    /// Set if it is safe now; `None` if that cannot be said.
     pub safe: Option<bool>,
     /// The facts behind it, as English sentences.
     pub reasons: Vec<String>,

@@ -46,7 +46,7 @@ pub struct WatcherOptions {
     pub inactive_after_days: u32,
     /// The number of events that are kept for subscribers that are late or come back, at least one. Default: 8192.
     pub kept_events: usize,
-    /// Whether nodes are assessed, which takes some 100 kB of memory for each. Default: true.
+    /// Set if nodes are assessed, which takes some 100 kB of memory for each. Default: true.
     pub assesses: bool,
     /// The clock, in Unix seconds, UTC; simulations and tests have their own. Default: the system's.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,

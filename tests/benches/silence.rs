@@ -3,8 +3,8 @@
 //! `cargo bench -p isems-tests --bench silence -- [FIRST_SEED [SEEDS]]`
 //!
 //! For each seed, a mesh of 24 nodes is simulated from February to April and from September to November. Every half
-//! hour, each node that has been silent for more than an hour is assessed from nothing but what has arrived by then;
-//! each silence counts once, the first time. The truth is the event that began it.
+//! hour, each node that has been silent for more than an hour is assessed, only from what has arrived by then; each
+//! silence counts once, the first time. The truth is the event that began it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ const DAYS: i64 = 89;
 const SEASONS: [i64; 2] = [1_738_368_000, 1_756_684_800];
 const STEP: i64 = 1800;
 
-/// How often a true cause was said to be which.
+/// The number of times that each true cause was taken for each cause.
 type Counts = BTreeMap<(TrueEventKind, SilenceCause), u32>;
 
 fn main() {
@@ -45,7 +45,7 @@ fn cause(kind: TrueEventKind) -> Option<SilenceCause> {
         TrueEventKind::RanEmpty => Some(SilenceCause::RanEmpty),
         TrueEventKind::Uplink => Some(SilenceCause::Uplink),
         TrueEventKind::Collector => Some(SilenceCause::Collector),
-        // Nothing tells of a radio that dies.
+        // Nothing reveals that a radio has died.
         TrueEventKind::RadioDead => Some(SilenceCause::Unknown),
         _ => None,
     }

@@ -1,17 +1,17 @@
 //! A lead-acid battery of six cells.
 
-/// A battery: charge in, charge out, and the voltage between its poles.
+/// A battery: charge in, charge out, and the voltage between its terminals.
 ///
 /// The open-circuit voltage follows the acid's density; the voltage under current adds the ohmic resistance, which
 /// rises as the battery empties and cools, and a polarisation that builds up and relaxes within minutes and hours. The
 /// capacity falls with temperature; what the cold withholds comes back with warmth.
 #[derive(Debug, Clone)]
 pub(super) struct Battery {
-    /// Ah at 25 degC when it was new.
+    /// The capacity at 25 degC when new, Ah.
     nominal: f64,
-    /// The share of the nominal capacity that it still has.
+    /// The fraction of the nominal capacity that is left.
     pub(super) health: f64,
-    /// Ah that are missing to a full battery.
+    /// The charge missing from a full battery, Ah.
     missing: f64,
     /// Fast and slow polarisation, V.
     fast: f64,
@@ -27,17 +27,17 @@ impl Battery {
         Self { nominal, health, missing, fast: 0.0, slow: 0.0 }
     }
 
-    /// The capacity at 25 degC, Ah.
+    /// Returns the capacity at 25 degC, Ah.
     pub(super) fn capacity(&self) -> f64 {
         self.nominal * self.health
     }
 
-    /// The capacity at a temperature, Ah.
+    /// Returns the capacity at a temperature, Ah.
     fn capacity_at(&self, temperature: f64) -> f64 {
         self.capacity() * (1.0 - 0.007 * (25.0 - temperature)).clamp(0.5, 1.05)
     }
 
-    /// The state of charge, `0..=1`, of what the battery holds at this temperature.
+    /// Returns the state of charge, `0..=1`, relative to the capacity at this temperature.
     pub(super) fn charge(&self, temperature: f64) -> f64 {
         (1.0 - self.missing / self.capacity_at(temperature)).clamp(0.0, 1.0)
     }
@@ -49,7 +49,7 @@ impl Battery {
         voltage + 0.0012 * (temperature - 25.0)
     }
 
-    /// The ohmic resistance, Ohm.
+    /// Returns the ohmic resistance, Ohm.
     fn resistance(&self, temperature: f64) -> f64 {
         let empty = 1.0 - self.charge(temperature);
         let size = 12.0 / self.nominal;
@@ -57,12 +57,13 @@ impl Battery {
         0.045 * size * age * (1.0 + 0.8 * empty.powi(2) + 2.0 * empty.powi(12)) * (1.0 + 0.012 * (25.0 - temperature))
     }
 
-    /// The voltage with a current flowing into it (A, negative when it flows out), V.
+    /// Returns the voltage while a current flows into the battery (A, negative when it flows out), V.
     pub(super) fn voltage(&self, current: f64, temperature: f64) -> f64 {
         self.open_circuit(temperature) + self.fast + self.slow + current * self.resistance(temperature)
     }
 
-    /// The greatest current that it takes without exceeding a voltage, A. A full battery takes next to nothing.
+    /// Returns the highest current that the battery accepts without exceeding a voltage, A. A full battery accepts next
+    /// to nothing.
     pub(super) fn acceptance(&self, limit: f64, temperature: f64) -> f64 {
         let headroom = limit - self.open_circuit(temperature) - self.fast - self.slow;
         let by_voltage = headroom / self.resistance(temperature);
@@ -78,7 +79,7 @@ impl Battery {
         let self_discharge = self.capacity() * 0.001 / 24.0;
         self.missing -= (current * efficiency - self_discharge) * hours;
         self.missing = self.missing.clamp(0.0, self.capacity());
-        // Charging polarises far more than discharging, above all towards full.
+        // Charging polarizes far more than discharging, above all when nearly full.
         let rate = current / self.capacity();
         let fast = if current > 0.0 { 3.2 * rate.powf(0.7) * (0.5 + 0.9 * charge.powi(4)) } else { 0.5 * rate };
         let slow = if current > 0.0 { (0.10 + 1.15 * charge.powi(6)) * (rate / 0.02).min(1.0) } else { 1.1 * rate };
@@ -87,7 +88,7 @@ impl Battery {
         self.slow += (slow - self.slow) * (1.0 - (-seconds / time).exp());
     }
 
-    /// Ages it by a share of the nominal capacity.
+    /// Ages the battery by a fraction of the nominal capacity.
     pub(super) fn age(&mut self, share: f64) {
         self.health = (self.health - share).max(0.2);
         self.missing = self.missing.min(self.capacity());

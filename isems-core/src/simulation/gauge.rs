@@ -1,6 +1,6 @@
 //! The charge gauge and the health estimate of the firmwares, with their faults.
 
-/// What the firmware knows when it estimates.
+/// The measurements from which the firmware estimates.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Voltages {
     pub(super) battery: f64,
@@ -14,7 +14,7 @@ impl Voltages {
         self.panel < self.battery
     }
 
-    /// Returns what the firmware takes the charge for at once, percent.
+    /// Returns the charge that the firmware derives from the voltages at once, percent.
     fn percent(&self) -> f64 {
         let discharging = |voltage: f64| {
             if voltage < 12.6 { 10.0 + (voltage - 11.6) * 85.0 } else { 95.0 + (voltage - 12.6) * 20.0 }
@@ -22,7 +22,7 @@ impl Voltages {
         let percent = if self.is_discharging() {
             discharging(self.battery)
         } else if self.battery >= 0.995 * self.charge_end {
-            // Near its end voltage the panel's voltage tells how little is still drawn.
+            // Near the end-of-charge voltage, the panel's voltage tells how little current is still drawn.
             let idle = (self.panel / self.open_circuit.max(1.0) - 1.0 / 1.24) / (0.97 - 1.0 / 1.24);
             90.0 + 10.0 * idle.clamp(0.0, 1.0)
         } else if self.panel < 0.88 * self.open_circuit {
@@ -42,7 +42,7 @@ pub(super) struct Gauge {
 }
 
 impl Gauge {
-    /// Starts it, as after a reboot, with what the voltages say.
+    /// Starts it, as after a reboot, from the voltages.
     pub(super) fn start(voltages: &Voltages) -> Self {
         Self { percent: voltages.percent() }
     }
@@ -72,7 +72,7 @@ impl HealthEstimate {
         Self { percent: 100.0, at_ten: None }
     }
 
-    /// Takes note of a minute of the local day, given the capacity (Ah) and the mean load (W) that the owner typed in.
+    /// Takes note of a minute of the local day, given the capacity (Ah) and the mean load (W) entered by the owner.
     pub(super) fn run(&mut self, minute_of_day: i64, gauge: f64, capacity: f64, load: f64) {
         match minute_of_day {
             1320 => self.at_ten = Some(gauge),

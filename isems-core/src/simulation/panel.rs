@@ -2,7 +2,7 @@
 
 use super::sky::Moment;
 
-/// A panel on a roof or a mast, and what lies on it or stands before it.
+/// A panel on a roof or a mast, with its dirt, snow and obstacles.
 #[derive(Debug, Clone)]
 pub(super) struct Panel {
     /// The rated power, W.
@@ -13,18 +13,19 @@ pub(super) struct Panel {
     pub(super) azimuth: f64,
     /// The open-circuit voltage at full sun, V.
     pub(super) open_circuit: f64,
-    /// What stands before it: from and to which azimuth of the sun, and up to which elevation, degrees.
+    /// The obstacle: the azimuths of the sun from which and to which, and the elevation up to which, it casts a shadow,
+    /// degrees.
     pub(super) shade: Option<(f64, f64, f64)>,
-    /// The share of the light that dirt takes.
+    /// The fraction of the light that dirt takes away.
     pub(super) soiling: f64,
-    /// The share of the light that snow takes.
+    /// The fraction of the light that snow takes away.
     pub(super) snow: f64,
-    /// Whether its cable is broken.
+    /// Set if its cable is broken.
     pub(super) is_disconnected: bool,
 }
 
 impl Panel {
-    /// The irradiance that reaches the cells, W/m2.
+    /// Returns the irradiance that reaches the cells, W/m2.
     pub(super) fn irradiance(&self, sky: &Moment) -> f64 {
         let sun = sky.elevation.to_radians();
         let tilt = self.tilt.to_radians();
@@ -38,7 +39,7 @@ impl Panel {
         (direct + diffuse) * (1.0 - self.soiling) * (1.0 - self.snow)
     }
 
-    /// The power at the maximum power point, W.
+    /// Returns the power at the maximum power point, W.
     pub(super) fn power_at(&self, irradiance: f64, temperature: f64) -> f64 {
         if self.is_disconnected {
             return 0.0;
@@ -47,7 +48,7 @@ impl Panel {
         0.95 * self.power * irradiance / 1000.0 * (1.0 - 0.004 * (cell - 25.0))
     }
 
-    /// The voltage without load, V.
+    /// Returns the voltage without load, V.
     pub(super) fn open_circuit_at(&self, irradiance: f64, temperature: f64) -> f64 {
         if self.is_disconnected || irradiance <= 0.05 {
             return 0.0;

@@ -4,13 +4,13 @@ use solar_positioning::{Location, SolarPositions, time::JulianDate};
 
 use super::random::Random;
 
-/// The resolution in time, seconds.
+/// The time resolution, seconds.
 const STEP: i64 = 600;
 const DAY: i64 = 86_400;
 const JULIAN_1970: f64 = 2_440_587.5;
 const DELTA_T: f64 = 69.2;
 
-/// The kinds of weather that last for some days.
+/// The kinds of weather, each of which lasts for some days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spell {
     Clear,
@@ -25,17 +25,17 @@ pub(super) struct Moment {
     pub(super) elevation: f64,
     /// Degrees clockwise from north.
     pub(super) azimuth: f64,
-    /// Irradiance of the direct beam, on a plane that faces it, W/m2.
+    /// Irradiance of the direct beam on a plane facing it, W/m2.
     pub(super) direct: f64,
-    /// Irradiance of the rest of the sky, on a horizontal plane, W/m2.
+    /// Irradiance of the rest of the sky on a horizontal plane, W/m2.
     pub(super) diffuse: f64,
     /// Air temperature, degC.
     pub(super) temperature: f64,
-    /// Whether it rains or snows.
+    /// Set if it rains or snows.
     pub(super) is_wet: bool,
 }
 
-/// The sky from one time to another.
+/// The sky over a period.
 #[derive(Debug, Clone)]
 pub(super) struct Sky {
     start: i64,
@@ -69,7 +69,7 @@ impl Sky {
                 is_wet_day = spell == Spell::Overcast && random.chance(0.5);
                 warmth = 0.75 * warmth + random.normal(0.0, 1.8);
             }
-            // Clouds pass: they come and go within the hour, around what the day is like.
+            // Passing clouds come and go within the hour, around the average of the day.
             let restlessness = if spell == Spell::Mixed { 0.12 } else { 0.04 };
             cover = (cover + 0.15 * (day_cover - cover) + random.normal(0.0, restlessness)).clamp(0.0, 1.0);
             let date = JulianDate::new(JULIAN_1970 + time as f64 / DAY as f64, DELTA_T);
@@ -83,20 +83,20 @@ impl Sky {
         Self { start, moments: moments.collect() }
     }
 
-    /// The sky at a time, which must not be outside of the sky's own.
+    /// Returns the sky at a time, which must lie within the period.
     pub(super) fn at(&self, time: i64) -> &Moment {
         let step = ((time - self.start) / STEP).clamp(0, self.moments.len() as i64 - 1);
         &self.moments[step as usize]
     }
 }
 
-/// 1 in the middle of winter, -1 in the middle of summer.
+/// Returns 1 in the middle of winter, -1 in the middle of summer.
 fn season(time: i64, latitude: f64) -> f64 {
     let year = (time as f64 / DAY as f64 - 19.0) / 365.2425;
     (year * std::f64::consts::TAU).cos() * latitude.signum()
 }
 
-/// How the weather goes on: dark spells are longer and more frequent in winter.
+/// Draws the next weather: dark spells are longer and more frequent in winter.
 fn next_spell(random: &mut Random, season: f64) -> (Spell, u32) {
     let overcast = 0.30 + 0.14 * season;
     let draw = random.uniform();
@@ -110,8 +110,8 @@ fn next_spell(random: &mut Random, season: f64) -> (Spell, u32) {
     }
 }
 
-/// Direct and diffuse irradiance under clouds that cover a share of the sky. Clear sky after Haurwitz (1945), clouds
-/// after Kasten and Czeplak (1980), the diffuse share rising with the cover.
+/// Returns direct and diffuse irradiance under clouds that cover a fraction of the sky. Clear sky after Haurwitz
+/// (1945), clouds after Kasten and Czeplak (1980), with a diffuse fraction that rises with the cover.
 fn irradiance(elevation: f64, cover: f64) -> (f64, f64) {
     let sine = elevation.to_radians().sin();
     if sine <= -0.1 {
@@ -124,7 +124,7 @@ fn irradiance(elevation: f64, cover: f64) -> (f64, f64) {
     let clear = 1098.0 * sine * (-0.057 / sine).exp();
     let global = clear * (1.0 - 0.78 * cover.powf(3.4)) + 4.0;
     let diffuse_share = (0.18 + 0.82 * cover.powf(1.5)).min(1.0);
-    // Low above the horizon there is little but diffuse light.
+    // Low above the horizon there is hardly anything but diffuse light.
     let direct = global * (1.0 - diffuse_share) / sine.max(0.15);
     (direct, global * diffuse_share)
 }

@@ -16,28 +16,28 @@ const DAY: i64 = 86_400;
 /// The time between two polls of a router's log, seconds.
 const POLL: i64 = 300;
 
-/// The light that a dirty panel loses.
+/// The fraction of light that a dirty panel loses.
 const DIRT: f64 = 0.25;
 
 /// The options of a [`TrueMesh`].
 #[derive(Debug, Clone)]
 pub struct TrueMeshOptions {
-    /// What everything random is drawn from.
+    /// The seed of everything random.
     pub seed: u64,
     /// The number of nodes.
     pub nodes: u32,
-    /// The middle of the mesh, degrees north and east.
+    /// The centre of the mesh, degrees north and east.
     pub place: (f64, f64),
     /// The first instant, Unix seconds, UTC.
     pub start: i64,
     /// The instant after the last one, Unix seconds, UTC.
     pub end: i64,
-    /// Whether anything but the weather happens to the nodes.
+    /// Set if anything other than the weather happens to the nodes.
     pub has_events: bool,
 }
 
-/// Nodes that live under one sky, with batteries and panels that obey physics, firmware that reports as the real ones
-/// do, and a record of what truly happened: the measure of whatever judges nodes by their measurements.
+/// Nodes under one sky, with batteries and panels that obey physics, firmware that reports like the real ones, and a
+/// record of what truly happened: a yardstick for everything that judges nodes by their measurements.
 ///
 /// ```
 /// use isems_core::simulation::{TrueMesh, TrueMeshOptions};
@@ -62,15 +62,15 @@ pub struct TrueMesh {
     over: Vec<TrueEvent>,
 }
 
-/// A node with its place in the mesh.
+/// A node with its state in the mesh.
 #[derive(Debug)]
 struct Member {
     node: TrueNode,
     /// The second of the minute at which it measures.
     phase: i64,
-    /// What its log holds that was not fetched yet.
+    /// The part of its log that was not fetched yet.
     log: Vec<Measurement>,
-    /// How many running events keep its measurements from the collector.
+    /// The number of current events that keep its measurements from the collector.
     cut: u32,
     load_off_since: Option<i64>,
 }
@@ -97,13 +97,13 @@ impl TrueMesh {
         self.nodes.iter().map(|member| &member.node.id)
     }
 
-    /// Returns the instant that was reached, Unix seconds, UTC.
+    /// Returns the instant reached so far, Unix seconds, UTC.
     pub fn now(&self) -> i64 {
         self.now
     }
 
-    /// Lives until an instant, but not beyond the end, and returns what has arrived at the collector by then, in the
-    /// order of arrival.
+    /// Advances to an instant, but not beyond the end, and returns the measurements that arrive at the collector until
+    /// then, in order of arrival.
     pub fn advance(&mut self, until: i64) -> Vec<Measurement> {
         let mut arrived = Vec::new();
         while self.now < until.min(self.options.end) {
@@ -132,7 +132,7 @@ impl TrueMesh {
             let measured = node.live(now + member.phase, &sky);
             match (node.is_load_on, member.load_off_since) {
                 (false, None) => {
-                    // What the router had not handed over is lost with its power.
+                    // Whatever the router had not handed over is lost when its power fails.
                     member.log.clear();
                     member.load_off_since = Some(now);
                 }
@@ -158,7 +158,7 @@ impl TrueMesh {
         }
     }
 
-    /// Begins and ends what is planned.
+    /// Begins and ends planned events.
     fn change_events(&mut self) {
         let now = self.now;
         for event in self.running.extract_if(.., |event| event.to <= now) {
@@ -176,7 +176,7 @@ impl TrueMesh {
         }
     }
 
-    /// Returns what has happened so far, in the order in which it began. What is not over ends now.
+    /// Returns everything that has happened so far, in the order in which it began. Events that are not over end now.
     pub fn events(&self) -> Vec<TrueEvent> {
         let ended = |event: &TrueEvent| TrueEvent { to: event.to.min(self.now), ..event.clone() };
         let off = self.nodes.iter().filter_map(|member| {
@@ -208,7 +208,7 @@ impl TrueMesh {
     }
 }
 
-/// Lets an event begin or end.
+/// Begins or ends an event.
 fn apply(member: &mut Member, kind: TrueEventKind, begins: bool) {
     let node = &mut member.node;
     match kind {
@@ -233,7 +233,7 @@ fn apply(member: &mut Member, kind: TrueEventKind, begins: bool) {
     }
 }
 
-/// Draws what will happen to whom.
+/// Draws the events for all nodes.
 fn plan(options: &TrueMeshOptions, nodes: &[Member]) -> Vec<TrueEvent> {
     let mut random = Random::new(options.seed, u32::MAX - 1);
     let mut events = Vec::new();

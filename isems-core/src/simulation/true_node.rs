@@ -12,22 +12,22 @@ use super::{
 };
 use crate::{Measurement, NodeId, Status, StatusFlag};
 
-/// The voltage above which the controller switches the load on again, V.
+/// The voltage above which the controller reconnects the load, V.
 const LOAD_ON: f64 = 12.3;
 
-/// The current of a controller whose load is off, A.
+/// The current drawn by a controller whose load is off, A.
 const IDLE: f64 = 0.004;
 
-/// How a node's measurements come to the collector.
+/// The way in which a node's measurements reach the collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An ESP32 that publishes each measurement: what cannot be sent is lost.
+    /// An ESP32 that publishes each measurement: whatever cannot be sent is lost.
     Esp32,
-    /// An `OpenWrt` router whose log is polled: what could not be fetched comes later.
+    /// An `OpenWrt` router whose log is polled: whatever could not be fetched comes later.
     Router,
 }
 
-/// A node: what it is, what it is going through, and what it says of it.
+/// A node: its installation, its true state, and its reports.
 #[derive(Debug, Clone)]
 pub(super) struct TrueNode {
     pub(super) id: NodeId,
@@ -36,7 +36,7 @@ pub(super) struct TrueNode {
     pub(super) battery: Battery,
     pub(super) random: Random,
     pub(super) is_controller_lost: bool,
-    /// Minutes until the node has started again; 0 while it runs.
+    /// Minutes until the node has restarted; 0 while it is running.
     pub(super) starting: u32,
     pub(super) is_load_on: bool,
     /// The state of charge, for the truth.
@@ -48,11 +48,11 @@ pub(super) struct TrueNode {
     pub(super) cut_off: f64,
     load: f64,
     typed_load: f64,
-    /// The shares of the capacity that it loses, and of the light that dirt takes more, in a minute.
+    /// The fraction of the capacity that it loses, and of the light that new dirt takes away, per minute.
     ageing: f64,
     soiling: f64,
     has_temperature_sensor: bool,
-    /// Countdown at a start, in the firmware's own units; 0 is off.
+    /// The countdown after a start, in the firmware's own units; 0 means off.
     countdown_start: f64,
     countdown: f64,
     load_drift: f64,
@@ -67,7 +67,7 @@ impl TrueNode {
         let kind = if random.chance(0.5) { Kind::Esp32 } else { Kind::Router };
         let load = 1.0 + 2.2 * random.uniform();
         let nominal_capacity = random.choice([7.2, 7.2, 9.0, 12.0, 12.0, 17.0, 24.0]);
-        // Owners plan for a few per cent of the panel's rated power, and some badly.
+        // Owners plan for a few percent of the panel's rated power, some of them badly.
         let panel_power = random.choice([10.0, 20.0, 20.0, 30.0, 30.0, 50.0, 50.0, 100.0]);
         let health = (1.0 - 0.45 * random.uniform().powi(2)).min(1.0);
         let shade = random.chance(0.15).then(|| {
@@ -116,7 +116,7 @@ impl TrueNode {
         }
     }
 
-    /// Makes the node start again, which takes some minutes.
+    /// Restarts the node, which takes a few minutes.
     pub(super) fn reboot(&mut self) {
         self.starting = 2 + (2.0 * self.random.uniform()) as u32;
         self.gauge = None;
@@ -133,12 +133,12 @@ impl TrueNode {
         self.countdown <= 0.0
     }
 
-    /// Returns whether the node is up and measures.
+    /// Returns whether the node is running and measures.
     pub(super) fn is_up(&self) -> bool {
         self.is_load_on && self.starting == 0
     }
 
-    /// Lives through a minute, and says what the node measures at its end, unless it is down.
+    /// Advances by a minute, and returns the measurement at its end, unless the node is down.
     pub(super) fn live(&mut self, time: i64, sky: &Moment) -> Option<Measurement> {
         self.starting = self.starting.saturating_sub(1);
         let irradiance = self.panel.irradiance(sky);
@@ -147,7 +147,7 @@ impl TrueNode {
         self.weather(sky);
         self.battery.age(self.ageing);
 
-        // The panel's power, as far as the battery takes it.
+        // The panel's power, as far as the battery accepts it.
         let open_circuit = self.panel.open_circuit_at(irradiance, sky.temperature);
         let at_rest = self.battery.voltage(0.0, temperature);
         let charge_end = charge_end(temperature);
@@ -190,13 +190,13 @@ impl TrueNode {
         let gauge = self.gauge.get_or_insert_with(|| Gauge::start(&voltages));
         gauge.run(&voltages);
         let percent = gauge.percent();
-        // Berlin's winter time is near enough.
+        // Berlin's winter time is close enough.
         let minute = (time + 3600).rem_euclid(86_400) / 60;
         self.health.run(minute, percent, self.nominal_capacity, self.typed_load);
         Some(self.measurement(time, &voltages, percent))
     }
 
-    /// Dirt gathers and is washed off, snow falls and melts.
+    /// Lets dirt gather and be washed off, and snow fall and melt.
     fn weather(&mut self, sky: &Moment) {
         self.panel.soiling = (self.panel.soiling + self.soiling).min(0.6);
         if sky.is_wet && sky.temperature < 0.5 {
@@ -269,7 +269,7 @@ impl TrueNode {
         .collect()
     }
 
-    /// The share of a quarter more of dirt, which is taken off again with a negative one.
+    /// Adds dirt that takes away this fraction of the light; a negative fraction removes dirt.
     pub(super) fn soil(&mut self, share: f64) {
         self.panel.soiling = (self.panel.soiling + share).clamp(0.0, 0.9);
     }

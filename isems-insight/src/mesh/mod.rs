@@ -1,4 +1,4 @@
-//! What the mesh as a whole saw, so that one node can be held against its neighbours.
+//! The mesh as a whole, for comparing a node with its neighbours.
 
 mod load;
 mod presence;
@@ -13,7 +13,7 @@ use crate::{
     reserve::cut_off,
 };
 
-/// What the mesh as a whole saw up to an instant: the background of every [assessment](crate::assess) at that instant.
+/// The mesh as a whole up to an instant: the background of every [assessment](crate::assess) at that instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mesh {
     at: i64,

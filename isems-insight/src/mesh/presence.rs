@@ -12,7 +12,7 @@ const LEAST_SECONDS: i64 = 600;
 const INTERVALS_OF_SILENCE: i64 = 3;
 const ASSUMED_INTERVAL: i64 = 900;
 
-/// How near to the cut-off the last voltage of a node that ran empty is, V.
+/// The distance from the cut-off within which the last voltage of a node that ran empty lies, V.
 const NEAR_CUT_OFF: f64 = 0.12;
 
 /// A time in which a node measured nothing.

@@ -25,19 +25,19 @@ mod wear;
 pub use self::silence::past_silences;
 use crate::{Assessment, Evidence, Finding, Level, Unknown};
 
-/// What a rule says: its part of the assessment, its findings, and what it could not say.
+/// The verdict of a rule: its part of the assessment, its findings, and the questions it could not answer.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict<T> {
     /// The part of the assessment.
     pub(crate) part: T,
     /// The findings.
     pub(crate) findings: Vec<Finding>,
-    /// What could not be said.
+    /// The questions that could not be answered.
     pub(crate) unknown: Vec<Unknown>,
 }
 
 impl<T> Verdict<T> {
-    /// Moves findings and gaps to where they are collected, and returns the part.
+    /// Moves findings and gaps to the collected ones, and returns the part.
     fn into_part(self, findings: &mut Vec<Finding>, unknown: &mut Vec<Unknown>) -> T {
         findings.extend(self.findings);
         unknown.extend(self.unknown);
@@ -45,9 +45,10 @@ impl<T> Verdict<T> {
     }
 }
 
-/// Says what a node is going through at an instant, and what comes next, from nothing but the evidence.
+/// Assesses a node at an instant: its condition and what comes next, based only on the evidence.
 ///
-/// The level is that of the worst finding. It is [`Level::Unknown`] if there is none and the node's charge is not known.
+/// The level is that of the worst finding. It is [`Level::Unknown`] if there is none and the node's charge is not
+/// known.
 pub fn assess(evidence: &Evidence<'_>) -> Assessment {
     let (mut findings, mut unknown) = (Vec::new(), Vec::new());
     let mut silence = silence::judge(evidence);

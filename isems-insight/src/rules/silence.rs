@@ -1,18 +1,18 @@
 //! The rule of silence: whether a node is silent, since when, and why.
 //!
 //! A node is silent once its newest measurement is older than three of its usual intervals between arrivals. The causes
-//! are tried in this order, and the first one that fits is said:
+//! are tried in this order, and the first one that fits is given:
 //!
-//! | cause | it fits if |
-//! |---|---|
-//! | `collector` | at least four of five nodes, three or more, fell silent at the same time |
-//! | `controllerLost` | the solar controller did not answer in the last measurement |
-//! | `uplink` | two others, or one that has fallen silent together with it before, fell silent at the same time, and their batteries were not empty |
-//! | `ranEmpty` | the last voltage was less than 0.12 V above the cut-off, or it would have got there by the last measurement that may have been lost, while nothing charged |
-//! | `scheduledReboot` | the countdown was about to end, and less than a quarter of an hour has passed |
-//! | `clock` | the node's clock was not set in the last day, so its measurements could not be dated |
-//! | `unplannedReboot` | for a silence that is over: it was short, and the countdown had been started anew before it had ended |
-//! | `unknown` | none of these |
+//! * `collector`: at least four of five nodes, three or more, fell silent at the same time.
+//! * `controllerLost`: the solar controller did not answer in the last measurement.
+//! * `uplink`: two others, or one that has fallen silent together with it before, fell silent at the same time, and
+//!   their batteries were not empty.
+//! * `ranEmpty`: the last voltage was less than 0.12 V above the cut-off, or it would have got there by the last
+//!   measurement that may have been lost, while nothing charged.
+//! * `scheduledReboot`: the countdown was about to end, and less than a quarter of an hour has passed.
+//! * `clock`: the node's clock was not set in the last day, so its measurements could not be dated.
+//! * `unplannedReboot`: for a silence that is over: it was short, and the countdown had been restarted before it ended.
+//! * `unknown`: none of these.
 //!
 //! *At the same time* is within two of the longer of both intervals, and within at least three minutes. Batteries that
 //! run empty in the same dark hour do so minutes apart, and near the cut-off; so a node whose battery was near the
@@ -47,7 +47,8 @@ const REBOOT: i64 = 900;
 /// The time before the end of the countdown at which a reboot counts as the scheduled one, minutes.
 const NEAR_REBOOT: f64 = 3.0;
 
-/// How near to the cut-off the voltage must be expected at the last measurement that may have been lost, V.
+/// The distance from the cut-off within which the voltage is expected at the last measurement that may have been lost,
+/// V.
 const AT_CUT_OFF: f64 = 0.05;
 
 /// The longest time in which a node whose load is off is expected back without anybody going there, seconds.
@@ -131,7 +132,7 @@ fn explain(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Silence
     silence(SilenceCause::Unknown, 0.5, facts, None)
 }
 
-/// What the other nodes did when a node fell silent.
+/// The behaviour of the other nodes when a node fell silent.
 #[derive(Debug, Default)]
 struct Others {
     /// Those that had been heard in the hour before.

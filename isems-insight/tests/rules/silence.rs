@@ -5,7 +5,8 @@ use isems_insight::{
 
 use crate::series::{DAY, HOUR, MIDNIGHT, MINUTE, assessed, history, minutes};
 
-/// Three days of a node up to a time: charging from six to six, falling evenly from 12.7 V to a voltage at six in the morning.
+/// Returns three days of a node up to a time: charging from six to six, then falling evenly from 12.7 V to the given
+/// voltage at six in the morning.
 fn days(node: &str, to: i64, lowest: f64) -> Vec<Measurement> {
     minutes(node, MIDNIGHT, to, |measurement| {
         let hour = (measurement.timestamp.rem_euclid(DAY)) as f64 / HOUR as f64;
