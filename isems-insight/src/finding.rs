@@ -135,19 +135,19 @@ finding_codes! {
         "The solar controller does not answer, so every other reading is void.",
         "Check the cable between controller and radio, and the controller itself.";
     TemperatureSensorMissing, "temperatureSensorMissing",
-        "The battery has no temperature sensor, so it is charged as if it had 25 degrees.",
+        "The battery has no temperature sensor, so it is charged as if it were at 25 degrees.",
         "Connect a temperature sensor to the battery.";
     BatteryOverheating, "batteryOverheating",
-        "The battery has 40 degrees or more, which ages it quickly.",
+        "The battery is at 40 degrees or more, which ages it quickly.",
         "Shade or ventilate the battery.";
     BatteryCold, "batteryCold",
-        "The battery has minus 10 degrees or less; if it is empty, it can freeze.",
+        "The battery is at minus 10 degrees or less; if it is empty, it can freeze.",
         "Insulate the battery, and keep it charged.";
     BatteryDue, "batteryDue",
         "The battery has lost so much of its capacity that it is due for replacement.",
-        "Take a new battery along.";
+        "Bring a new battery on the next visit.";
     BatteryNotFull, "batteryNotFull",
-        "The battery has not been fully charged for two weeks or more, so it sulphates.",
+        "The battery has not been fully charged for two weeks or more, so it is sulphating.",
         "Charge it fully once, and look for dirt, shade or a panel that is too small.";
     DeepNights, "deepNights",
         "The battery is discharged deeply on many nights, which wears it out.",
@@ -166,7 +166,7 @@ finding_codes! {
         "Check the panel's cable and fuse.";
     PanelShaded, "panelShaded",
         "The panel lacks sun from a certain direction while its neighbours charge.",
-        "Look what stands in that direction: a tree, a mast, a new building.";
+        "Look for an obstacle in that direction: a tree, a mast, a new building.";
     UnplannedReboots, "unplannedReboots",
         "The node has rebooted repeatedly though no reboot was scheduled.",
         "Look for a loose contact, a weak battery, or a crash in the node's log.";
@@ -207,7 +207,7 @@ finding_codes! {
         "The node's clock drifts away from the right time.",
         "Give the node a time server that it can reach.";
     DataIncomplete, "dataIncomplete",
-        "A good part of the measurements of the last days is missing.",
+        "A large part of the measurements of the last days is missing.",
         "Look at the radio link to the node.";
     DeliveredLate, "deliveredLate",
         "Many measurements of the last days arrived late.",

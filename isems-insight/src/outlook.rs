@@ -74,15 +74,15 @@ impl Outlook {
         } else {
             let dawn = reserve.nights.iter().rev().find(|night| night.left_at_dawn.is_some());
             let Some((night, left_at_dawn)) = dawn.and_then(|night| Some((night, night.left_at_dawn?))) else {
-                return Err("no night was seen to its end yet".into());
+                return Err("no complete night has been seen yet".into());
             };
             let begin_of_day = night.load_on.or(night.end).unwrap_or(night.begin);
             if (at - begin_of_day) as f64 > 1.5 * DAY {
-                return Err("what happened in the last night is not known".into());
+                return Err("the course of the last night is not known".into());
             }
             let gains = likely_gains(evidence, reserve, &days, begin_of_day, left_at_dawn);
             if gains.is_empty() {
-                return Err("no day was seen from dawn to dusk yet".into());
+                return Err("no complete day has been seen yet".into());
             }
             let dusk = tonight.map_or_else(|| dusk_after(reserve, at.max(begin_of_day)), |tonight| tonight.begin);
             let full = reserve.full;

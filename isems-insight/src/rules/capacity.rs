@@ -52,15 +52,16 @@ fn estimate(evidence: &Evidence<'_>) -> Result<(f64, Estimate, Endurance), Strin
     let endurance = Endurance::learn(evidence.history, since, evidence.at)?;
     let own = health::load(evidence.history, since, rated).map(|load| (load, TYPED_LOAD));
     let typical = || evidence.mesh.typical_load().map(|typical| (typical.amperes, typical.scatter));
-    let (load, load_deviation) =
-        own.or_else(typical).ok_or("no node of the mesh has measured its battery's health, which tells the load")?;
+    let (load, load_deviation) = own
+        .or_else(typical)
+        .ok_or("no node of the mesh has measured its battery's health, which is needed to know the load")?;
     let measured = (load * endurance.hours / rated).ln();
     let weight = 1.0 / (load_deviation.powi(2) + TABLE.powi(2) + endurance.deviation.powi(2));
     let (usual, usual_weight) = (USUAL.0.ln(), 1.0 / USUAL.1.powi(2));
     let share = ((measured * weight + usual * usual_weight) / (weight + usual_weight)).exp();
     let deviation = (weight + usual_weight).sqrt().recip();
     if !share.is_finite() {
-        return Err(format!("a load of {load:.3} A and a rated capacity of {rated} Ah do not go together"));
+        return Err(format!("a load of {load:.3} A and a rated capacity of {rated} Ah do not fit together"));
     }
     Ok((rated, Estimate { value: share, uncertainty: EIGHTY_PERCENT * deviation * share }, endurance))
 }

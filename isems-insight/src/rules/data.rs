@@ -28,7 +28,7 @@ const LATE: (f64, f64) = (20.0, 10.0);
 pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<DataQuality> {
     let mut verdict = Verdict::default();
     let Some(span) = Span::of(evidence) else {
-        verdict.unknown.push(Unknown { what: "data", reason: "less than a day of measurements is known".into() });
+        verdict.unknown.push(Unknown { what: "data", reason: "there is less than a day of measurements".into() });
         return verdict;
     };
     let interval = evidence.history.measuring_interval();

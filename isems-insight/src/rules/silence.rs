@@ -201,7 +201,7 @@ fn reboot(evidence: &Evidence<'_>, hole: &Hole) -> Option<(SilenceCause, String)
             return None;
         }
         let minutes = restart.countdown_before / units;
-        let fact = format!("The countdown was started anew {minutes:.0} minutes before its end.");
+        let fact = format!("The countdown was restarted {minutes:.0} minutes before its end.");
         let is_scheduled = minutes <= NEAR_REBOOT + (to - hole.from) as f64 / 60.0;
         return Some((if is_scheduled { SilenceCause::ScheduledReboot } else { SilenceCause::UnplannedReboot }, fact));
     }
