@@ -192,6 +192,11 @@ impl DischargeCurve {
         Some(Self { cut_off, seconds, known })
     }
 
+    /// Returns the voltage below which the load is cut, V.
+    pub(crate) fn cut_off(&self) -> f64 {
+        self.cut_off
+    }
+
     /// Returns the time from a voltage to the cut-off, seconds; 0 below the cut-off. Above its reach, the time from
     /// there.
     pub(crate) fn seconds_left(&self, voltage: f64) -> f64 {

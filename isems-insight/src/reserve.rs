@@ -91,7 +91,7 @@ pub(crate) fn cut_off(history: &History) -> Option<f64> {
 
 /// Returns the time that the load runs on a full battery: the best of the last nights, but at least what the curve
 /// gives for the resting voltage of a full battery.
-fn full(curve: &DischargeCurve, nights: &[Night]) -> f64 {
+pub(crate) fn full(curve: &DischargeCurve, nights: &[Night]) -> f64 {
     let mut left: Vec<f64> = nights.iter().map(|night| night.left_at_dusk).collect();
     left.sort_by(f64::total_cmp);
     let best = left.get(left.len().saturating_sub(1) * 9 / 10).copied().unwrap_or_default();

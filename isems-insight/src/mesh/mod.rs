@@ -2,10 +2,12 @@
 
 mod load;
 mod presence;
+mod sky;
 
 pub(crate) use self::{
     load::TypicalLoad,
     presence::{Hole, Presence},
+    sky::{Sky, rises_of, solar_day},
 };
 use crate::{
     History, Position, Sun,
@@ -21,6 +23,7 @@ pub struct Mesh {
     discharge: Shape,
     typical_load: Option<TypicalLoad>,
     presences: Vec<Presence>,
+    sky: Sky,
 }
 
 impl Mesh {
@@ -28,16 +31,15 @@ impl Mesh {
     pub fn of<'a>(histories: impl IntoIterator<Item = &'a History>, at: i64) -> Self {
         let histories: Vec<&History> = histories.into_iter().collect();
         let sun = Self::middle(histories.iter().copied());
-        let curves: Vec<DischargeCurve> = histories
-            .iter()
-            .filter_map(|history| {
-                let falls = falls(history, i64::MIN, at);
-                DischargeCurve::learn(&falls, cut_off(history)?, at, &Shape::default())
-            })
-            .collect();
+        let curve = |history: &&History| {
+            let falls = falls(history, i64::MIN, at);
+            DischargeCurve::learn(&falls, cut_off(history)?, at, &Shape::default())
+        };
+        let curves: Vec<Option<DischargeCurve>> = histories.iter().map(curve).collect();
         let typical_load = TypicalLoad::of(&histories);
         let presences = histories.iter().filter_map(|history| Presence::of(history, at)).collect();
-        Self { at, sun, discharge: Shape::of(&curves), typical_load, presences }
+        let sky = Sky::of(histories.iter().copied().zip(curves.iter().map(Option::as_ref)), sun);
+        Self { at, sun, discharge: Shape::of(curves.iter().flatten()), typical_load, presences, sky }
     }
 
     /// Returns the sun seen from the median position of some nodes; `None` if none has one.
@@ -63,6 +65,11 @@ impl Mesh {
     /// Returns the typical load of the nodes; `None` if none has measured its battery's health.
     pub(crate) fn typical_load(&self) -> Option<TypicalLoad> {
         self.typical_load
+    }
+
+    /// Returns what the panels saw of the sky.
+    pub(crate) fn sky(&self) -> &Sky {
+        &self.sky
     }
 
     /// Returns when each node was heard and when it was not.

@@ -73,13 +73,13 @@ fn measured_days(evidence: &Evidence<'_>) -> usize {
 }
 
 /// Returns the open-circuit voltage above which the panel is in strong light, V.
-fn bright(history: &History) -> f64 {
+pub(crate) fn bright(history: &History) -> f64 {
     let highest = history.slots().filter_map(|(_, slot)| slot.open_circuit_voltage()).fold(0.0, f64::max);
     IN_STRONG_LIGHT * highest
 }
 
 /// Returns whether the battery is full in a slot, given the open-circuit voltage in strong light.
-fn is_full(slot: &Slot, bright: f64) -> bool {
+pub(crate) fn is_full(slot: &Slot, bright: f64) -> bool {
     let (Some(battery), Some(panel), Some(true)) = (slot.battery_voltage(), slot.panel_voltage(), slot.is_charging())
     else {
         return false;

@@ -1,9 +1,17 @@
-//! The rule of the panel.
+//! The rules of the panel, put together: its yield, and whether it is covered or disconnected.
 
-use super::Verdict;
+use super::{Verdict, covered, panel_yield};
 use crate::{Evidence, Panel};
 
 /// Judges the panel.
-pub(super) fn judge(_evidence: &Evidence<'_>) -> Verdict<Panel> {
-    Verdict::default()
+pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<Panel> {
+    let (mut findings, mut unknown) = (Vec::new(), Vec::new());
+    let mut panel = Panel::default();
+    panel_yield::judge(evidence, &mut panel).into_part(&mut findings, &mut unknown);
+    covered::judge(evidence, &mut panel).into_part(&mut findings, &mut unknown);
+    if panel.covered == Some(true) || panel.disconnected == Some(true) {
+        // One cause is enough.
+        findings.retain(|finding| finding.code != crate::FindingCode::PanelYieldLow);
+    }
+    Verdict { part: panel, findings, unknown }
 }
