@@ -164,9 +164,6 @@ finding_codes! {
     PanelDisconnected, "panelDisconnected",
         "No voltage comes from the panel by day while its neighbours charge.",
         "Check the panel's cable and fuse.";
-    PanelShaded, "panelShaded",
-        "The panel lacks sun from a certain direction while its neighbours charge.",
-        "Look for an obstacle in that direction: a tree, a mast, a new building.";
     UnplannedReboots, "unplannedReboots",
         "The node has rebooted repeatedly though no reboot was scheduled.",
         "Look for a loose contact, a weak battery, or a crash in the node's log.";

@@ -100,7 +100,7 @@ pub use crate::{
     history::{Changes, Day, History, Reboot},
     level::{FindingSeverity, Level},
     mesh::Mesh,
-    panel::{Panel, Shade},
+    panel::Panel,
     position::Position,
     rules::{assess, past_silences},
     setup::Setup,

@@ -2,9 +2,9 @@
 //!
 //! `cargo bench -p isems-tests --bench panel -- [FIRST_SEED [SEEDS]]`
 //!
-//! For each seed, a mesh of 24 nodes is simulated from February to April and from September to November. Every evening, each node
-//! is assessed. A panel that loses a quarter of its light counts as found on the first evening on which its yield is said to be
-//! low; a finding of a node with whose panel nothing is the matter is false.
+//! For each seed, a mesh of 24 nodes is simulated from February to April and from September to November. Every evening,
+//! each node is assessed. A panel that loses a quarter of its light counts as found on the first evening on which its
+//! yield is said to be low; a finding of a node with whose panel nothing is the matter is false.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

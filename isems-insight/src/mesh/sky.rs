@@ -22,16 +22,16 @@ const DAY: i64 = 86_400;
 /// What the mesh's panels yielded.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Sky {
-    /// The yields of each node relative to the mesh's, by the number of the day since 1970: natural logarithms, whose median over
-    /// the nodes of a day is zero.
+    /// The yields of each node relative to the mesh's, by the number of the day since 1970: natural logarithms, whose
+    /// median over the nodes of a day is zero.
     relative: HashMap<NodeId, Vec<(i64, f64)>>,
     /// By how much the battery of the median node rose, V, by day.
     rises: BTreeMap<i64, f64>,
 }
 
 impl Sky {
-    /// Holds the yields of all nodes against each other. Each is judged by what its battery gained, so panels and batteries of any
-    /// size compare.
+    /// Holds the yields of all nodes against each other. Each is judged by what its battery gained, so panels and
+    /// batteries of any size compare.
     pub(super) fn of<'a>(
         nodes: impl IntoIterator<Item = (&'a History, Option<&'a DischargeCurve>)>,
         sun: Option<Sun>,
@@ -48,7 +48,8 @@ impl Sky {
                 yields.insert(history.node().clone(), days);
             }
         }
-        // The yield of a node on a day is taken as the node's usual one times the day's: medians of the logarithms in turn.
+        // The yield of a node on a day is taken as the node's usual one times the day's: medians of the logarithms in
+        // turn.
         for _ in 0..ROUNDS {
             for days in yields.values_mut() {
                 let mut values: Vec<f64> = days.iter().map(|(_, value)| *value).collect();
@@ -80,7 +81,8 @@ impl Sky {
         self.relative.get(node).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns by how much the battery of the median node rose on a day, V; `None` for days on which too few were heard.
+    /// Returns by how much the battery of the median node rose on a day, V; `None` for days on which too few were
+    /// heard.
     pub(crate) fn rise(&self, day: i64) -> Option<f64> {
         self.rises.get(&day).copied()
     }
@@ -125,8 +127,8 @@ pub(crate) fn solar_day(time: i64, sun: Sun) -> i64 {
     (time + (sun.longitude() * 240.0) as i64).div_euclid(DAY)
 }
 
-/// Returns the logarithm of what each day gained, in seconds of load, per share of the day's sun that it took. A day that filled
-/// the battery counts up to then.
+/// Returns the logarithm of what each day gained, in seconds of load, per share of the day's sun that it took. A day
+/// that filled the battery counts up to then.
 fn gains(history: &History, curve: &DischargeCurve, sun: Sun) -> Vec<(i64, f64)> {
     let (nights, _) = nights(history, curve, curve.cut_off());
     let full = full(curve, &nights);

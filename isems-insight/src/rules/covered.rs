@@ -1,15 +1,17 @@
 //! The rule of the panel that yields nothing: covered, or disconnected.
 //!
-//! **Formula.** For each of the last days, by how much the battery's voltage rose from before dawn to around noon. While the median
-//! battery of the mesh rose, one that did not, though it was not full before dawn, gets nothing from its panel. A panel that is
-//! disconnected shows hardly any voltage at all; one that is covered shows most of its voltage, but gives no current.
+//! **Formula.** For each of the last days, by how much the battery's voltage rose from before dawn to around noon.
+//! While the median battery of the mesh rose, one that did not, though it was not full before dawn, gets nothing from
+//! its panel. A panel that is disconnected shows hardly any voltage at all; one that is covered shows most of its
+//! voltage, but gives no current.
 //!
-//! **Source.** Observed behaviour of the field: a panel that gives nothing for a day while its neighbours charge is covered (below
-//! 2 degC: by snow) or disconnected.
+//! **Source.** Observed behaviour of the field: a panel that gives nothing for a day while its neighbours charge is
+//! covered (below 2 degC: by snow) or disconnected.
 //!
-//! **Thresholds.** A rise of less than 0.05 V, of a battery that usually has half of the mesh's rise or more, while the mesh's was 0.3 V or more, on the last two days that can be judged of the last
-//! four (on one, if the panel shows no voltage), from less than 12.7 V; disconnected if the panel's voltage stayed below 2 V. At least three nodes must have been
-//! heard.
+//! **Thresholds.** A rise of less than 0.05 V, of a battery that usually has half of the mesh's rise or more, while the
+//! mesh's was 0.3 V or more, on the last two days that can be judged of the last four (on one, if the panel shows no
+//! voltage), from less than 12.7 V; disconnected if the panel's voltage stayed below 2 V. At least three nodes must
+//! have been heard.
 
 use super::Verdict;
 use crate::{

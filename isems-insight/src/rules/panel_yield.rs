@@ -1,17 +1,17 @@
 //! The rule of the panel's yield: whether it has fallen behind the other panels of the mesh.
 //!
-//! **Formula.** No current is measured, so the yield of a day is what the battery gained, in hours of load: what it could run at
-//! dusk, less what it could run at dawn, and the day itself. A day that filled the battery counts up to that moment. It is
-//! divided by the share of the day's clear-sky sun that had shone until then. The yields of all nodes and days are split into
-//! what is usual for the node and what the day gave to all, by medians of the logarithms in turn; what is left is how the
-//! panel did against the others under the same sky. The last seven days are compared with the node's own month before. The trend
-//! is the median of the slopes between all pairs of days (Theil and Sen).
+//! **Formula.** No current is measured, so the yield of a day is what the battery gained, in hours of load: what it
+//! could run at dusk, less what it could run at dawn, and the day itself. A day that filled the battery counts up to
+//! that moment. It is divided by the share of the day's clear-sky sun that had shone until then. The yields of all
+//! nodes and days are split into what is usual for the node and what the day gave to all, by medians of the logarithms
+//! in turn; what is left is how the panel did against the others under the same sky. The last seven days are compared
+//! with the node's own month before. The trend is the median of the slopes between all pairs of days (Theil and Sen).
 //!
-//! **Source.** All panels of a mesh see the same sky within the hour, so clouds cancel; 20 % and more against the other panels is
-//! dirt, snow, shade or damage (observed behaviour of the field).
+//! **Source.** All panels of a mesh see the same sky within the hour, so clouds cancel; 20 % and more against the other
+//! panels is dirt, snow, shade or damage (observed behaviour of the field).
 //!
-//! **Thresholds.** `panelYieldLow` below 80 % (cleared above 87 %), if that is more than three times its standard error. At
-//! least three of the last seven days and six days before must be comparable, each with three nodes.
+//! **Thresholds.** `panelYieldLow` below 80 % (cleared above 87 %), if that is more than three times its standard
+//! error. At least three of the last seven days and six days before must be comparable, each with three nodes.
 
 use super::Verdict;
 use crate::{

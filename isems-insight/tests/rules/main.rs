@@ -3,11 +3,13 @@
 mod assessment;
 mod capacity;
 mod capacity_too_small;
+mod charge;
 mod clock;
 mod data;
 mod deep_nights;
 mod full_charge;
 mod history;
+mod panel;
 mod position_jump;
 mod ratings;
 mod series;

@@ -182,27 +182,12 @@ pub(crate) struct Panel {
     /// The change of the yield, percent in 30 days.
     #[oai(nullable)]
     pub(crate) yield_trend_percent_per_month: Option<f64>,
-    /// The directions of the sun in which the panel yields too little while its neighbours charge.
-    pub(crate) suspected_shade: Vec<Shade>,
     /// `true` if the panel yields nothing by day while its neighbours charge.
     #[oai(nullable)]
     pub(crate) covered: Option<bool>,
     /// `true` if no voltage comes from the panel by day while its neighbours charge.
     #[oai(nullable)]
     pub(crate) disconnected: Option<bool>,
-}
-
-/// A sector of the sky from which the panel gets too little.
-#[derive(Debug, Object, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[oai(rename_all = "camelCase")]
-pub(crate) struct Shade {
-    /// The azimuth of the sun where it begins, degrees clockwise from north.
-    pub(crate) from_azimuth: f64,
-    /// The azimuth of the sun where it ends, degrees clockwise from north.
-    pub(crate) to_azimuth: f64,
-    /// The fraction of the yield that is missing there, percent.
-    pub(crate) loss_percent: f64,
 }
 
 /// The silence of a node.
@@ -362,15 +347,9 @@ impl From<&isems_insight::Battery> for Battery {
 
 impl From<&isems_insight::Panel> for Panel {
     fn from(panel: &isems_insight::Panel) -> Self {
-        let shade = |shade: &isems_insight::Shade| Shade {
-            from_azimuth: rounded(shade.from_azimuth),
-            to_azimuth: rounded(shade.to_azimuth),
-            loss_percent: rounded(shade.loss_percent),
-        };
         Self {
             yield_percent_of_mesh: panel.yield_percent_of_mesh.map(rounded),
             yield_trend_percent_per_month: panel.yield_trend_percent_per_month.map(rounded),
-            suspected_shade: panel.suspected_shade.iter().map(shade).collect(),
             covered: panel.covered,
             disconnected: panel.disconnected,
         }
@@ -455,7 +434,6 @@ impl Example for Insight {
             panel: Panel {
                 yield_percent_of_mesh: Some(96.0),
                 yield_trend_percent_per_month: Some(-2.0),
-                suspected_shade: vec![Shade { from_azimuth: 120.0, to_azimuth: 150.0, loss_percent: 40.0 }],
                 covered: Some(false),
                 disconnected: Some(false),
             },
