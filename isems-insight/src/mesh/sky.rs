@@ -1,4 +1,4 @@
-//! What the panels of the mesh saw of the sky, day by day, so that one panel can be held against the others.
+//! The sky as the panels of the mesh saw it, day by day, so that one panel can be compared with the others.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +19,7 @@ const ROUNDS: usize = 3;
 
 const DAY: i64 = 86_400;
 
-/// What the mesh's panels yielded.
+/// The yields of the panels of the mesh.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Sky {
     /// The yields of each node relative to the mesh's, by the number of the day since 1970: natural logarithms, whose

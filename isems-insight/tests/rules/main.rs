@@ -11,6 +11,7 @@ mod full_charge;
 mod history;
 mod panel;
 mod position_jump;
+mod properties;
 mod ratings;
 mod series;
 mod shared_id;
