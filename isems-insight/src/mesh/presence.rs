@@ -1,8 +1,8 @@
 //! When each node of the mesh was heard and when it was not.
 
-use isems_core::NodeId;
+use isems_core::{Measurement, NodeId};
 
-use crate::{History, reserve::cut_off, states::usual_interval};
+use crate::{History, Reboot, Slot, reserve::cut_off, slot::is_controller_lost, states::usual_interval};
 
 /// The shortest hole that counts, in measuring intervals and in seconds.
 const LEAST_INTERVALS: f64 = 3.0;
@@ -15,6 +15,9 @@ const ASSUMED_INTERVAL: i64 = 900;
 /// The distance from the cut-off within which the last voltage of a node that ran empty lies, V.
 const NEAR_CUT_OFF: f64 = 0.12;
 
+/// The resolution of the ends of a hole that is over, seconds: they are those of slots.
+const RESOLUTION: i64 = 3;
+
 /// A time in which a node measured nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Hole {
@@ -25,9 +28,28 @@ pub(crate) struct Hole {
     /// The last battery voltage before it above the cut-off, V; `None` if either is not known, or the controller was
     /// lost.
     pub(crate) above_cut_off: Option<f64>,
+    /// Set if the solar controller did not answer just before it.
+    pub(crate) was_controller_lost: bool,
 }
 
 impl Hole {
+    /// Returns the hole that begins with a node's newest measurement, and lasts.
+    pub(crate) fn after(latest: &Measurement, cut_off: Option<f64>) -> Self {
+        let voltage = latest.battery_voltage.filter(|voltage| *voltage > 0.0);
+        Self {
+            from: latest.timestamp,
+            to: None,
+            above_cut_off: above(voltage, cut_off),
+            was_controller_lost: is_controller_lost(latest),
+        }
+    }
+
+    /// Returns whether the countdown was restarted in this very hole.
+    pub(crate) fn has(&self, reboot: &Reboot) -> bool {
+        let is_near = |time: i64, other: i64| (time - other).abs() <= RESOLUTION;
+        is_near(self.from, reboot.before) && self.to.is_some_and(|to| is_near(to, reboot.after))
+    }
+
     /// Returns whether the battery was so near to the cut-off that it may have run empty.
     pub(crate) fn may_have_run_empty(&self) -> bool {
         self.above_cut_off.is_some_and(|above| above < NEAR_CUT_OFF)
@@ -55,24 +77,28 @@ impl Presence {
             .map_or(LEAST_SECONDS, |interval| LEAST_SECONDS.max((LEAST_INTERVALS * interval) as i64));
         let mut holes = Vec::new();
         let mut first_of_all = None;
-        let mut newest: Option<(i64, Option<f64>)> = None;
+        let mut newest: Option<(i64, &Slot)> = None;
         for (start, slot) in history.slots() {
             let Some((first, last)) = slot.offsets() else { continue };
             let (first, last) = (start + first, start + last);
             first_of_all.get_or_insert(first);
-            if let Some((from, voltage)) = newest
+            if let Some((from, before)) = newest
                 && first - from > shortest
             {
-                holes.push(Hole { from, to: Some(first), above_cut_off: above(voltage, cut_off) });
+                holes.push(Hole {
+                    from,
+                    to: Some(first),
+                    above_cut_off: above(before.battery_voltage(), cut_off),
+                    was_controller_lost: before.valid_readings() < before.readings(),
+                });
             }
-            newest = Some((last, slot.battery_voltage()));
+            newest = Some((last, slot));
         }
         // The slot is exact to three seconds, and the newest measurement is known.
         let latest = history.latest()?;
         let interval = usual_interval(history.arrivals()).unwrap_or(ASSUMED_INTERVAL);
         if at - latest.timestamp > INTERVALS_OF_SILENCE * interval {
-            let voltage = latest.battery_voltage.filter(|voltage| *voltage > 0.0);
-            holes.push(Hole { from: latest.timestamp, to: None, above_cut_off: above(voltage, cut_off) });
+            holes.push(Hole::after(latest, cut_off));
         }
         Some(Self { node: history.node().clone(), first: first_of_all?, holes, interval })
     }

@@ -22,9 +22,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<()> {
     let code = FindingCode::UnplannedReboots;
     let Some(units) = countdown::units_a_minute(evidence.history) else { return Verdict::default() };
     let Some(presence) = Presence::of(evidence.history, evidence.at) else { return Verdict::default() };
-    let after_empty = |reboot: &Reboot| {
-        presence.holes.iter().any(|hole| (hole.from - reboot.before).abs() < 5 && hole.may_have_run_empty())
-    };
+    let after_empty = |reboot: &Reboot| presence.holes.iter().any(|hole| hole.has(reboot) && hole.may_have_run_empty());
     let unplanned: Vec<&Reboot> = recent(evidence.history, evidence.at)
         .filter(|reboot| {
             let gone = (reboot.after - reboot.before) as f64 / 60.0;

@@ -28,7 +28,7 @@ use super::Verdict;
 use crate::{
     Energy, Evidence, Expected, Finding, FindingCode, FindingSeverity, FindingValue, Silence, SilenceCause, countdown,
     mesh::{Hole, Presence},
-    slot::is_controller_lost,
+    reserve::cut_off,
 };
 
 const HOUR: i64 = 3600;
@@ -66,7 +66,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Silence> {
         return None;
     }
     let last = presence.holes.last().filter(|hole| hole.to.is_none());
-    let hole = last.copied().unwrap_or(Hole { from: latest.timestamp, to: None, above_cut_off: None });
+    let hole = last.copied().unwrap_or_else(|| Hole::after(latest, cut_off(evidence.history)));
     Some(explain(evidence, &presence, &hole))
 }
 
@@ -94,9 +94,7 @@ fn explain(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Silence
         let fact = format!("{together} of {heard} nodes fell silent at the same time.");
         return silence(SilenceCause::Collector, 0.95, vec![fact], None);
     }
-    let was_controller_lost =
-        evidence.history.latest().is_some_and(|latest| latest.timestamp <= hole.from && is_controller_lost(latest));
-    if was_controller_lost {
+    if hole.was_controller_lost {
         let fact = "The solar controller did not answer in the last measurement.".into();
         return silence(SilenceCause::ControllerLost, 0.7, vec![fact], None);
     }
@@ -196,7 +194,7 @@ fn distance_at_the_end(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole
 fn reboot(evidence: &Evidence<'_>, hole: &Hole) -> Option<(SilenceCause, String)> {
     let units = countdown::units_a_minute(evidence.history).unwrap_or(countdown::FASTEST);
     if let Some(to) = hole.to {
-        let restart = evidence.history.reboots().find(|reboot| reboot.before == hole.from && reboot.after == to)?;
+        let restart = evidence.history.reboots().find(|reboot| hole.has(reboot))?;
         if to - hole.from > REBOOT {
             return None;
         }

@@ -121,6 +121,10 @@ fn silences_that_are_over_tell_how_they_ended() {
     third.drain(..14);
     measurements.extend(again);
     measurements.extend(third);
+    for measurement in &mut measurements {
+        // No time on which a slot or one of its parts begins.
+        measurement.timestamp += 7;
+    }
     let nodes = [history("Hut", &measurements)];
     let at = NIGHT + 3 * HOUR;
     let mesh = Mesh::of(&nodes, at);
@@ -128,4 +132,32 @@ fn silences_that_are_over_tell_how_they_ended() {
     let causes: Vec<SilenceCause> = past_silences(&evidence).iter().map(|silence| silence.cause).collect();
     assert_eq!(causes, [SilenceCause::ScheduledReboot, SilenceCause::UnplannedReboot]);
     assert!(assess(&evidence).silence.is_none());
+}
+
+#[test]
+fn a_lost_controller_is_named_of_a_silence_that_is_over() {
+    let mut measurements = days("Hut", NIGHT, 12.4);
+    let back = days("Hut", NIGHT + 3 * HOUR, 12.4).split_off(measurements.len() + 60);
+    for measurement in measurements.iter_mut().rev().take(90) {
+        measurement.battery_voltage = Some(0.0);
+        measurement.status = Some([StatusFlag::ControllerLost].into_iter().collect());
+    }
+    measurements.extend(back);
+    let nodes = [history("Hut", &measurements)];
+    let at = NIGHT + 3 * HOUR;
+    let mesh = Mesh::of(&nodes, at);
+    let evidence = Evidence { history: &nodes[0], mesh: &mesh, at, usual_interval: Some(MINUTE), previous: &[] };
+    let causes: Vec<SilenceCause> = past_silences(&evidence).iter().map(|silence| silence.cause).collect();
+    assert_eq!(causes, [SilenceCause::ControllerLost]);
+}
+
+#[test]
+fn a_node_that_usually_arrives_more_often_than_its_history_tells_ran_empty_all_the_same() {
+    // Its arrivals were five minutes apart until now, so that by its history it is not silent yet.
+    let mut measurements = days("Hut", NIGHT, 11.53);
+    for measurement in &mut measurements {
+        measurement.received_at = measurement.timestamp.div_euclid(300) * 300 + 300;
+    }
+    let nodes = [history("Hut", &measurements)];
+    assert_eq!(cause(&assessed(&nodes, NIGHT + 10 * MINUTE)), SilenceCause::RanEmpty);
 }
