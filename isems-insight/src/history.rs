@@ -95,6 +95,9 @@ impl History {
 
     const SLOTS: usize = (Self::DAYS * 86_400 / Slot::SECONDS) as usize;
 
+    /// The number of slots for which room is made first: a day.
+    const LEAST_ROOM: usize = 144;
+
     /// Creates the history of a node without measurements.
     pub fn new(node: NodeId) -> Self {
         Self {
@@ -188,6 +191,11 @@ impl History {
             if self.slots.len() == Self::SLOTS {
                 self.slots.pop_front();
                 self.first += 1;
+            }
+            if self.slots.len() == self.slots.capacity() {
+                // Doubling as usual would end with room for nearly twice the slots that are kept.
+                let length = self.slots.len();
+                self.slots.reserve_exact(length.max(Self::LEAST_ROOM).min(Self::SLOTS - length));
             }
             self.slots.push_back(Slot::EMPTY);
         }
