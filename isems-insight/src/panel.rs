@@ -3,8 +3,8 @@
 /// The panel's yield.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Panel {
-    /// The yield of the last days in percent of the yield of the other panels of the mesh under the same sky, each
-    /// relative to its own best.
+    /// The yield of the last seven days in percent of what is usual for the panel, both relative to the other panels of
+    /// the mesh under the same sky.
     pub yield_percent_of_mesh: Option<f64>,
     /// The change of the yield over the last 30 days, percent per 30 days; negative as the panel gets dirty.
     pub yield_trend_percent_per_month: Option<f64>,

@@ -10,8 +10,10 @@
 //! **Source.** All panels of a mesh see the same sky within the hour, so clouds cancel; 20 % and more against the other
 //! panels is dirt, snow, shade or damage (observed behaviour of the field).
 //!
-//! **Thresholds.** `panelYieldLow` below 80 % (cleared above 87 %), if that is more than three times its standard
+//! **Thresholds.** `panelYieldLow` below 78 % (cleared above 87 %), if the loss is more than 3.5 times its standard
 //! error. At least three of the last seven days and six days before must be comparable, each with three nodes.
+//!
+//! **Limits.** A panel is compared with its own month before, so one that has been poor for weeks reads as usual.
 
 use super::Verdict;
 use crate::{

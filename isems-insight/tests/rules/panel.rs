@@ -1,7 +1,7 @@
 use isems_core::Measurement;
-use isems_insight::{Assessment, FindingCode, History};
+use isems_insight::{Assessment, Finding, FindingCode, History};
 
-use crate::series::{DAY, HOUR, MIDNIGHT, assessed, history, minutes};
+use crate::series::{DAY, HOUR, MIDNIGHT, assessed, assessed_after, history, minutes};
 
 const NODES: [&str; 5] = ["Hut", "Barn", "Mill", "Dam", "Inn"];
 
@@ -30,9 +30,14 @@ fn node(name: &str, days: i64, dusk: impl Fn(i64) -> f64, change: impl Fn(&mut M
 
 /// The assessment of the first of five nodes in the evening of a day; the others are well.
 fn judged(first: History, days: i64) -> Assessment {
+    judged_after(&[], first, days)
+}
+
+/// The same if the assessment before had certain findings.
+fn judged_after(previous: &[Finding], first: History, days: i64) -> Assessment {
     let mut nodes = vec![first];
     nodes.extend(NODES[1..].iter().map(|name| node(name, days, |_| 12.4, |_, _| {})));
-    assessed(&nodes, MIDNIGHT + days * DAY)
+    assessed_after(previous, &nodes, MIDNIGHT + days * DAY)
 }
 
 #[test]
@@ -64,6 +69,32 @@ fn a_panel_that_falls_behind_is_said() {
     let finding = finding.unwrap_or_else(|| panic!("{:?} {:?}", assessment.panel, assessment.unknown));
     assert!(assessment.panel.yield_percent_of_mesh.unwrap() < 78.0, "{finding:?}");
     assert!(assessment.panel.yield_trend_percent_per_month.unwrap() < 5.0);
+}
+
+#[test]
+fn a_low_yield_is_said_until_it_has_clearly_recovered() {
+    let falling = |lost: f64| move |day: i64| if day >= 15 { 12.4 - lost * (day - 14) as f64 } else { 12.4 };
+    let low = judged(node("Hut", 20, falling(0.21), |_, _| {}), 20);
+    let previous = [low.finding(FindingCode::PanelYieldLow).unwrap().clone()];
+    let between = || node("Hut", 20, falling(0.175), |_, _| {});
+    let fresh = judged(between(), 20);
+    let share = fresh.panel.yield_percent_of_mesh.unwrap();
+    assert!((79.0..86.0).contains(&share), "{share}");
+    assert!(fresh.finding(FindingCode::PanelYieldLow).is_none());
+    let kept = judged_after(&previous, between(), 20);
+    assert_eq!(kept.finding(FindingCode::PanelYieldLow).map(|finding| finding.since), Some(previous[0].since));
+    let well = judged_after(&previous, node("Hut", 20, |_| 12.4, |_, _| {}), 20);
+    assert!(well.finding(FindingCode::PanelYieldLow).is_none());
+}
+
+#[test]
+fn days_that_were_not_heard_are_no_fault_of_a_panel() {
+    let heard = history("Hut", &minutes("Hut", MIDNIGHT, MIDNIGHT + 3 * DAY, |_| {}));
+    let assessment = judged(heard, 20);
+    assert_eq!((assessment.panel.yield_percent_of_mesh, assessment.panel.covered), (None, None));
+    for code in [FindingCode::PanelYieldLow, FindingCode::PanelCovered, FindingCode::PanelDisconnected] {
+        assert!(assessment.finding(code).is_none(), "{code:?}");
+    }
 }
 
 #[test]
