@@ -32,7 +32,8 @@ struct Outcome {
     false_yields: u32,
     false_others: u32,
     node_days: u32,
-    known_days: u32,
+    evenings: u32,
+    known_evenings: u32,
     background: Duration,
     backgrounds: u32,
 }
@@ -122,7 +123,8 @@ fn season(seed: u64, start: i64, outcome: &mut Outcome) {
     let has_trouble = |node: &NodeId, at: i64| {
         panel_events.iter().any(|event| event.node == *node && event.from < at && at < event.to + 35 * DAY)
     };
-    outcome.known_days += known.len() as u32;
+    outcome.evenings += histories.len() as u32 * DAYS as u32;
+    outcome.known_evenings += known.len() as u32;
     for node in histories.keys() {
         for evening in (0..DAYS).map(|day| start + day * DAY).filter(|evening| !has_trouble(node, *evening)) {
             outcome.node_days += 1;
@@ -151,7 +153,7 @@ fn print(outcome: &mut Outcome) {
     let months = f64::from(outcome.node_days) / 30.0;
     println!("false `panelYieldLow`: {} in {months:.0} node-months", outcome.false_yields);
     println!("false `panelCovered` or `panelDisconnected`: {} in {months:.0} node-months", outcome.false_others);
-    println!("the yield was known on {} of {} evenings", outcome.known_days, outcome.node_days);
+    println!("the yield was known on {} of {} evenings", outcome.known_evenings, outcome.evenings);
     let millis = outcome.background.as_secs_f64() * 1000.0 / f64::from(outcome.backgrounds.max(1));
     println!("one mesh of 24 nodes: {millis:.1} ms");
 }
