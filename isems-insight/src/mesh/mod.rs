@@ -1,13 +1,15 @@
 //! The mesh as a whole, for comparing a node with its neighbours.
 
+mod daylight;
 mod load;
 mod presence;
 mod sky;
 
+use self::daylight::Daylight;
 pub(crate) use self::{
     load::TypicalLoad,
     presence::{Hole, Presence},
-    sky::{Sky, rises_of, solar_day},
+    sky::Sky,
 };
 use crate::{
     History, Position, Sun,
@@ -38,7 +40,8 @@ impl Mesh {
         let curves: Vec<Option<DischargeCurve>> = histories.iter().map(curve).collect();
         let typical_load = TypicalLoad::of(&histories);
         let presences = histories.iter().filter_map(|history| Presence::of(history, at)).collect();
-        let sky = Sky::of(histories.iter().copied().zip(curves.iter().map(Option::as_ref)), sun);
+        let daylight = sun.map(|sun| Daylight::between(sun, at - History::DAYS * 86_400, at));
+        let sky = Sky::of(histories.iter().copied().zip(curves.iter().map(Option::as_ref)), daylight);
         Self { at, sun, discharge: Shape::of(curves.iter().flatten()), typical_load, presences, sky }
     }
 

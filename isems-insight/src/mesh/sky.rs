@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use isems_core::NodeId;
 
-use super::median;
-use crate::{History, Sun, discharge::DischargeCurve, nights::nights, reserve::full, rules::full_charge};
+use super::{daylight::Daylight, median};
+use crate::{History, discharge::DischargeCurve, nights::nights, reserve::full, rules::full_charge};
 
 /// The least share of a day's sun after which a yield can be judged.
 const LEAST_SUN: f64 = 0.25;
@@ -25,8 +25,11 @@ pub(crate) struct Sky {
     /// The yields of each node relative to the mesh's, by the number of the day since 1970: natural logarithms, whose
     /// median over the nodes of a day is zero.
     relative: HashMap<NodeId, Vec<(i64, f64)>>,
+    /// The rises of each node's battery, oldest first.
+    rises: HashMap<NodeId, Vec<Rise>>,
     /// By how much the battery of the median node rose, V, by day.
-    rises: BTreeMap<i64, f64>,
+    usual_rises: BTreeMap<i64, f64>,
+    daylight: Option<Daylight>,
 }
 
 impl Sky {
@@ -34,16 +37,19 @@ impl Sky {
     /// batteries of any size compare.
     pub(super) fn of<'a>(
         nodes: impl IntoIterator<Item = (&'a History, Option<&'a DischargeCurve>)>,
-        sun: Option<Sun>,
+        daylight: Option<Daylight>,
     ) -> Self {
-        let Some(sun) = sun else { return Self::default() };
+        let Some(light) = &daylight else { return Self::default() };
         let mut yields: HashMap<NodeId, Vec<(i64, f64)>> = HashMap::new();
-        let mut rises: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+        let mut rises = HashMap::new();
+        let mut rises_by_day: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
         for (history, curve) in nodes {
-            for rise in rises_of(history, sun) {
-                rises.entry(rise.day).or_default().push(rise.volts);
+            let own = rises_of(history, light);
+            for rise in &own {
+                rises_by_day.entry(rise.day).or_default().push(rise.volts);
             }
-            let days = curve.map(|curve| gains(history, curve, sun)).unwrap_or_default();
+            rises.insert(history.node().clone(), own);
+            let days = curve.map(|curve| gains(history, curve, light)).unwrap_or_default();
             if days.len() >= LEAST_DAYS {
                 yields.insert(history.node().clone(), days);
             }
@@ -71,9 +77,9 @@ impl Sky {
                 days.retain_mut(|(day, value)| of_days.get(day).map(|usual| *value -= usual).is_some());
             }
         }
-        let rises = rises.into_iter().filter(|(_, rises)| rises.len() >= LEAST_NODES);
-        let rises = rises.filter_map(|(day, mut rises)| Some((day, median(&mut rises)?))).collect();
-        Self { relative: yields, rises }
+        let usual = rises_by_day.into_iter().filter(|(_, rises)| rises.len() >= LEAST_NODES);
+        let usual_rises = usual.filter_map(|(day, mut rises)| Some((day, median(&mut rises)?))).collect();
+        Self { relative: yields, rises, usual_rises, daylight }
     }
 
     /// Returns the yields of a node relative to the mesh's, by day, oldest first: natural logarithms.
@@ -84,12 +90,22 @@ impl Sky {
     /// Returns by how much the battery of the median node rose on a day, V; `None` for days on which too few were
     /// heard.
     pub(crate) fn rise(&self, day: i64) -> Option<f64> {
-        self.rises.get(&day).copied()
+        self.usual_rises.get(&day).copied()
+    }
+
+    /// Returns the rises of a node's battery, oldest first.
+    pub(crate) fn rises(&self, node: &NodeId) -> &[Rise] {
+        self.rises.get(node).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the days of the mesh; `None` if no node has a position.
+    pub(crate) fn daylight(&self) -> Option<&Daylight> {
+        self.daylight.as_ref()
     }
 }
 
 /// By how much a battery rose on a day: what a panel does to it, whatever its size.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rise {
     /// The number of the day since 1970 by mean solar time.
     pub(crate) day: i64,
@@ -102,34 +118,26 @@ pub(crate) struct Rise {
 }
 
 /// Returns the rises of a node's battery, day by day, of the days on which it was heard before dawn and around noon.
-pub(crate) fn rises_of(history: &History, sun: Sun) -> Vec<Rise> {
-    let mut slots = history.slots();
-    let (Some((first, _)), Some((last, _))) = (slots.next(), slots.next_back()) else { return Vec::new() };
+fn rises_of(history: &History, daylight: &Daylight) -> Vec<Rise> {
     let voltage = |from: i64, to: i64| {
         let mut voltages: Vec<f64> =
             history.slots_between(from, to).filter_map(|(_, slot)| slot.battery_voltage()).collect();
         (voltages.len() >= 3).then(|| median(&mut voltages)).flatten()
     };
-    let days = solar_day(first, sun)..=solar_day(last, sun);
     let rise = |day: i64| {
-        let noon = day * DAY + DAY / 2 - (sun.longitude() * 240.0) as i64;
-        let rise = sun.next_rise(noon - DAY / 2)?;
+        let noon = daylight.noon(day);
+        let rise = daylight.sunrise(day)?;
         let before = voltage(rise - 7200, rise)?;
         let (from, to) = (noon - 7200, noon + 7200);
         let panel = history.slots_between(from, to).filter_map(|(_, slot)| slot.panel_voltage()).fold(0.0, f64::max);
         Some(Rise { day, volts: voltage(from, to)? - before, before, panel })
     };
-    days.filter_map(rise).collect()
-}
-
-/// Returns the number of the day since 1970 by mean solar time.
-pub(crate) fn solar_day(time: i64, sun: Sun) -> i64 {
-    (time + (sun.longitude() * 240.0) as i64).div_euclid(DAY)
+    daylight.days().filter_map(rise).collect()
 }
 
 /// Returns the logarithm of what each day gained, in seconds of load, per share of the day's sun that it took. A day
 /// that filled the battery counts up to then.
-fn gains(history: &History, curve: &DischargeCurve, sun: Sun) -> Vec<(i64, f64)> {
+fn gains(history: &History, curve: &DischargeCurve, daylight: &Daylight) -> Vec<(i64, f64)> {
     let (nights, _) = nights(history, curve, curve.cut_off());
     let full = full(curve, &nights);
     let bright = full_charge::bright(history);
@@ -146,17 +154,10 @@ fn gains(history: &History, curve: &DischargeCurve, sun: Sun) -> Vec<(i64, f64)>
         let filled = slots.find(|(_, slot)| full_charge::is_full(slot, bright)).map(|(start, _)| start);
         let (until, left) = filled.map_or((dusk, pair[1].left_at_dusk), |filled| (filled, full));
         let gained = left - left_at_dawn + (until - dawn) as f64;
-        let share = sunshine(sun, dawn, until) / sunshine(sun, dawn - DAY / 4, dusk + DAY / 4).max(f64::MIN_POSITIVE);
+        let Some(share) = daylight.share(dawn, until) else { continue };
         if gained > 0.0 && share >= LEAST_SUN {
-            gains.push((solar_day(dawn, sun), (gained / share).ln()));
+            gains.push((daylight.day_of(dawn), (gained / share).ln()));
         }
     }
     gains
-}
-
-/// The sun's height above the horizon, added up over a time: what a clear sky would give.
-fn sunshine(sun: Sun, from: i64, to: i64) -> f64 {
-    const STEP: i64 = 1800;
-    let heights = (from / STEP..to / STEP).map(|step| sun.elevation(step * STEP).to_radians().sin().max(0.0));
-    heights.sum()
 }

@@ -14,10 +14,7 @@
 //! have been heard.
 
 use super::Verdict;
-use crate::{
-    Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, lead_acid,
-    mesh::{median, rises_of, solar_day},
-};
+use crate::{Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, lead_acid, mesh::median};
 
 /// The days that are looked at.
 const DAYS: i64 = 4;
@@ -45,9 +42,9 @@ const DAY: i64 = 86_400;
 pub(super) fn judge(evidence: &Evidence<'_>, panel: &mut Panel) -> Verdict<()> {
     let mut verdict = Verdict::default();
     let sky = evidence.mesh.sky();
-    let Some(sun) = evidence.mesh.sun() else { return verdict };
-    let today = solar_day(evidence.at, sun);
-    let rises = rises_of(evidence.history, sun);
+    let Some(daylight) = sky.daylight() else { return verdict };
+    let today = daylight.day_of(evidence.at);
+    let rises = sky.rises(evidence.history.node());
     let is_over = |day: i64| (today - DAYS..today).contains(&day);
     let has_room = |before: f64| lead_acid::voltage_of_one(before) < HAS_ROOM;
     let mut judged = rises.iter().rev().filter(|rise| {
@@ -59,7 +56,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, panel: &mut Panel) -> Verdict<()> {
         verdict.unknown.push(Unknown { what: "panel.covered", reason: reason.into() });
         return verdict;
     };
-    let noon = rise.day * DAY + DAY / 2 - (sun.longitude() * 240.0) as i64;
+    let noon = daylight.noon(rise.day);
     let around_noon = || evidence.history.slots_between(noon - DAY / 8, noon + DAY / 8);
     let highest = rise.panel;
     // A large battery at a small panel hardly rises on a dim day, so the node's own usual rise counts.

@@ -16,10 +16,7 @@
 //! **Limits.** A panel is compared with its own month before, so one that has been poor for weeks reads as usual.
 
 use super::Verdict;
-use crate::{
-    Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown,
-    mesh::{median, solar_day},
-};
+use crate::{Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, mesh::median};
 
 /// The days that are compared with those before.
 const RECENT_DAYS: i64 = 7;
@@ -45,12 +42,12 @@ pub(super) fn judge(evidence: &Evidence<'_>, panel: &mut Panel) -> Verdict<()> {
     let mut unknown = |reason: String| {
         verdict.unknown.push(Unknown { what: "panel.yieldPercentOfMesh", reason });
     };
-    let Some(sun) = evidence.mesh.sun() else {
+    let Some(daylight) = evidence.mesh.sky().daylight() else {
         unknown("no node of the mesh has a position".into());
         return verdict;
     };
     let days = evidence.mesh.sky().relative(evidence.history.node());
-    let today = solar_day(evidence.at, sun);
+    let today = daylight.day_of(evidence.at);
     let is_recent = |day: i64| day > today - 1 - RECENT_DAYS;
     let first_recent = days.partition_point(|(day, _)| !is_recent(*day));
     let (before, recent) = days.split_at(first_recent);
