@@ -21,6 +21,7 @@ mod retention;
 mod sealing;
 mod simulation;
 mod suites;
+mod true_mesh;
 
 use isems_core::{
     Decoded, Field, Format, Measurement, MeasurementQuery, NodeId, NumberField, Payload, RejectReason, Repository,
