@@ -89,7 +89,7 @@ const operations: { [Path in PathsWithMethod<paths, "get">]: () => Promise<void>
     async "/api/v1/insight"() {
         const { nodes } = await answer(client.GET("/api/v1/insight"));
         const { energy, findings } = named(nodes);
-        assert(energy.usablePercent === null || energy.usablePercent >= 0);
+        assert((energy.usablePercent ?? 0) >= 0);
         assert(findings.every(({ meaning, advice }) => meaning && advice));
     },
     async "/api/v1/nodes/{nodeId}/insight"() {
