@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The number of measurements that are read at a time.
-const PAGE: usize = 20_000;
+const PAGE: usize = 2_000;
 
 /// The time that one step may spend on reading histories, and the time that it may spend on assessing.
 const STEP: Duration = Duration::from_millis(500);

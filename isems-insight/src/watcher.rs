@@ -301,12 +301,15 @@ impl Watcher {
         self.0.learn(&nodes, LEARNED_AT_ONCE).await;
         let now = (self.0.clock)();
         let assessments = lock(&self.0.assessments).clone();
-        let states = lock(&self.0.states);
-        let watched = |node: Arc<Node>| {
-            let assessment = assessments.get(&node.id).cloned();
-            WatchedNode { assessment, ..states.watched(node, now) }
+        let mut watched: Vec<WatchedNode> = {
+            let states = lock(&self.0.states);
+            nodes.into_iter().map(|node| states.watched(node, now)).collect()
         };
-        (now, nodes.into_iter().map(watched).collect())
+        // Without the lock, which the tasks of transports wait for.
+        for node in &mut watched {
+            node.assessment = assessments.get(&node.node.id).cloned();
+        }
+        (now, watched)
     }
 
     /// Looks at all nodes and publishes changes as events. This happens every five seconds while the collector runs;
