@@ -9,8 +9,8 @@ use std::{
 use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, RepositoryError};
 
 use crate::{
-    Assessment, Event, Evidence, Finding, FindingChange, History, Level, Mesh, NodeState, NodeStates, Slot, assess,
-    states::usual_interval,
+    Assessment, Event, Evidence, Finding, FindingChange, History, Mesh, NodeState, NodeStates, Slot, assess,
+    attention::worse, states::usual_interval,
 };
 
 /// The number of measurements that are read at a time.
@@ -204,20 +204,6 @@ pub async fn assess_all(repository: &dyn Repository, at: i64) -> Result<Vec<Asse
         // There may be many, and others want to run.
         tokio::task::yield_now().await;
     }
-    worst_first(&mut assessments, |assessment| assessment);
+    assessments.sort_by(worse);
     Ok(assessments)
-}
-
-/// Sorts by level, then by the number of urgent findings, then by charge, lowest first and unknown last, then by name.
-pub(crate) fn worst_first<T>(items: &mut [T], assessment: impl Fn(&T) -> &Assessment) {
-    let rank = |item: &T| {
-        let assessment = assessment(item);
-        let urgent = assessment.findings.iter().filter(|finding| finding.severity.level() == Level::Urgent).count();
-        (std::cmp::Reverse((assessment.level, urgent)), assessment.energy.usable_percent.unwrap_or(f64::INFINITY))
-    };
-    items.sort_by(|a, b| {
-        let ((first, first_charge), (second, second_charge)) = (rank(a), rank(b));
-        let by_charge = first.cmp(&second).then(first_charge.total_cmp(&second_charge));
-        by_charge.then_with(|| assessment(a).node.cmp(&assessment(b).node))
-    });
 }

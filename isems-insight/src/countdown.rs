@@ -1,6 +1,6 @@
 //! The countdown to a node's scheduled reboot, whose unit differs from firmware to firmware.
 
-use crate::{History, mesh::median};
+use crate::{History, statistics::median};
 
 /// The fastest countdown of any firmware, units a minute: the ESP32 counts once every 15 s.
 pub(crate) const FASTEST: f64 = 4.0;

@@ -1,7 +1,7 @@
 //! The discharge curve of a node: how long its battery takes to fall from one voltage to another while nothing charges
 //! it.
 
-use crate::{History, Slot, mesh::median};
+use crate::{History, Slot, statistics::median};
 
 /// The width of a step of voltage, V.
 const STEP: f64 = 0.02;

@@ -2,8 +2,8 @@
 
 use crate::{
     History, lead_acid,
-    mesh::median,
     rested::{Rest, rests},
+    statistics::scatter,
 };
 
 /// The least fall of the state of charge in a rest that tells something, a share.
@@ -66,8 +66,7 @@ impl Endurance {
             nights.iter().fold((0.0, 0.0), |(passed, fall), night| (passed + night.passed, fall + night.fall));
         let hours = passed / fall;
         let mut deviations: Vec<f64> = nights.iter().map(|night| (night.hours() / hours).ln().abs()).collect();
-        // The median of the absolute deviation of a normal distribution is 0.6745 of its standard deviation.
-        let scatter = median(&mut deviations).unwrap_or_default() / 0.6745;
+        let scatter = scatter(&mut deviations).unwrap_or_default();
         Ok(Self { nights, hours, deviation: scatter / (count as f64).sqrt() })
     }
 }

@@ -8,7 +8,7 @@
 //! The gauge may have any scale: what counts is how far it fell, and that is known. So the estimate is of use even
 //! where the health is wrong, as it is in most nights that begin with a full battery.
 
-use crate::{History, Slot, mesh::median};
+use crate::{History, Slot, statistics::median};
 
 /// The time over which firmwares estimate, hours.
 const WINDOW_HOURS: i64 = 6;

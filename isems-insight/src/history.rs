@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use isems_core::{Field, FieldSet, Measurement, NodeId, NumberField, TimeSource};
 
-use crate::{Setup, Slot, mesh::median, slot::is_controller_lost};
+use crate::{Setup, Slot, slot::is_controller_lost, statistics::median};
 
 /// The most changes that are kept of setups, health estimates and reboots.
 const KEPT_CHANGES: usize = 128;

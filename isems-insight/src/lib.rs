@@ -82,6 +82,7 @@ mod slot;
 mod snapshot;
 mod solar_time;
 pub mod states;
+mod statistics;
 mod sun;
 pub mod traffic;
 mod upgrade;

@@ -4,6 +4,7 @@ use crate::{
     Evidence, Expected, Slot,
     nights::Night,
     reserve::{Reserve, resting_voltage},
+    statistics::median,
 };
 
 /// The time to look ahead, seconds.
@@ -112,7 +113,7 @@ impl Outlook {
         let next_gains = recent_gains(reserve, days, at);
         let next_dusk = dusk_after(reserve, rise);
         let rise_after_next = reserve.rise_after(next_dusk);
-        let (mut tonight, mut later, mut none, mut soon) = (Vec::new(), Vec::new(), 0.0, 0.0);
+        let (mut tonight, mut later, mut none) = (Vec::new(), Vec::new(), 0.0);
         for (case, case_weight) in cases {
             for speed in SPEEDS {
                 let pace = (reserve.spread * speed).exp();
@@ -144,7 +145,8 @@ impl Outlook {
         let weight = |cases: &[Weighted]| cases.iter().map(|(_, weight)| weight).sum::<f64>();
         let (weight_tonight, weight_later) = (weight(&tonight), weight(&later));
         let total = (weight_tonight + weight_later + none).max(f64::MIN_POSITIVE);
-        soon += tonight.iter().filter(|(off, _)| *off < (at + AHEAD / 4) as f64).map(|(_, weight)| weight).sum::<f64>();
+        let soon: f64 =
+            tonight.iter().filter(|(off, _)| *off < (at + AHEAD / 4) as f64).map(|(_, weight)| weight).sum();
         let likelier = if weight_tonight >= weight_later { &mut tonight } else { &mut later };
         let off = expected(likelier, at);
         let mean_case = mean(cases);
@@ -216,7 +218,7 @@ fn dusk_after(reserve: &Reserve, time: i64) -> i64 {
         .map(|night| (night.begin - reserve.set_after(night.begin - 6 * 3600)) as f64)
         .filter(|offset| (-6.0 * 3600.0..2.0 * 3600.0).contains(offset))
         .collect();
-    reserve.set_after(time) + crate::mesh::median(&mut offsets).unwrap_or(-1800.0) as i64
+    reserve.set_after(time) + median(&mut offsets).unwrap_or(-1800.0) as i64
 }
 
 /// The days between nights.

@@ -3,8 +3,8 @@
 use crate::{
     Evidence, History, Slot, Sun,
     discharge::{DischargeCurve, Fall, falls},
-    mesh::median,
     nights::{Night, Tonight, nights},
+    statistics::scatter,
 };
 
 /// The deviation of a night's speed from the usual one that is assumed until nights have shown it.
@@ -107,8 +107,7 @@ fn spread(nights: &[Night]) -> f64 {
         .map(|course| (course.passed / course.expected).ln().abs().min(1.0))
         .collect();
     let count = deviations.len() as f64;
-    // The median of the absolute deviation of a normal distribution is 0.67 of its standard deviation.
-    let seen = median(&mut deviations).unwrap_or_default() / 0.674_5;
+    let seen = scatter(&mut deviations).unwrap_or_default();
     (seen * count + ASSUMED_SPREAD * ASSUMED_NIGHTS) / (count + ASSUMED_NIGHTS)
 }
 

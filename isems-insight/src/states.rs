@@ -16,10 +16,10 @@ const GAPS: usize = 15;
 const GAPS_NEEDED: usize = 3;
 
 /// The interval that is assumed until a node's own is known, in seconds: the default interval of polling.
-const ASSUMED_INTERVAL: i64 = 900;
+pub(crate) const ASSUMED_INTERVAL: i64 = 900;
 
 /// A node is silent after this many of its usual intervals.
-const INTERVALS_OF_SILENCE: i64 = 3;
+pub(crate) const INTERVALS_OF_SILENCE: i64 = 3;
 
 const SECONDS_A_DAY: i64 = 86_400;
 

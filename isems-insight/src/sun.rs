@@ -61,6 +61,12 @@ impl Sun {
         self.longitude
     }
 
+    /// Returns by how much mean solar time is ahead of UTC at the place, seconds.
+    pub fn ahead_of_utc(&self) -> i64 {
+        const SECONDS_A_DEGREE: f64 = 240.0;
+        (self.longitude * SECONDS_A_DEGREE) as i64
+    }
+
     /// Returns where the sun stands at a time, in Unix seconds, UTC.
     pub fn position(&self, time: i64) -> SunPosition {
         let position = JulianDate::new(julian(time), DELTA_T)
@@ -87,7 +93,7 @@ impl Sun {
         // Mean solar noon is up to 17 minutes off the true one. There the azimuth moves by a quarter of a degree a
         // minute or more, so two corrections are enough. Between the tropics, where the sun can stand in the zenith,
         // the mean has to do.
-        let mean = DAY / 2 - (self.longitude * 240.0) as i64;
+        let mean = DAY / 2 - self.ahead_of_utc();
         let passage = |day: i64| {
             let mut noon = mean + day * DAY;
             for _ in 0..2 {

@@ -22,7 +22,8 @@ use tracing::{debug, error};
 
 use crate::{
     Assessment, Event, NodeStates, Snapshot, Subscription, TrafficRecorder, WatchedNode,
-    assessor::{Assessor, read_history, worst_first},
+    assessor::{Assessor, read_history},
+    attention::worse,
     events::Events,
 };
 
@@ -328,7 +329,7 @@ impl Watcher {
     /// [look](Self::refresh) that found something new about the node, ten minutes at most.
     pub fn assessments(&self) -> Vec<Arc<Assessment>> {
         let mut assessments: Vec<_> = lock(&self.0.assessments).values().cloned().collect();
-        worst_first(&mut assessments, |assessment| assessment);
+        assessments.sort_by(|a, b| worse(a, b));
         assessments
     }
 

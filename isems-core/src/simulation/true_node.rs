@@ -39,7 +39,7 @@ pub(super) struct TrueNode {
     /// Minutes until the node has restarted; 0 while it is running.
     pub(super) starting: u32,
     pub(super) is_load_on: bool,
-    /// The state of charge, for the truth.
+    /// The temperature of the battery, degC.
     pub(super) temperature: f64,
     firmware: Arc<str>,
     latitude: f64,
@@ -196,7 +196,7 @@ impl TrueNode {
         Some(self.measurement(time, &voltages, percent))
     }
 
-    /// Lets dirt gather and be washed off, and snow fall and melt.
+    /// Lets dirt gather, and snow fall and melt.
     fn weather(&mut self, sky: &Moment) {
         self.panel.soiling = (self.panel.soiling + self.soiling).min(0.6);
         if sky.is_wet && sky.temperature < 0.5 {

@@ -19,7 +19,7 @@ impl Daylight {
     /// Works out the days from one time to another, Unix seconds, UTC.
     pub(super) fn between(sun: Sun, from: i64, to: i64) -> Self {
         let (first, last) = (solar_day(from, sun), solar_day(to, sun));
-        let midnight = |day: i64| day * DAY - (sun.longitude() * 240.0) as i64;
+        let midnight = |day: i64| day * DAY - sun.ahead_of_utc();
         let day = |day: i64| {
             let rise = sun.next_rise(midnight(day))?;
             let set = sun.next_set(rise)?;
@@ -40,7 +40,7 @@ impl Daylight {
 
     /// Returns noon of a day by mean solar time, Unix seconds, UTC.
     pub(crate) fn noon(&self, day: i64) -> i64 {
-        day * DAY + DAY / 2 - (self.sun.longitude() * 240.0) as i64
+        day * DAY + DAY / 2 - self.sun.ahead_of_utc()
     }
 
     /// Returns the sunrise of a day, Unix seconds, UTC.
@@ -67,5 +67,5 @@ impl Daylight {
 
 /// Returns the number of the day since 1970 of a time, by mean solar time.
 pub(crate) fn solar_day(time: i64, sun: Sun) -> i64 {
-    (time + (sun.longitude() * 240.0) as i64).div_euclid(DAY)
+    (time + sun.ahead_of_utc()).div_euclid(DAY)
 }

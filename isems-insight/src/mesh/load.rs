@@ -1,6 +1,6 @@
 //! The loads of a mesh's nodes.
 
-use super::median;
+use crate::statistics::{median, scatter};
 use crate::{History, health, setup::rated_capacity};
 
 /// The scatter of loads that is assumed until nodes have shown it, and the number of nodes that it is worth: loads
@@ -27,7 +27,7 @@ impl TypicalLoad {
         let mut loads: Vec<f64> = loads.collect();
         let amperes = median(&mut loads)?;
         let mut deviations: Vec<f64> = loads.iter().map(|load| (load / amperes).ln().abs()).collect();
-        let scatter = median(&mut deviations)? / 0.6745;
+        let scatter = scatter(&mut deviations)?;
         let nodes = loads.len() as f64;
         let variance = (scatter.powi(2) * nodes + ASSUMED_SCATTER.powi(2) * ASSUMED_NODES) / (nodes + ASSUMED_NODES);
         Some(Self { amperes, scatter: variance.sqrt() })

@@ -15,6 +15,7 @@ use crate::{
     History, Position, Sun,
     discharge::{DischargeCurve, Shape, falls},
     reserve::cut_off,
+    statistics::median,
 };
 
 /// The mesh as a whole up to an instant: the background of every [assessment](crate::assess) at that instant.
@@ -84,10 +85,4 @@ impl Mesh {
     pub(crate) fn discharge(&self) -> &Shape {
         &self.discharge
     }
-}
-
-/// Returns the median of finite numbers, the upper one of two; `None` of none. Their order changes.
-pub(crate) fn median(numbers: &mut [f64]) -> Option<f64> {
-    let middle = numbers.len() / 2;
-    (!numbers.is_empty()).then(|| *numbers.select_nth_unstable_by(middle, f64::total_cmp).1)
 }

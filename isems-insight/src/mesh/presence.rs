@@ -2,15 +2,16 @@
 
 use isems_core::{Measurement, NodeId};
 
-use crate::{History, Reboot, Slot, reserve::cut_off, slot::is_controller_lost, states::usual_interval};
+use crate::{
+    History, Reboot, Slot,
+    reserve::cut_off,
+    slot::is_controller_lost,
+    states::{ASSUMED_INTERVAL, INTERVALS_OF_SILENCE, usual_interval},
+};
 
 /// The shortest hole that counts, in measuring intervals and in seconds.
 const LEAST_INTERVALS: f64 = 3.0;
 const LEAST_SECONDS: i64 = 600;
-
-/// A node is silent after this many of its usual intervals between arrivals, or this long while they are not known.
-const INTERVALS_OF_SILENCE: i64 = 3;
-const ASSUMED_INTERVAL: i64 = 900;
 
 /// The distance from the cut-off within which the last voltage of a node that ran empty lies, V.
 const NEAR_CUT_OFF: f64 = 0.12;

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use isems_core::NodeId;
 
-use super::{daylight::Daylight, median};
-use crate::{History, discharge::DischargeCurve, nights::nights, reserve::full, rules::full_charge};
+use super::daylight::Daylight;
+use crate::{
+    History, discharge::DischargeCurve, nights::nights, reserve::full, rules::full_charge, statistics::median,
+};
 
 /// The least share of a day's sun after which a yield can be judged.
 const LEAST_SUN: f64 = 0.25;

@@ -13,7 +13,7 @@
 //! each of the last two days. `clockDrifting` from 20 s a day over at least five days (cleared below 10).
 
 use super::Verdict;
-use crate::{Day, Evidence, Finding, FindingCode, FindingSeverity, mesh::median};
+use crate::{Day, Evidence, Finding, FindingCode, FindingSeverity, statistics::median};
 
 /// The days over which drift is looked at.
 const DAYS: i64 = 10;

@@ -14,7 +14,7 @@
 //! have been heard.
 
 use super::Verdict;
-use crate::{Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, lead_acid, mesh::median};
+use crate::{Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, lead_acid, statistics::median};
 
 /// The days that are looked at.
 const DAYS: i64 = 4;

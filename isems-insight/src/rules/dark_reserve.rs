@@ -12,6 +12,7 @@
 
 use crate::{
     Energy, Evidence, Finding, FindingCode, FindingSeverity, Sun, lead_acid::CAPACITY_PER_DEGREE, reserve::Reserve,
+    statistics::median,
 };
 
 /// The temperature of a battery in December where nothing is known of the place, degC.
@@ -66,5 +67,5 @@ fn winter_solstice(at: i64) -> i64 {
 fn temperature(evidence: &Evidence<'_>) -> Option<f64> {
     let slots = evidence.history.slots_between(evidence.at - 3 * 86_400, evidence.at);
     let mut temperatures: Vec<f64> = slots.filter_map(|(_, slot)| slot.temperature()).collect();
-    crate::mesh::median(&mut temperatures)
+    median(&mut temperatures)
 }

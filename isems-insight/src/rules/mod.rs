@@ -25,7 +25,7 @@ mod upgrade;
 mod wear;
 
 pub use self::silence::past_silences;
-use crate::{Assessment, Evidence, Finding, Level, Unknown};
+use crate::{Assessment, Evidence, Finding, Level, Unknown, mesh::Presence};
 
 /// The verdict of a rule: its part of the assessment, its findings, and the questions it could not answer.
 #[derive(Debug, Default)]
@@ -53,7 +53,8 @@ impl<T> Verdict<T> {
 /// known.
 pub fn assess(evidence: &Evidence<'_>) -> Assessment {
     let (mut findings, mut unknown) = (Vec::new(), Vec::new());
-    let mut silence = silence::judge(evidence);
+    let presence = Presence::of(evidence.history, evidence.at);
+    let mut silence = presence.as_ref().and_then(|presence| silence::judge(evidence, presence));
     let energy = charge::judge(evidence, silence.as_ref()).into_part(&mut findings, &mut unknown);
     silence::expect_back(&mut silence, &energy);
     if let Some(silence) = &silence {
@@ -66,7 +67,7 @@ pub fn assess(evidence: &Evidence<'_>) -> Assessment {
     for verdict in [
         temperature::judge(evidence),
         controller::judge(evidence),
-        reboots::judge(evidence),
+        presence.map_or_else(Verdict::default, |presence| reboots::judge(evidence, &presence)),
         shipped_defaults::judge(evidence),
         ratings::judge(evidence),
         shared_id::judge(evidence),

@@ -20,7 +20,10 @@
 //! empty.
 
 use super::Verdict;
-use crate::{Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, mesh::median};
+use crate::{
+    Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown,
+    statistics::{median, scatter},
+};
 
 /// The days that are compared with those before.
 const RECENT_DAYS: i64 = 7;
@@ -66,9 +69,8 @@ pub(super) fn judge(evidence: &Evidence<'_>, panel: &mut Panel) -> Verdict<()> {
     let values = |days: &[(i64, f64)]| days.iter().map(|(_, value)| *value).collect::<Vec<f64>>();
     let (Some(now), Some(usual)) = (median(&mut values(recent)), median(&mut values(before))) else { return verdict };
     let mut deviations: Vec<f64> = values(before).iter().map(|value| (value - usual).abs()).collect();
-    // The median of the absolute deviation of a normal distribution is 0.67 of its standard deviation, and the standard
-    // error of a median 1.25 times that of a mean.
-    let scatter = (median(&mut deviations).unwrap_or_default() / 0.674_5).max(LEAST_SCATTER);
+    // The standard error of a median is 1.25 times that of a mean.
+    let scatter = scatter(&mut deviations).unwrap_or_default().max(LEAST_SCATTER);
     let error = 1.25 * scatter * (1.0 / recent.len() as f64 + 1.0 / before.len() as f64).sqrt();
     let change = now - usual;
     let share = change.exp();

@@ -18,10 +18,9 @@ const DAYS: i64 = 7;
 const NEAR_END: f64 = 5.0;
 
 /// Judges the reboots.
-pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<()> {
+pub(super) fn judge(evidence: &Evidence<'_>, presence: &Presence) -> Verdict<()> {
     let code = FindingCode::UnplannedReboots;
     let Some(units) = countdown::units_a_minute(evidence.history) else { return Verdict::default() };
-    let Some(presence) = Presence::of(evidence.history, evidence.at) else { return Verdict::default() };
     let after_empty = |reboot: &Reboot| presence.holes.iter().any(|hole| hole.has(reboot) && hole.may_have_run_empty());
     let unplanned: Vec<&Reboot> = recent(evidence.history, evidence.at)
         .filter(|reboot| {

@@ -29,6 +29,7 @@ use crate::{
     Energy, Evidence, Expected, Finding, FindingCode, FindingSeverity, FindingValue, Silence, SilenceCause, countdown,
     mesh::{Hole, Presence},
     reserve::cut_off,
+    states::INTERVALS_OF_SILENCE,
 };
 
 const HOUR: i64 = 3600;
@@ -58,16 +59,15 @@ const BACK_SOON: i64 = 18 * HOUR;
 const LONG: i64 = 3 * HOUR;
 
 /// Judges whether the node is silent, and why.
-pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Silence> {
+pub(super) fn judge(evidence: &Evidence<'_>, presence: &Presence) -> Option<Silence> {
     let latest = evidence.history.latest()?;
-    let presence = Presence::of(evidence.history, evidence.at)?;
     let interval = evidence.usual_interval.unwrap_or(presence.interval);
-    if evidence.at - latest.timestamp <= 3 * interval {
+    if evidence.at - latest.timestamp <= INTERVALS_OF_SILENCE * interval {
         return None;
     }
     let last = presence.holes.last().filter(|hole| hole.to.is_none());
     let hole = last.copied().unwrap_or_else(|| Hole::after(latest, cut_off(evidence.history)));
-    Some(explain(evidence, &presence, &hole))
+    Some(explain(evidence, presence, &hole))
 }
 
 /// Says what the past silences of a node were, oldest first. Only those that the histories still hold are known; lines

@@ -16,7 +16,7 @@
 use isems_core::{Measurement, StatusFlag};
 
 use super::Verdict;
-use crate::{Energy, Evidence, TimeWindow, Unknown, Upgrade, countdown};
+use crate::{Energy, Evidence, TimeWindow, Unknown, Upgrade, countdown, states::INTERVALS_OF_SILENCE};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
@@ -33,7 +33,7 @@ const LEAST_MINUTES: f64 = 15.0;
 /// Judges whether a firmware upgrade is safe.
 pub(super) fn judge(evidence: &Evidence<'_>, energy: &Energy) -> Verdict<Upgrade> {
     let mut verdict = Verdict::default();
-    let fresh = evidence.usual_interval.map_or(HOUR, |interval| HOUR.max(3 * interval));
+    let fresh = evidence.usual_interval.map_or(HOUR, |interval| HOUR.max(INTERVALS_OF_SILENCE * interval));
     let present = evidence.present().filter(|latest| evidence.at - latest.timestamp <= fresh);
     let Some((latest, distance)) = present.and_then(|latest| Some((latest, distance_to_cut_off(latest)?))) else {
         let reason = match evidence.history.latest() {
