@@ -8,7 +8,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use isems_core::{Batch, Node, NodeId, RedbRepository, Repository, RepositoryError};
-use tokio::sync::Mutex;
+use tokio::sync::RwLock;
 use tracing::debug;
 
 /// The number of names in a page of the list.
@@ -20,7 +20,7 @@ pub(crate) struct NodeNumbers {
     /// Files without a list yet have given out numbers of their own.
     database: Option<Arc<RedbRepository>>,
     /// `None` until it is first needed.
-    list: Mutex<Option<List>>,
+    list: RwLock<Option<List>>,
 }
 
 #[derive(Default)]
@@ -33,12 +33,16 @@ struct List {
 
 impl NodeNumbers {
     pub(crate) fn new(repository: Arc<dyn Repository>, database: Option<Arc<RedbRepository>>) -> Self {
-        Self { repository, database, list: Mutex::new(None) }
+        Self { repository, database, list: RwLock::new(None) }
     }
 
     /// Returns the number of each node. New nodes are numbered in the order of their first arrival.
     pub(crate) async fn of(&self, nodes: &[&Node]) -> Result<Vec<u32>, RepositoryError> {
-        let mut list = self.list.lock().await;
+        // Requests nearly always ask for known nodes, and must not wait for each other then.
+        if let Some(numbers) = self.list.read().await.as_ref().and_then(|list| list.settled(nodes)) {
+            return Ok(numbers);
+        }
+        let mut list = self.list.write().await;
         let list = match &mut *list {
             Some(list) => list,
             none => none.insert(self.load().await?),
@@ -81,6 +85,14 @@ impl NodeNumbers {
 }
 
 impl List {
+    /// Returns the numbers of nodes, or `None` if one of them is new or something is left to be stored.
+    fn settled(&self, nodes: &[&Node]) -> Option<Vec<u32>> {
+        if self.stored < self.names.len() {
+            return None;
+        }
+        nodes.iter().map(|node| self.numbers.get(&node.id).copied()).collect()
+    }
+
     fn push(&mut self, name: Option<NodeId>) {
         self.names.push(name.clone());
         if let Some(name) = name {
