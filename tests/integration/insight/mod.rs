@@ -1,6 +1,7 @@
 //! Insight into nodes, without a server.
 
 mod events;
+mod findings;
 mod states;
 mod traffic;
 mod verdicts;
@@ -39,12 +40,21 @@ struct Watched {
 
 impl Watched {
     async fn start(repository: Arc<dyn Repository>, kept_events: usize) -> Self {
+        Self::with(repository, WatcherOptions { kept_events, assesses: false, ..WatcherOptions::default() }).await
+    }
+
+    /// One that assesses nodes, too.
+    async fn assessing(repository: Arc<dyn Repository>) -> Self {
+        Self::with(repository, WatcherOptions::default()).await
+    }
+
+    async fn with(repository: Arc<dyn Repository>, options: WatcherOptions) -> Self {
         let time = Arc::new(AtomicI64::new(START));
         let clock = time.clone();
         let clock = Arc::new(move || clock.load(Ordering::Relaxed));
         let (sender, inbox) = oneshot::channel();
         let collector = Collector::new(repository).transport(Handing(Some(sender))).unwrap();
-        let options = WatcherOptions { kept_events, assesses: false, clock, ..WatcherOptions::default() };
+        let options = WatcherOptions { clock, ..options };
         let collector = WatchedCollector::with_options(collector, options);
         let watcher = collector.watcher();
         let (stop, stopped) = oneshot::channel();
