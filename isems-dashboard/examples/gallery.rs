@@ -1,0 +1,134 @@
+//! Writes a page with charts of a made-up node to standard output, to look at them without a server:
+//! `cargo run -p isems-dashboard --example gallery > gallery.html`. With an argument, the language is German.
+
+use std::ops::Range;
+
+use isems_core::Bucket;
+use isems_dashboard::{Chart, Forecast, Language, Limit, Line, Sparkline, nights};
+use isems_insight::{Silence, SilenceCause, Sun};
+use jiff::tz::TimeZone;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// Thursday 26 March 2026, noon UTC: three days before summer time begins in Berlin.
+const NOW: i64 = 1_774_526_400;
+
+/// A node on a roof in Berlin.
+struct MadeUp {
+    sun: Sun,
+    /// The yield of its panel, 1 for a good one.
+    panel: f64,
+    silences: Vec<Range<i64>>,
+}
+
+impl MadeUp {
+    /// The voltage of its battery at a time.
+    fn voltage(&self, time: i64) -> f64 {
+        let elevation = self.sun.elevation(time).max(0.0).to_radians().sin();
+        let since_noon = (time - self.sun.next_noon(time - DAY)) as f64 / DAY as f64;
+        let weather = (time.div_euclid(DAY) * 2_654_435_761).rem_euclid(100) as f64 / 100.0;
+        let noise = ((time / 60 * 40_503).rem_euclid(97) as f64 - 48.0) / 4000.0;
+        12.9 + 1.6 * self.panel * elevation * (0.4 + weather) - 0.9 * since_noon + noise
+    }
+
+    fn buckets(&self, range: &Range<i64>, interval: i64) -> Vec<Bucket> {
+        let until = range.end.min(NOW);
+        let starts = (range.start.div_euclid(interval) * interval..until).step_by(interval as usize);
+        let mut buckets = Vec::new();
+        for start in starts {
+            let mut bucket = Bucket::EMPTY;
+            let times = (start..(start + interval).min(until)).step_by((interval as usize / 12).max(60));
+            let heard = times.filter(|time| !self.silences.iter().any(|silence| silence.contains(time)));
+            heard.for_each(|time| bucket.add(self.voltage(time)));
+            buckets.push(bucket);
+        }
+        buckets
+    }
+
+    fn silences(&self, causes: &[SilenceCause]) -> Vec<Silence> {
+        let silence = |(range, cause): (&Range<i64>, &SilenceCause)| Silence {
+            since: range.start,
+            until: Some(range.end),
+            cause: *cause,
+            confidence: 0.9,
+            evidence: Vec::new(),
+            expected_back_at: None,
+        };
+        self.silences.iter().zip(causes).map(silence).collect()
+    }
+}
+
+fn main() {
+    let language = if std::env::args().len() > 1 { Language::German } else { Language::English };
+    print!("{}", page(language).into_string());
+}
+
+fn page(language: Language) -> Markup {
+    let zone = TimeZone::get("Europe/Berlin").expect("the time zones are built in");
+    let sun = Sun::at_place(52.5, 13.4).expect("Berlin exists");
+    let hafen =
+        MadeUp { sun, panel: 0.6, silences: vec![NOW - 9 * HOUR..NOW - 5 * HOUR, NOW - 3 * DAY..NOW - 2 * DAY] };
+    let rathaus = MadeUp { sun, panel: 1.0, silences: vec![] };
+    let silences = hafen.silences(&[SilenceCause::RanEmpty, SilenceCause::Uplink]);
+    let limit = Some(Limit {
+        value: 11.9,
+        label: if language == Language::German { "Abschaltung 11,9 V" } else { "Cut-off 11.9 V" },
+    });
+    let chart = |id, title, range: Range<i64>, interval| Chart {
+        unit: "V",
+        limit,
+        ..Chart::new(id, title, range, interval, zone.clone(), language)
+    };
+    let chart_of_day = {
+        let range = NOW - DAY..NOW + 18 * HOUR;
+        let buckets = hafen.buckets(&range, 300);
+        let line = Line { label: "Hafen", start: range.start, buckets: &buckets, longest_step: 900, live: None };
+        let last = (NOW - 150, buckets.last().and_then(Bucket::average).unwrap_or(12.5));
+        let course = |hours: i64| vec![last, (NOW + 5 * HOUR, 12.6), (NOW + hours * HOUR, 11.9)];
+        let (earliest, expected, latest) = (course(10), course(13), course(17));
+        let forecast = Forecast { expected: &expected, earliest: &earliest, latest: &latest };
+        let nights = nights(&sun, range.clone());
+        let chart = chart("day", "Battery voltage of Hafen", range, 300);
+        Chart { lines: &[line], forecast: Some(forecast), silences: &silences, nights: &nights, ..chart }.figure()
+    };
+    let compared = |id, title, days: i64, interval: i64| {
+        let range = NOW - days * DAY..NOW;
+        let (first, second) = (hafen.buckets(&range, interval), rathaus.buckets(&range, interval));
+        let start = range.start.div_euclid(interval) * interval;
+        let line = |label, buckets| Line { label, start, buckets, longest_step: interval, live: None };
+        let nights = nights(&sun, range.clone());
+        let lines = [line("Hafen", &first), line("Rathaus <b>&amp;", &second)];
+        Chart { lines: &lines, silences: &silences, nights: &nights, ..chart(id, title, range, interval) }.figure()
+    };
+    let empty = Chart {
+        covers: Some(0.0..=100.0),
+        unit: "%",
+        ..Chart::new("empty", "Charge", NOW - DAY..NOW, 300, zone.clone(), language)
+    };
+    let spark = |node: &MadeUp| {
+        let range = NOW - DAY..NOW;
+        let values: Vec<_> = node.buckets(&range, HOUR / 2).iter().map(Bucket::average).collect();
+        Sparkline { values: &values, covers: 11.8..=14.4, label: "24 h" }.svg()
+    };
+    html! {
+        (DOCTYPE)
+        html lang=(language.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Gallery" }
+                style { (PreEscaped(include_str!("../assets/chart.css"))) "body{font:1rem system-ui,sans-serif;margin:1rem}" }
+            }
+            body {
+                (chart_of_day)
+                (compared("week", "Two nodes over a week", 7, 1800))
+                (compared("month", "Two nodes over a month", 30, 7200))
+                (compared("year", "Two nodes over a year", 365, DAY))
+                (empty.figure())
+                p { "Hafen " (spark(&hafen)) " Rathaus " (spark(&rathaus)) }
+            }
+        }
+    }
+}

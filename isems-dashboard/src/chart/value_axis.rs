@@ -1,0 +1,141 @@
+//! The axis of values.
+
+use super::path::percent;
+
+/// The largest number of steps between ticks.
+const STEPS: i64 = 6;
+
+/// The largest number of units from the lowest to the highest tick.
+const UNITS: i64 = 500;
+
+/// No field has values as large as this.
+const TOO_LARGE: f64 = 1e9;
+
+/// A step is 1, 2 or 5 times a power of ten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Step {
+    digit: i64,
+    exponent: i32,
+}
+
+impl Step {
+    /// Returns the smallest step of which not more than a number cover a width.
+    fn at_most(count: i64, width: f64) -> Self {
+        let exponent = (width / count as f64).log10().floor() as i32;
+        let candidates = [1, 2, 5, 10].map(|digit| Self { digit, exponent });
+        let found =
+            candidates.into_iter().find(|step| step.times(width) <= count as f64 + 1e-9).unwrap_or(candidates[3]);
+        if found.digit == 10 { Self { digit: 1, exponent: exponent + 1 } } else { found }
+    }
+
+    /// Returns how many steps a value has.
+    fn times(self, value: f64) -> f64 {
+        value / self.digit as f64 * 10f64.powi(-self.exponent)
+    }
+
+    /// Returns a number of steps as a value, without the error of adding them up.
+    fn value(self, count: i64) -> f64 {
+        let whole = (count * self.digit) as f64;
+        if self.exponent < 0 { whole / 10f64.powi(-self.exponent) } else { whole * 10f64.powi(self.exponent) }
+    }
+
+    fn decimals(self) -> usize {
+        self.exponent.min(0).unsigned_abs() as usize
+    }
+}
+
+/// The axis of values, from one round number to another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ValueAxis {
+    step: Step,
+    lowest: i64,
+    highest: i64,
+    /// The values that a unit of the plot spans.
+    unit: Step,
+    /// The units of the plot from the highest to the lowest tick.
+    height: i64,
+}
+
+impl ValueAxis {
+    /// Makes the axis that covers values, except those that are no numbers or absurd. Without any it is from 0 to 1.
+    pub(super) fn covering(values: impl Iterator<Item = f64>) -> Self {
+        let (low, high) = values
+            .filter(|value| value.abs() < TOO_LARGE)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
+        // A flat line lies in the middle, and its noise is not magnified to a mountain range.
+        let least = (low.abs().max(high.abs()) * 0.02).max(1e-3);
+        let (low, high) = if high - low < least {
+            let middle = f64::midpoint(low, high);
+            (middle - least / 2.0, middle + least / 2.0)
+        } else {
+            (low, high)
+        };
+        let mut step = Step::at_most(STEPS, high - low);
+        let bounds = |step: Step| ((step.times(low) + 1e-6).floor() as i64, (step.times(high) - 1e-6).ceil() as i64);
+        let (mut lowest, mut highest) = bounds(step);
+        if highest - lowest > STEPS {
+            step = Step::at_most(STEPS - 1, (high - low) * 1.01);
+            (lowest, highest) = bounds(step);
+        }
+        let unit = Step::at_most(UNITS, step.value(highest) - step.value(lowest));
+        let height = unit.times(step.value(highest) - step.value(lowest)).round() as i64;
+        Self { step, lowest, highest, unit, height }
+    }
+
+    /// Returns the ticks, the lowest first.
+    pub(super) fn ticks(&self) -> impl Iterator<Item = f64> {
+        let step = self.step;
+        (self.lowest..=self.highest).map(move |count| step.value(count))
+    }
+
+    /// Returns the number of decimals of ticks.
+    pub(super) fn decimals(&self) -> usize {
+        self.step.decimals()
+    }
+
+    /// Returns the units of the plot between the highest and the lowest tick.
+    pub(super) fn height(&self) -> i64 {
+        self.height
+    }
+
+    /// Returns the units of the plot above the highest tick, and below the lowest.
+    pub(super) fn margin(&self) -> i64 {
+        self.height / 50 + 1
+    }
+
+    /// Returns where a value is in the plot, in units down from the highest tick.
+    pub(super) fn units(&self, value: f64) -> i64 {
+        let units = self.unit.times(self.step.value(self.highest) - value).round();
+        (units as i64).clamp(-10 * UNITS, 10 * UNITS)
+    }
+
+    /// Returns where a value is, in percent of the height.
+    pub(super) fn place(&self, value: f64) -> String {
+        let margin = self.margin() as f64;
+        let units = self.unit.times(self.step.value(self.highest) - value);
+        percent((units + margin) / (self.height as f64 + 2.0 * margin))
+    }
+
+    /// Returns the distance of a text to a line at a value: above it, or below if there is no room.
+    pub(super) fn beside(&self, value: f64) -> &'static str {
+        if self.units(value) * 8 < self.height { "1.2em" } else { "-.4em" }
+    }
+
+    /// Returns the value of the highest tick as a number in a script.
+    pub(super) fn top_text(&self) -> String {
+        format!("{:.*}", self.step.decimals(), self.step.value(self.highest))
+    }
+
+    /// Returns the value of a unit as a number in a script.
+    pub(super) fn unit_text(&self) -> String {
+        format!("{:.*}", self.unit.decimals(), self.unit.value(1))
+    }
+
+    /// Returns the number of decimals that a value read from the plot has.
+    pub(super) fn decimals_of_values(&self) -> usize {
+        // Halves of a decimal do not justify another one.
+        let halves = usize::from(self.unit.digit == 5);
+        self.unit.decimals().saturating_sub(halves).max(self.step.decimals())
+    }
+}

@@ -1,0 +1,90 @@
+//! The languages of the page, and how they write numbers and times.
+
+use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
+
+use crate::texts::{ENGLISH, GERMAN, Texts};
+
+/// A language of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// English.
+    English,
+    /// German.
+    German,
+}
+
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 2] = [Self::English, Self::German];
+
+    /// Returns the tag for the attribute `lang`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+
+    /// Returns the texts.
+    pub fn texts(self) -> &'static Texts {
+        match self {
+            Self::English => &ENGLISH,
+            Self::German => &GERMAN,
+        }
+    }
+
+    /// Returns a number with a fixed number of decimals.
+    pub fn number(self, number: f64, decimals: usize) -> String {
+        let text = format!("{number:.decimals$}");
+        let (sign, digits) = match text.strip_prefix('-') {
+            // What rounds to zero has no sign.
+            Some(digits) if digits.bytes().all(|digit| matches!(digit, b'0' | b'.')) => ("", digits),
+            Some(digits) => ("\u{2212}", digits),
+            None => ("", text.as_str()),
+        };
+        match self {
+            Self::English => format!("{sign}{digits}"),
+            Self::German => format!("{sign}{}", digits.replace('.', ",")),
+        }
+    }
+
+    /// Returns a number with its unit, joined so that no line breaks between them.
+    pub fn quantity(self, number: f64, decimals: usize, unit: &str) -> String {
+        let number = self.number(number, decimals);
+        if unit.is_empty() { number } else { format!("{number}\u{a0}{unit}") }
+    }
+
+    /// Returns the time of day.
+    pub fn clock(self, time: &ZonedDateTime) -> String {
+        format!("{:02}:{:02}", time.hour(), time.minute())
+    }
+
+    /// Returns a day without its year, as briefly as possible.
+    pub fn day(self, date: Date) -> String {
+        match self {
+            Self::English => format!("{} {}", date.day(), self.month(date)),
+            Self::German => format!("{}.{}.", date.day(), date.month()),
+        }
+    }
+
+    /// Returns the short name of a day's month.
+    pub fn month(self, date: Date) -> &'static str {
+        self.texts().months[date.month() as usize - 1]
+    }
+
+    /// Returns the short name of a day of the week.
+    pub fn weekday(self, date: Date) -> &'static str {
+        self.texts().weekdays[date.weekday().to_monday_zero_offset() as usize]
+    }
+
+    /// Returns a moment, Unix seconds, UTC, as a day of the week, day and time of day in a time zone.
+    pub fn moment(self, time: i64, zone: &TimeZone) -> String {
+        let time = zoned(time, zone);
+        format!("{} {} {}", self.weekday(time.date()), self.day(time.date()), self.clock(&time))
+    }
+}
+
+/// Returns a moment, Unix seconds, UTC, in a time zone.
+pub(crate) fn zoned(time: i64, zone: &TimeZone) -> ZonedDateTime {
+    ZonedDateTime::new(Timestamp::from_second(time).unwrap_or(Timestamp::MAX), zone.clone())
+}

@@ -1,0 +1,33 @@
+//! All texts of the page, one file a language. Each language is a value of one type, so none lacks a text.
+
+mod english;
+mod german;
+
+use isems_insight::SilenceCause;
+
+pub(crate) use self::{english::ENGLISH, german::GERMAN};
+
+/// The texts of the page in one language. Those with figures in them are functions.
+#[derive(Debug)]
+pub struct Texts {
+    /// The short names of the months, from January.
+    pub months: [&'static str; 12],
+    /// The short names of the days of the week, from Monday.
+    pub weekdays: [&'static str; 7],
+    /// The forecast of a chart, in its legend.
+    pub forecast: &'static str,
+    /// The nights of a chart, in its legend.
+    pub night: &'static str,
+    /// A chart without a single value.
+    pub no_values: &'static str,
+    /// The cause of a silence, in a few words.
+    pub cause: fn(SilenceCause) -> &'static str,
+    /// The range of times of a chart: from, to, time zone.
+    pub from_to: fn(&str, &str, &str) -> String,
+    /// A line of a chart: its label, the lowest, highest, average and last value.
+    pub course: fn(&str, &str, &str, &str, &str) -> String,
+    /// A silence: from, to if it is over, cause.
+    pub silent: fn(&str, Option<&str>, &str) -> String,
+    /// The end of a forecast: the value, when it is expected, and the earliest and latest time.
+    pub expected: fn(&str, &str, &str, &str) -> String,
+}

@@ -1,0 +1,35 @@
+//! English.
+
+use isems_insight::SilenceCause;
+
+use super::Texts;
+
+/// The English texts.
+pub(crate) static ENGLISH: Texts = Texts {
+    months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    weekdays: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+    forecast: "Forecast",
+    night: "Night",
+    no_values: "No values in this time",
+    cause: |cause| match cause {
+        SilenceCause::RanEmpty => "ran empty",
+        SilenceCause::ScheduledReboot => "scheduled reboot",
+        SilenceCause::UnplannedReboot => "unplanned reboot",
+        SilenceCause::ControllerLost => "controller lost",
+        SilenceCause::Uplink => "uplink lost",
+        SilenceCause::Collector => "collector away",
+        SilenceCause::Clock => "wrong clock",
+        SilenceCause::Unknown => "silent, cause unknown",
+    },
+    from_to: |from, to, zone| format!("From {from} to {to} ({zone})."),
+    course: |label, low, high, average, last| {
+        format!("{label}: lowest {low}, highest {high}, average {average}, last {last}.")
+    },
+    silent: |from, to, cause| match to {
+        Some(to) => format!("Silent from {from} to {to}: {cause}."),
+        None => format!("Silent since {from}: {cause}."),
+    },
+    expected: |value, at, earliest, latest| {
+        format!("Forecast: {value} expected {at}, between {earliest} and {latest}.")
+    },
+};

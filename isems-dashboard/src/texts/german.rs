@@ -1,0 +1,35 @@
+//! German.
+
+use isems_insight::SilenceCause;
+
+use super::Texts;
+
+/// The German texts.
+pub(crate) static GERMAN: Texts = Texts {
+    months: ["Jan", "Feb", "März", "Apr", "Mai", "Juni", "Juli", "Aug", "Sept", "Okt", "Nov", "Dez"],
+    weekdays: ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"],
+    forecast: "Prognose",
+    night: "Nacht",
+    no_values: "Keine Werte in dieser Zeit",
+    cause: |cause| match cause {
+        SilenceCause::RanEmpty => "Akku leer",
+        SilenceCause::ScheduledReboot => "geplanter Neustart",
+        SilenceCause::UnplannedReboot => "ungeplanter Neustart",
+        SilenceCause::ControllerLost => "Laderegler ausgefallen",
+        SilenceCause::Uplink => "Uplink ausgefallen",
+        SilenceCause::Collector => "Sammler nicht erreichbar",
+        SilenceCause::Clock => "falsche Uhr",
+        SilenceCause::Unknown => "still, Ursache unbekannt",
+    },
+    from_to: |from, to, zone| format!("Von {from} bis {to} ({zone})."),
+    course: |label, low, high, average, last| {
+        format!("{label}: niedrigster Wert {low}, höchster {high}, Mittel {average}, letzter {last}.")
+    },
+    silent: |from, to, cause| match to {
+        Some(to) => format!("Still von {from} bis {to}: {cause}."),
+        None => format!("Still seit {from}: {cause}."),
+    },
+    expected: |value, at, earliest, latest| {
+        format!("Prognose: {value} voraussichtlich {at}, zwischen {earliest} und {latest}.")
+    },
+};

@@ -1,0 +1,8 @@
+//! The parts of the page, as they are sent.
+
+mod chart;
+mod language;
+mod markup;
+mod nights;
+mod sparkline;
+mod time_axis;
