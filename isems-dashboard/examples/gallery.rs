@@ -1,11 +1,11 @@
-//! Writes a page with charts of a made-up node to standard output, to look at them without a server:
+//! Writes a page with charts and maps of made-up nodes to standard output, to look at them without a server:
 //! `cargo run -p isems-dashboard --example gallery > gallery.html`. With an argument, the language is German.
 
 use std::ops::Range;
 
 use isems_core::Bucket;
-use isems_dashboard::{Chart, Forecast, Language, Limit, Line, Sparkline, nights};
-use isems_insight::{Silence, SilenceCause, Sun};
+use isems_dashboard::{Chart, Forecast, Language, Limit, Line, Map, MapNode, Sparkline, nights};
+use isems_insight::{Level, NodeState, Position, Silence, SilenceCause, Sun};
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -65,6 +65,40 @@ fn main() {
     print!("{}", page(language).into_string());
 }
 
+/// A map of some nodes on the roofs of Berlin.
+fn map(id: &str, title: &str, count: usize, language: Language) -> Markup {
+    const NAMES: [&str; 8] =
+        ["Hafen", "Rathaus", "Kirchturm", "Feuerwehr", "Elektra-Dach", "Wasserturm", "Schule", "Bahnhof <b>"];
+    let names: Vec<String> = (0..count)
+        .map(|number| match number / NAMES.len() {
+            0 => NAMES[number].to_owned(),
+            round => format!("{}-{round}", NAMES[number % NAMES.len()]),
+        })
+        .collect();
+    let nodes: Vec<MapNode<'_>> = names
+        .iter()
+        .enumerate()
+        .map(|(number, name)| {
+            // Sunflower seeds, somewhat disturbed.
+            let (angle, radius) = (number as f64 * 2.4, (number as f64 / count as f64).sqrt());
+            let (north, east) = (angle.sin() * radius, angle.cos() * radius + (angle * 7.0).sin() * 0.1);
+            MapNode {
+                name,
+                href: "#node",
+                position: match number % 29 {
+                    5 => Position::ShippedDefault,
+                    6 => Position::Unset,
+                    _ => Position::Set { latitude: 52.5 + north * 0.03, longitude: 13.4 + east * 0.07 },
+                },
+                level: Level::ALL[[0, 0, 2, 0, 3, 0, 1, 0, 0, 0, 2][number % 11]],
+                state: NodeState::ALL[[0, 0, 0, 0, 1, 0, 0, 0, 2][number % 9]],
+                summary: "",
+            }
+        })
+        .collect();
+    Map { id, title, language, nodes: &nodes }.figure()
+}
+
 fn page(language: Language) -> Markup {
     let zone = TimeZone::get("Europe/Berlin").expect("the time zones are built in");
     let sun = Sun::at_place(52.5, 13.4).expect("Berlin exists");
@@ -119,7 +153,7 @@ fn page(language: Language) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "Gallery" }
-                style { (PreEscaped(include_str!("../assets/chart.css"))) "body{font:1rem system-ui,sans-serif;margin:1rem}" }
+                style { (PreEscaped(include_str!("../assets/chart.css"))) (PreEscaped(include_str!("../assets/map.css"))) "body{font:1rem system-ui,sans-serif;margin:1rem}" }
             }
             body {
                 (chart_of_day)
@@ -127,6 +161,9 @@ fn page(language: Language) -> Markup {
                 (compared("month", "Two nodes over a month", 30, 7200))
                 (compared("year", "Two nodes over a year", 365, DAY))
                 (empty.figure())
+                (map("map", "Map", 16, language))
+                (map("dense", "Map of many nodes", 400, language))
+                (map("alone", "Map of one node", 1, language))
                 p { "Hafen " (spark(&hafen)) " Rathaus " (spark(&rathaus)) }
             }
         }

@@ -26,7 +26,7 @@ pub use self::{
     sparkline::Sparkline,
 };
 use self::{forecast::ForecastPaths, path::Path, time_axis::Tick, value_axis::ValueAxis};
-use crate::language::Language;
+use crate::{language::Language, percent::percent};
 
 const DAY: i64 = 86_400;
 
@@ -187,7 +187,7 @@ impl<'a> Chart<'a> {
 
     /// Returns where a time is, in percent of the width.
     fn place(&self, time: i64) -> String {
-        path::percent(self.share(time))
+        percent(self.share(time))
     }
 
     fn zone_name(&self) -> &str {

@@ -54,6 +54,11 @@ impl Language {
         if unit.is_empty() { number } else { format!("{number}\u{a0}{unit}") }
     }
 
+    /// Returns a round distance, given in metres.
+    pub fn distance(self, metres: f64) -> String {
+        if metres < 1000.0 { self.quantity(metres, 0, "m") } else { self.quantity(metres / 1000.0, 0, "km") }
+    }
+
     /// Returns the time of day.
     pub fn clock(self, time: &ZonedDateTime) -> String {
         format!("{:02}:{:02}", time.hour(), time.minute())

@@ -1,8 +1,9 @@
 //! The parts of a page that shows solar mesh nodes to people. They are made on the server, readable without script,
-//! and small; scripts in `assets` only add what moves.
+//! and small.
 //!
 //! * A [`Chart`] shows values over time: charge, voltage, temperature, with nights, silences and the forecast.
 //! * A [`Sparkline`] shows the course of a value in the size of a word.
+//! * A [`Map`] shows where nodes are, and their condition.
 //!
 //! They draw typed data from [`isems_core`] and [`isems_insight`], and judge nothing themselves. All of them return
 //! [`maud::Markup`]: names of nodes are escaped, and nothing needs a style attribute, so that a strict content security
@@ -29,12 +30,16 @@
 
 mod chart;
 mod language;
+mod map;
 mod nights;
+mod percent;
+mod round_step;
 mod texts;
 
 pub use crate::{
     chart::{Chart, Forecast, Limit, Line, Sparkline},
     language::Language,
+    map::{Map, MapNode},
     nights::nights,
     texts::Texts,
 };

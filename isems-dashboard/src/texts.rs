@@ -3,7 +3,7 @@
 mod english;
 mod german;
 
-use isems_insight::SilenceCause;
+use isems_insight::{Level, NodeState, SilenceCause};
 
 pub(crate) use self::{english::ENGLISH, german::GERMAN};
 
@@ -20,6 +20,24 @@ pub struct Texts {
     pub night: &'static str,
     /// A chart without a single value.
     pub no_values: &'static str,
+    /// The letters for north, east, south and west.
+    pub directions: [&'static str; 4],
+    /// The button that shows a smaller part of the map.
+    pub zoom_in: &'static str,
+    /// The button that shows a larger part of the map.
+    pub zoom_out: &'static str,
+    /// The button that shows the whole map.
+    pub show_all: &'static str,
+    /// The introduction of the nodes that are nearest to one.
+    pub nearest: &'static str,
+    /// The heading of the nodes without a position.
+    pub without_position: &'static str,
+    /// The heading of the nodes at the position that the firmware ships with.
+    pub shipped_position: &'static str,
+    /// The level of a node.
+    pub level: fn(Level) -> &'static str,
+    /// The state of a node.
+    pub state: fn(NodeState) -> &'static str,
     /// The cause of a silence, in a few words.
     pub cause: fn(SilenceCause) -> &'static str,
     /// The range of times of a chart: from, to, time zone.

@@ -1,7 +1,5 @@
 //! Path data, written as briefly as SVG permits.
 
-use std::fmt::Write;
-
 /// The data of a path.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Path(String);
@@ -102,11 +100,4 @@ impl Path {
 pub(crate) fn short(number: f64) -> String {
     // Adding zero turns -0 into 0.
     ((number * 10.0).round() / 10.0 + 0.0).to_string()
-}
-
-/// Returns a share in percent, with at most two decimals.
-pub(crate) fn percent(share: f64) -> String {
-    let mut text = String::new();
-    write!(text, "{}%", (share * 1e4).round() / 100.0 + 0.0).expect("a string takes everything");
-    text
 }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use isems_insight::Silence;
 use maud::{Markup, html};
 
-use super::{Chart, path::percent};
+use super::Chart;
+use crate::percent::percent;
 
 /// The width of the plot on a phone and on a screen, in the pixels of CSS.
 const WIDTHS: [f64; 2] = [290.0, 680.0];

@@ -1,6 +1,6 @@
 //! The axis of values.
 
-use super::path::percent;
+use crate::{percent::percent, round_step::RoundStep};
 
 /// The largest number of steps between ticks.
 const STEPS: i64 = 6;
@@ -11,47 +11,14 @@ const UNITS: i64 = 500;
 /// No field has values as large as this.
 const TOO_LARGE: f64 = 1e9;
 
-/// A step is 1, 2 or 5 times a power of ten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Step {
-    digit: i64,
-    exponent: i32,
-}
-
-impl Step {
-    /// Returns the smallest step of which not more than a number cover a width.
-    fn at_most(count: i64, width: f64) -> Self {
-        let exponent = (width / count as f64).log10().floor() as i32;
-        let candidates = [1, 2, 5, 10].map(|digit| Self { digit, exponent });
-        let found =
-            candidates.into_iter().find(|step| step.times(width) <= count as f64 + 1e-9).unwrap_or(candidates[3]);
-        if found.digit == 10 { Self { digit: 1, exponent: exponent + 1 } } else { found }
-    }
-
-    /// Returns how many steps a value has.
-    fn times(self, value: f64) -> f64 {
-        value / self.digit as f64 * 10f64.powi(-self.exponent)
-    }
-
-    /// Returns a number of steps as a value, without the error of adding them up.
-    fn value(self, count: i64) -> f64 {
-        let whole = (count * self.digit) as f64;
-        if self.exponent < 0 { whole / 10f64.powi(-self.exponent) } else { whole * 10f64.powi(self.exponent) }
-    }
-
-    fn decimals(self) -> usize {
-        self.exponent.min(0).unsigned_abs() as usize
-    }
-}
-
 /// The axis of values, from one round number to another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ValueAxis {
-    step: Step,
+    step: RoundStep,
     lowest: i64,
     highest: i64,
     /// The values that a unit of the plot spans.
-    unit: Step,
+    unit: RoundStep,
     /// The units of the plot from the highest to the lowest tick.
     height: i64,
 }
@@ -71,14 +38,15 @@ impl ValueAxis {
         } else {
             (low, high)
         };
-        let mut step = Step::at_most(STEPS, high - low);
-        let bounds = |step: Step| ((step.times(low) + 1e-6).floor() as i64, (step.times(high) - 1e-6).ceil() as i64);
+        let mut step = RoundStep::at_most(STEPS, high - low);
+        let bounds =
+            |step: RoundStep| ((step.times(low) + 1e-6).floor() as i64, (step.times(high) - 1e-6).ceil() as i64);
         let (mut lowest, mut highest) = bounds(step);
         if highest - lowest > STEPS {
-            step = Step::at_most(STEPS - 1, (high - low) * 1.01);
+            step = RoundStep::at_most(STEPS - 1, (high - low) * 1.01);
             (lowest, highest) = bounds(step);
         }
-        let unit = Step::at_most(UNITS, step.value(highest) - step.value(lowest));
+        let unit = RoundStep::at_most(UNITS, step.value(highest) - step.value(lowest));
         let height = unit.times(step.value(highest) - step.value(lowest)).round() as i64;
         Self { step, lowest, highest, unit, height }
     }
@@ -135,7 +103,7 @@ impl ValueAxis {
     /// Returns the number of decimals that a value read from the plot has.
     pub(super) fn decimals_of_values(&self) -> usize {
         // Halves of a decimal do not justify another one.
-        let halves = usize::from(self.unit.digit == 5);
+        let halves = usize::from(self.unit.is_half());
         self.unit.decimals().saturating_sub(halves).max(self.step.decimals())
     }
 }

@@ -1,6 +1,6 @@
 //! English.
 
-use isems_insight::SilenceCause;
+use isems_insight::{Level, NodeState, SilenceCause};
 
 use super::Texts;
 
@@ -11,6 +11,24 @@ pub(crate) static ENGLISH: Texts = Texts {
     forecast: "Forecast",
     night: "Night",
     no_values: "No values in this time",
+    directions: ["N", "E", "S", "W"],
+    zoom_in: "Zoom in",
+    zoom_out: "Zoom out",
+    show_all: "Show all nodes",
+    nearest: "Nearest",
+    without_position: "Without a position",
+    shipped_position: "Still at the position that the firmware ships with",
+    level: |level| match level {
+        Level::Ok => "well",
+        Level::Unknown => "not known",
+        Level::Attention => "needs attention",
+        Level::Urgent => "urgent",
+    },
+    state: |state| match state {
+        NodeState::Active => "reporting",
+        NodeState::Silent => "silent",
+        NodeState::Inactive => "inactive",
+    },
     cause: |cause| match cause {
         SilenceCause::RanEmpty => "ran empty",
         SilenceCause::ScheduledReboot => "scheduled reboot",

@@ -1,6 +1,6 @@
 //! German.
 
-use isems_insight::SilenceCause;
+use isems_insight::{Level, NodeState, SilenceCause};
 
 use super::Texts;
 
@@ -11,6 +11,24 @@ pub(crate) static GERMAN: Texts = Texts {
     forecast: "Prognose",
     night: "Nacht",
     no_values: "Keine Werte in dieser Zeit",
+    directions: ["N", "O", "S", "W"],
+    zoom_in: "Vergrößern",
+    zoom_out: "Verkleinern",
+    show_all: "Alle Knoten zeigen",
+    nearest: "Am nächsten",
+    without_position: "Ohne Position",
+    shipped_position: "Noch auf der Position, mit der die Firmware ausgeliefert wird",
+    level: |level| match level {
+        Level::Ok => "in Ordnung",
+        Level::Unknown => "nicht bekannt",
+        Level::Attention => "braucht Aufmerksamkeit",
+        Level::Urgent => "dringend",
+    },
+    state: |state| match state {
+        NodeState::Active => "meldet sich",
+        NodeState::Silent => "still",
+        NodeState::Inactive => "inaktiv",
+    },
     cause: |cause| match cause {
         SilenceCause::RanEmpty => "Akku leer",
         SilenceCause::ScheduledReboot => "geplanter Neustart",

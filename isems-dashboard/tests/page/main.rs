@@ -2,6 +2,7 @@
 
 mod chart;
 mod language;
+mod map;
 mod markup;
 mod nights;
 mod sparkline;
