@@ -164,6 +164,7 @@ fn page(language: Language) -> Markup {
                 (map("map", "Map", 16, language))
                 (map("dense", "Map of many nodes", 400, language))
                 (map("alone", "Map of one node", 1, language))
+                script type="module" { (PreEscaped(include_str!("../assets/map.js"))) }
                 p { "Hafen " (spark(&hafen)) " Rathaus " (spark(&rathaus)) }
             }
         }

@@ -61,15 +61,15 @@ impl Map<'_> {
         html! {
             figure.map id=(self.id) {
                 figcaption { (self.title) }
-                div.stage {
-                    (self.svg())
+                (self.svg())
+                div.tools {
+                    output.nearest data-nearest=(texts.nearest) {}
                     div.controls hidden {
                         button type="button" data-do="in" aria-label=(texts.zoom_in) { "+" }
                         button type="button" data-do="out" aria-label=(texts.zoom_out) { "\u{2212}" }
                         button type="button" data-do="all" aria-label=(texts.show_all) { "\u{2b1a}" }
                     }
                 }
-                output.nearest data-nearest=(texts.nearest) {}
                 (self.legend())
                 (self.beside(Position::ShippedDefault, texts.shipped_position))
                 (self.beside(Position::Unset, texts.without_position))

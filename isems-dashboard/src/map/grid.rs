@@ -9,7 +9,7 @@ use crate::{language::Language, percent::percent, round_step::RoundStep};
 const LINES: i64 = 5;
 
 /// The largest part of the width that the scale takes.
-const SCALE: f64 = 0.3;
+pub(super) const SCALE: f64 = 0.3;
 
 /// Draws the meridians and parallels.
 pub(super) fn draw(view: &View, language: Language) -> Markup {

@@ -2,6 +2,7 @@
 
 use super::{
     Placed,
+    grid::SCALE,
     projection::{PROPORTION, View},
 };
 
@@ -49,6 +50,11 @@ impl Rectangle {
         self.left >= 0.0 && self.top >= 0.0 && self.right <= width && self.bottom <= height
     }
 
+    /// The corner with the scale.
+    fn of_scale(width: f64, height: f64) -> Self {
+        Self { left: width * (0.97 - SCALE), top: 0.0, right: width, bottom: height * 0.06 + LETTER.1 * 1.5 }
+    }
+
     /// The mark of a node.
     fn of_mark((x, y): (f64, f64)) -> Self {
         Self { left: x - MARK.0, top: y - MARK.0, right: x + MARK.0, bottom: y + MARK.0 }
@@ -79,7 +85,8 @@ pub(super) fn arrange(nodes: &[Placed<'_>], view: &View) -> Vec<Option<Label>> {
             let (across, down) = view.share(placed.point);
             (across * width, down * height)
         };
-        let mut taken: Vec<Rectangle> = nodes.iter().map(|placed| Rectangle::of_mark(pixels(placed))).collect();
+        let mut taken = vec![Rectangle::of_scale(width, height)];
+        taken.extend(nodes.iter().map(|placed| Rectangle::of_mark(pixels(placed))));
         for (placed, label) in nodes.iter().zip(&labels) {
             taken.extend(label.map(|label| Rectangle::of_name(pixels(placed), placed.node.name, label.side)));
         }
