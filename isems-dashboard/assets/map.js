@@ -1,6 +1,6 @@
 /**
  * Moves and zooms maps, and joins nodes that would cover each other to clusters. The map itself comes from the server;
- * this places its parts anew. Call `enhance` on a part of the page that was replaced.
+ * this places its parts anew. Call `enhance` on a part of the page that was replaced, or send `refreshed` to the document.
  *
  * An event `map:filter` on a map, whose detail is a set of names, or null for all, hides the other nodes.
  */
@@ -669,3 +669,4 @@ export function enhance(root) {
 }
 
 enhance(document);
+document.addEventListener("refreshed", () => enhance(document));

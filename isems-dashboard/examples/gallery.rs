@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use isems_core::Bucket;
+use isems_core::{Bucket, NumberField};
 use isems_dashboard::{Chart, Forecast, Language, Limit, Line, Map, MapNode, Sparkline, nights};
 use isems_insight::{Level, NodeState, Position, Silence, SilenceCause, Sun};
 use jiff::tz::TimeZone;
@@ -118,7 +118,9 @@ fn page(language: Language) -> Markup {
     let chart_of_day = {
         let range = NOW - DAY..NOW + 18 * HOUR;
         let buckets = hafen.buckets(&range, 300);
-        let line = Line { label: "Hafen", start: range.start, buckets: &buckets, longest_step: 900, live: None };
+        let node = "Hafen".parse().expect("it is a name");
+        let live = Some((&node, NumberField::BatteryVoltage));
+        let line = Line { label: "Hafen", start: range.start, buckets: &buckets, longest_step: 900, live };
         let last = (NOW - 150, buckets.last().and_then(Bucket::average).unwrap_or(12.5));
         let course = |hours: i64| vec![last, (NOW + 5 * HOUR, 12.6), (NOW + hours * HOUR, 11.9)];
         let (earliest, expected, latest) = (course(10), course(13), course(17));
@@ -164,7 +166,9 @@ fn page(language: Language) -> Markup {
                 (map("map", "Map", 16, language))
                 (map("dense", "Map of many nodes", 400, language))
                 (map("alone", "Map of one node", 1, language))
+                script type="module" { (PreEscaped(include_str!("../assets/chart.js"))) }
                 script type="module" { (PreEscaped(include_str!("../assets/map.js"))) }
+                script type="module" { (PreEscaped(include_str!("../assets/live.js"))) }
                 p { "Hafen " (spark(&hafen)) " Rathaus " (spark(&rathaus)) }
             }
         }

@@ -105,6 +105,7 @@ impl<'a> Chart<'a> {
                     @if !self.unit.is_empty() { " " span.unit { "(" (self.unit) ")" } }
                 }
                 (self.svg())
+                output.reading aria-live="off" {}
                 @if self.lines.len() > 1 || self.forecast.is_some() {
                     ul.legend {
                         @for (number, line) in self.lines.iter().enumerate() {
@@ -136,7 +137,8 @@ impl<'a> Chart<'a> {
                 data-start=(self.first_bucket()) data-interval=(self.interval)
                 data-from=(self.range.start) data-to=(self.range.end)
                 data-top=(axis.top_text()) data-step=(axis.unit_text()) data-decimals=(axis.decimals_of_values())
-                data-unit=(self.unit) data-zone=(self.zone_name()) {
+                data-unit=(self.unit) data-zone=(self.zone_name())
+                data-forecast=[self.forecast.map(|_| self.language.texts().forecast)] {
                 title id=(title) { (self.title) }
                 desc id=(description) { (self.description(&axis)) }
                 @if self.range.end - self.range.start <= LONGEST_WITH_NIGHTS { (self.night_path(&axis, &view)) }
@@ -190,8 +192,17 @@ impl<'a> Chart<'a> {
         percent(self.share(time))
     }
 
-    fn zone_name(&self) -> &str {
-        self.time_zone.iana_name().unwrap_or("UTC")
+    /// Returns the name of the time zone, or else its offset from UTC.
+    fn zone_name(&self) -> String {
+        let offset = || self.time_zone.to_fixed_offset().map_or(0, |offset| offset.seconds() / 60);
+        let written = |minutes: i32| match minutes {
+            0 => "UTC".into(),
+            _ => {
+                let sign = if minutes < 0 { '-' } else { '+' };
+                format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+            }
+        };
+        self.time_zone.iana_name().map_or_else(|| written(offset()), str::to_owned)
     }
 
     fn value_axis(&self) -> ValueAxis {
@@ -250,7 +261,8 @@ impl<'a> Chart<'a> {
         let texts = self.language.texts();
         let quantity = |value| self.language.quantity(value, axis.decimals_of_values(), self.unit);
         let moment = |time| self.language.moment(time, &self.time_zone);
-        let mut sentences = vec![(texts.from_to)(&moment(self.range.start), &moment(self.range.end), self.zone_name())];
+        let mut sentences =
+            vec![(texts.from_to)(&moment(self.range.start), &moment(self.range.end), &self.zone_name())];
         for line in self.lines {
             if let Some((all, last)) = line.summary(&self.range, self.interval) {
                 let average = all.average().unwrap_or(last);

@@ -67,18 +67,28 @@ impl<'a> Line<'a> {
         }
         let node = self.live.map(|(node, _)| node.as_str());
         let field = self.live.map(|(_, field)| field.name());
+        // What a script needs to go on with the line.
+        let last = self.within(&chart.range, chart.interval).last();
+        let count = self.live.and(last).map(|(_, bucket)| bucket.count);
+        let steps = self.live.map(|_| self.steps(chart.interval));
         html! {
-            g class={ "line-" (number) } data-label=(self.label) data-node=[node] data-field=[field] {
+            g class={ "line-" (number) } data-label=(self.label) data-node=[node] data-field=[field]
+                data-count=[count] data-steps=[steps] {
                 @if !band.is_empty() { path.band d=(band) {} }
                 path.line d=(line) {}
             }
         }
     }
 
+    /// Returns the distance of two buckets that belong together, at most, in buckets.
+    fn steps(&self, interval: i64) -> i64 {
+        (self.longest_step / interval).max(1)
+    }
+
     /// Returns the runs of buckets without a gap, each bucket with its number from the left edge.
     fn pieces(&self, chart: &Chart<'_>) -> Vec<Vec<(i64, &'a Bucket)>> {
         let mut pieces: Vec<Vec<_>> = Vec::new();
-        let steps = (self.longest_step / chart.interval).max(1);
+        let steps = self.steps(chart.interval);
         for (start, bucket) in self.within(&chart.range, chart.interval) {
             let place = (start - chart.first_bucket()).div_euclid(chart.interval);
             match pieces.last_mut() {

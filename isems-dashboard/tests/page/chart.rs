@@ -4,7 +4,7 @@ use flate2::{Compression, write::GzEncoder};
 use isems_core::{Bucket, NodeId, NumberField};
 use isems_dashboard::{Chart, Forecast, Language, Limit, Line};
 use isems_insight::{Silence, SilenceCause};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use crate::markup::{attributes, percent, within};
 
@@ -263,6 +263,15 @@ fn a_line_that_grows_names_its_node_and_field() {
     let markup = chart(slice::from_ref(&line)).svg().into_string();
     assert_eq!(attributes(&markup, "g class=\"line-1\"", "data-node"), ["Hafen"]);
     assert_eq!(attributes(&markup, "g class=\"line-1\"", "data-field"), ["batteryVoltage"]);
+    assert_eq!(attributes(&markup, "g class=\"line-1\"", "data-count"), ["1"]);
+    assert_eq!(attributes(&markup, "g class=\"line-1\"", "data-steps"), ["1"]);
+}
+
+#[test]
+fn a_time_zone_without_a_name_is_written_as_its_offset() {
+    let zone = |hours| Chart { time_zone: TimeZone::fixed(Offset::from_hours(hours).unwrap()), ..chart(&[]) };
+    assert!(zone(-3).svg().into_string().contains("(-03:00)"));
+    assert!(zone(5).svg().into_string().contains("data-zone=\"+05:00\""));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 /** Tries the charts and maps of the gallery, as a person does, and takes pictures of them. */
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 
 import puppeteer, { type Browser, type ElementHandle, type Page } from "puppeteer-core";
 
@@ -13,7 +15,157 @@ assert(folder, "an argument is to name the folder with the gallery; run .ci/gall
 /** The widths of a phone and of a screen. */
 const WIDTHS = [360, 1200];
 
+/** What pages of the server may do, except that the gallery has its scripts and styles in itself. */
+const POLICY =
+    "default-src 'none'; script-src 'unsafe-inline'; style-src-elem 'unsafe-inline'; style-src-attr 'none'; connect-src 'self'";
+
+/** The queries with which pages were asked for. */
+const queries: string[] = [];
+
+/** Those who follow live events, each with the query. */
+const listeners = new Map<ServerResponse, string>();
+
+const server = createServer(async (request, response) => {
+    const { pathname, search } = new URL(request.url ?? "/", "http://localhost");
+    if (pathname === "/api/v1/live") {
+        listeners.set(response, search);
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.write("retry: 100\n\n");
+        request.on("close", () => listeners.delete(response));
+        return;
+    }
+    const page = await readFile(join(folder, `${pathname.slice(1)}.html`), "utf8").catch(() => undefined);
+    if (search) {
+        queries.push(search);
+    }
+    response.writeHead(page === undefined ? 404 : 200, {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": POLICY,
+    });
+    // A chart of another range has another title here.
+    response.end(search ? page?.replaceAll("Battery voltage of Hafen", `Range ${search.slice(1)}`) : page);
+});
+await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
 const checks: Record<string, (page: Page) => Promise<void>> = {
+    async "a chart tells the values at the pointer, and why there are none"(page) {
+        const plot = await one(page, "#day svg.plot");
+        const box = await plot.boundingBox();
+        assert(box);
+        // From a day before to 18 hours after noon UTC, which is 13:00 in Berlin.
+        const hover = async (hour: number) => {
+            await page.mouse.move(box.x + (box.width * (hour + 24)) / 42, box.y + box.height / 2);
+            return reading(page);
+        };
+        const voltage = String.raw`\d\d[.,]\d\d\sV`;
+        assert.match(await hover(-21.9), new RegExp(`15:05: Hafen ${voltage}( \\(.+ – .+\\))?$`, "u"));
+        assert.match(await hover(-7), /: .*(ran empty|Akku leer)/u);
+        assert.match(await hover(8), new RegExp(`: (Forecast|Prognose) ${voltage}$`, "u"));
+        await page.mouse.move(0, 0);
+        assert.equal(await reading(page), "");
+    },
+
+    async "the keyboard steps through the values, which are those of the server"(page) {
+        const description = await page.$eval("#week-description", (element) => element.textContent ?? "");
+        const [, last = ""] = /Hafen: .*?(?:last|letzter) ([\d.,]+)/u.exec(description) ?? [];
+        await focus(page, "#week svg.plot");
+        await page.keyboard.press("End");
+        const text = await reading(page, "#week");
+        const [, shown = ""] = /: Hafen (\S+)\sV/u.exec(text) ?? [];
+        const number = (written: string) => Number(written.replace(",", "."));
+        assert(Math.abs(number(shown) - number(last)) < 0.0101, `${text} does not end with ${last}`);
+        assert.match(text, /· Rathaus <b>&amp; \d/u);
+        await page.keyboard.press("ArrowLeft");
+        assert.notEqual(await reading(page, "#week"), text);
+        assert.equal(await page.$eval("#week output", (output) => output.ariaLive), "polite");
+        await page.keyboard.press("Escape");
+        assert.equal(await reading(page, "#week"), "");
+    },
+
+    async "what is dragged over becomes the range, and the way back leads back"(page) {
+        const plot = await one(page, "#day svg.plot");
+        const [from, to] = await plot.evaluate((plot) => ["from", "to"].map((name) => Number((plot as SVGElement).dataset[name])));
+        const box = await plot.boundingBox();
+        assert(box && from && to);
+        await page.mouse.move(box.x + box.width / 4, box.y + 50);
+        await page.mouse.down();
+        await page.mouse.move(box.x + box.width / 2, box.y + 60, { steps: 4 });
+        await page.screenshot({ path: join(folder, "drag.png") });
+        await page.mouse.up();
+        await page.waitForFunction(() => document.querySelector("#day figcaption")?.textContent?.startsWith("Range"));
+        const range = new URLSearchParams(queries.at(-1));
+        const near = (text: string | null, wanted: number) => Math.abs(Number(text) - wanted) < (to - from) / 100;
+        assert(near(range.get("from"), from + (to - from) / 4) && near(range.get("to"), from + (to - from) / 2), `${range}`);
+        assert.equal(new URL(page.url()).search, `?${range}`);
+        await page.goBack();
+        await page.waitForFunction(() => document.querySelector("#day figcaption")?.textContent?.startsWith("Battery"));
+        await focus(page, "#day svg.plot");
+        await page.keyboard.press("End");
+        assert.notEqual(await reading(page), "", "a chart that was exchanged does not tell its values");
+    },
+
+    async "two fingers zoom a chart"(page) {
+        const client = await page.createCDPSession();
+        const { x, y } = await middle(await one(page, "#day svg.plot"));
+        const touch = (type: "touchStart" | "touchMove" | "touchEnd", offsets: number[]) =>
+            client.send("Input.dispatchTouchEvent", {
+                type,
+                touchPoints: offsets.map((offset, id) => ({ x: x + offset, y, id })),
+            });
+        await touch("touchStart", [-50]);
+        await touch("touchStart", [-50, 50]);
+        for (const offset of [60, 80, 100]) {
+            await touch("touchMove", [-offset, offset]);
+        }
+        await touch("touchEnd", []);
+        await page.waitForFunction(() => document.querySelector("#day figcaption")?.textContent?.startsWith("Range"));
+        const range = new URLSearchParams(queries.at(-1));
+        const hours = (Number(range.get("to")) - Number(range.get("from"))) / 3600;
+        assert(Math.abs(hours - 21) < 1, `42 hours became ${hours}`);
+    },
+
+    async "a line grows by what is measured"(page) {
+        await waitFor(() => listeners.size > 0);
+        assert.deepEqual([...listeners.values()], ["?nodes=Hafen"]);
+        const after = (minutes: number) => new Date((1_774_526_400 + minutes * 60) * 1000).toISOString();
+        const measure = (minutes: number, batteryVoltage: number, nodeId = "Hafen") => {
+            const timestamp = after(minutes);
+            const data = JSON.stringify({ nodeId, batteryVoltage, timestamp });
+            for (const listener of listeners.keys()) {
+                listener.write(`id: run-${minutes}\nevent: measurement\ndata: ${data}\n\n`);
+            }
+        };
+        const seen = (minutes: number) =>
+            page.waitForFunction((id) => document.body.dataset["seen"] === id, {}, after(minutes));
+        await page.evaluate(() => {
+            document.addEventListener("live:measurement", (event) => {
+                document.body.dataset["seen"] = (event as CustomEvent).detail.timestamp;
+            });
+        });
+        const path = () => page.$eval("#day .line-1 .line", (path) => path.getAttribute("d"));
+        const before = await path();
+        measure(2, 13.4, "Rathaus");
+        await seen(2);
+        await settled(page, "#map");
+        assert.equal(await path(), before, "the value of another node was added");
+        measure(2, 13.0);
+        measure(3, 13.2);
+        measure(7, 13.1);
+        await seen(7);
+        await settled(page, "#map");
+        assert.notEqual(await path(), before);
+        await focus(page, "#day svg.plot");
+        await page.keyboard.press("End");
+        assert.match(await reading(page), /13:05: Hafen 13[.,]10\sV/u);
+        await page.keyboard.press("ArrowLeft");
+        assert.match(await reading(page), /13:00: Hafen 13[.,]10\sV \(13[.,]00 – 13[.,]20\)/u);
+        // A value beyond the axis has the server draw another one.
+        const answer = page.waitForResponse((response) => response.url() === page.url());
+        measure(8, 20);
+        await answer;
+    },
+
     async "a map can be moved and zoomed, and forgets nothing until it is asked to show all"(page) {
         const map = await one(page, "#map svg.map");
         const before = await places(page, "#map");
@@ -112,17 +264,21 @@ try {
         for (const width of WIDTHS) {
             const page = await open(browser, language, width);
             await page.screenshot({ path: join(folder, `${language}-${width}.png`), fullPage: true });
-            await page.close();
+            await page.browserContext().close();
+            await waitFor(() => listeners.size === 0);
         }
         for (const [name, check] of Object.entries(checks)) {
             const page = await open(browser, language, WIDTHS[1] ?? 0);
             await check(page);
-            await page.close();
+            await page.browserContext().close();
+            await waitFor(() => listeners.size === 0);
             console.log(`${language}: ${name}`);
         }
     }
 } finally {
     await browser.close();
+    server.closeAllConnections();
+    server.close();
 }
 
 type Places = Map<string, { x: number; y: number }>;
@@ -134,7 +290,7 @@ async function open(browser: Browser, language: string, width: number): Promise<
     await page.setViewport({ width, height: 900 });
     page.on("console", (message) => assert(!["error", "warn"].includes(message.type()), message.text()));
     page.on("pageerror", (error) => assert.fail(String(error)));
-    await page.goto(pathToFileURL(join(folder ?? "", `${language}.html`)).href);
+    await page.goto(`${address}/${language}`);
     await page.waitForSelector("svg.map.moves");
     return page;
 }
@@ -144,6 +300,18 @@ async function one(page: Page, selector: string): Promise<ElementHandle> {
     assert(element, `there is no ${selector}`);
     await element.evaluate((element) => element.scrollIntoView({ block: "center" }));
     return element;
+}
+
+/** Waits until something holds. */
+async function waitFor(holds: () => boolean): Promise<void> {
+    while (!holds()) {
+        await new Promise((done) => setTimeout(done, 10));
+    }
+}
+
+/** What a chart tells. */
+async function reading(page: Page, figure = "#day"): Promise<string> {
+    return page.$eval(`${figure} output.reading`, (output) => output.textContent ?? "");
 }
 
 /** Focuses an element of SVG, too. */
