@@ -36,6 +36,9 @@ const PROPORTION = 4 / 3;
 const LEAST_WIDTH = 50 / CIRCUMFERENCE;
 const GREATEST_WIDTH = PROPORTION;
 
+/** The width of a tile, pixels of the screen. */
+const TILE = 256;
+
 /** Nodes nearer to each other than this are joined, and the radius of a cluster, CSS pixels. */
 const NEAR = 18;
 const CLUSTER = 11;
@@ -429,6 +432,7 @@ class MeshMap {
     #redraw() {
         this.#frame ||= requestAnimationFrame(() => {
             this.#frame = 0;
+            this.#drawGround();
             this.#drawNodes();
             this.#drawGrid();
             this.#drawScale();
@@ -619,6 +623,39 @@ class MeshMap {
             lines.push(element("line", { x2: "100%", y1: y, y2: y }), element("text", { y, dx: 3, dy: -3 }, label));
         }
         this.#svg.querySelector(".grid")?.replaceChildren(...lines);
+    }
+
+    #drawGround() {
+        const { tiles, deepest } = this.#svg.dataset;
+        const ground = this.#svg.querySelector(".ground");
+        if (!tiles || !ground) {
+            return;
+        }
+        const { centre, width } = this.#view;
+        const height = width / PROPORTION;
+        const pixels = this.#svg.getBoundingClientRect().width * Math.min(devicePixelRatio, 2);
+        const zoom = Math.max(0, Math.min(Number(deepest), Math.floor(Math.log2(pixels / TILE / width))));
+        const count = 2 ** zoom;
+        const number = (/** @type {number} */ place) => Math.floor(place * count);
+        const old = new Map([...ground.children].map((tile) => [tile.getAttribute("data-tile"), tile]));
+        const images = [];
+        const [top, bottom] = [number(centre.y - height / 2), number(centre.y + height / 2)];
+        for (let y = Math.max(0, top); y <= Math.min(count - 1, bottom); y++) {
+            for (let x = number(centre.x - width / 2); x <= number(centre.x + width / 2); x++) {
+                const key = `${zoom} ${x} ${y}`;
+                const column = ((x % count) + count) % count;
+                const href = tiles.replace("{z}", String(zoom)).replace("{x}", String(column)).replace("{y}", String(y));
+                const image = old.get(key) ?? element("image", { href, "data-tile": key, preserveAspectRatio: "none" });
+                const from = this.#place({ x: x / count, y: y / count });
+                const to = this.#place({ x: (x + 1) / count, y: (y + 1) / count });
+                const sides = { x: from.x, y: from.y, width: to.x - from.x, height: to.y - from.y };
+                for (const [name, share] of Object.entries(sides)) {
+                    image.setAttribute(name, percent(share));
+                }
+                images.push(image);
+            }
+        }
+        ground.replaceChildren(...images);
     }
 
     #drawScale() {

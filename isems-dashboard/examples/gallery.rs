@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use isems_core::{Bucket, NumberField};
-use isems_dashboard::{Chart, Forecast, Language, Limit, Line, Map, MapNode, Sparkline, nights};
+use isems_dashboard::{Chart, Forecast, Ground, Language, Limit, Line, Map, MapNode, Sparkline, nights};
 use isems_insight::{Level, NodeState, Position, Silence, SilenceCause, Sun};
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -65,8 +65,17 @@ fn main() {
     print!("{}", page(language).into_string());
 }
 
+/// Tiles with their numbers on them.
+const GROUND: Ground<'_> = Ground {
+    tiles: "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 256 256'%3E\
+            %3Cpath d='M0 0h256v256H0z' fill='%23dce8d4' stroke='%239a8'/%3E\
+            %3Ctext x='20' y='40' font-size='24' fill='%23798'%3E{z}/{x}/{y}%3C/text%3E%3C/svg%3E",
+    deepest: 19,
+    attribution: "\u{a9} the gallery",
+};
+
 /// A map of some nodes on the roofs of Berlin.
-fn map(id: &str, title: &str, count: usize, language: Language) -> Markup {
+fn map(id: &str, title: &str, count: usize, ground: Option<Ground<'_>>, language: Language) -> Markup {
     const NAMES: [&str; 8] =
         ["Hafen", "Rathaus", "Kirchturm", "Feuerwehr", "Elektra-Dach", "Wasserturm", "Schule", "Bahnhof <b>"];
     let names: Vec<String> = (0..count)
@@ -96,7 +105,7 @@ fn map(id: &str, title: &str, count: usize, language: Language) -> Markup {
             }
         })
         .collect();
-    Map { id, title, language, nodes: &nodes }.figure()
+    Map { id, title, language, nodes: &nodes, ground }.figure()
 }
 
 fn page(language: Language) -> Markup {
@@ -120,14 +129,14 @@ fn page(language: Language) -> Markup {
         let buckets = hafen.buckets(&range, 300);
         let node = "Hafen".parse().expect("it is a name");
         let live = Some((&node, NumberField::BatteryVoltage));
-        let line = Line { label: "Hafen", start: range.start, buckets: &buckets, longest_step: 900, live };
+        let shown = Line { label: "Hafen", start: range.start, buckets: &buckets, longest_step: 900, live };
         let last = (NOW - 150, buckets.last().and_then(Bucket::average).unwrap_or(12.5));
         let course = |hours: i64| vec![last, (NOW + 5 * HOUR, 12.6), (NOW + hours * HOUR, 11.9)];
         let (earliest, expected, latest) = (course(10), course(13), course(17));
         let forecast = Forecast { expected: &expected, earliest: &earliest, latest: &latest };
         let nights = nights(&sun, range.clone());
         let chart = chart("day", "Battery voltage of Hafen", range, 300);
-        Chart { lines: &[line], forecast: Some(forecast), silences: &silences, nights: &nights, ..chart }.figure()
+        Chart { lines: &[shown], forecast: Some(forecast), silences: &silences, nights: &nights, ..chart }.figure()
     };
     let compared = |id, title, days: i64, interval: i64| {
         let range = NOW - days * DAY..NOW;
@@ -158,18 +167,22 @@ fn page(language: Language) -> Markup {
                 style { (PreEscaped(include_str!("../assets/chart.css"))) (PreEscaped(include_str!("../assets/map.css"))) "body{font:1rem system-ui,sans-serif;margin:1rem}" }
             }
             body {
-                (chart_of_day)
-                (compared("week", "Two nodes over a week", 7, 1800))
-                (compared("month", "Two nodes over a month", 30, 7200))
-                (compared("year", "Two nodes over a year", 365, DAY))
-                (empty.figure())
-                (map("map", "Map", 16, language))
-                (map("dense", "Map of many nodes", 400, language))
-                (map("alone", "Map of one node", 1, language))
+                main {
+                    h1 { "Gallery" }
+                    (chart_of_day)
+                    (compared("week", "Two nodes over a week", 7, 1800))
+                    (compared("month", "Two nodes over a month", 30, 7200))
+                    (compared("year", "Two nodes over a year", 365, DAY))
+                    (empty.figure())
+                    p { "Hafen " (spark(&hafen)) " Rathaus " (spark(&rathaus)) }
+                    (map("map", "Map", 16, None, language))
+                    (map("ground", "Map with a background", 16, Some(GROUND), language))
+                    (map("dense", "Map of many nodes", 400, None, language))
+                    (map("alone", "Map of one node", 1, None, language))
+                }
                 script type="module" { (PreEscaped(include_str!("../assets/chart.js"))) }
                 script type="module" { (PreEscaped(include_str!("../assets/map.js"))) }
                 script type="module" { (PreEscaped(include_str!("../assets/live.js"))) }
-                p { "Hafen " (spark(&hafen)) " Rathaus " (spark(&rathaus)) }
             }
         }
     }

@@ -194,15 +194,12 @@ impl<'a> Chart<'a> {
 
     /// Returns the name of the time zone, or else its offset from UTC.
     fn zone_name(&self) -> String {
-        let offset = || self.time_zone.to_fixed_offset().map_or(0, |offset| offset.seconds() / 60);
-        let written = |minutes: i32| match minutes {
-            0 => "UTC".into(),
-            _ => {
-                let sign = if minutes < 0 { '-' } else { '+' };
-                format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
-            }
-        };
-        self.time_zone.iana_name().map_or_else(|| written(offset()), str::to_owned)
+        if let Some(name) = self.time_zone.iana_name() {
+            return name.into();
+        }
+        let minutes = self.time_zone.to_fixed_offset().map_or(0, |offset| offset.seconds() / 60);
+        let sign = if minutes < 0 { '-' } else { '+' };
+        format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
     }
 
     fn value_axis(&self) -> ValueAxis {

@@ -39,7 +39,7 @@ mod texts;
 pub use crate::{
     chart::{Chart, Forecast, Limit, Line, Sparkline},
     language::Language,
-    map::{Map, MapNode},
+    map::{Ground, Map, MapNode},
     nights::nights,
     texts::Texts,
 };

@@ -1,9 +1,10 @@
 //! The map of a mesh as SVG.
 //!
-//! It needs no internet: a grid of latitudes and longitudes and a scale take the place of a background. Everything is
+//! It needs no internet: a grid of latitudes and longitudes and a scale are enough without a background. Everything is
 //! placed in percent of a picture of fixed proportions, so that marks and names keep their size in any width.
 
 mod grid;
+mod ground;
 mod labels;
 mod projection;
 
@@ -33,6 +34,17 @@ pub struct MapNode<'a> {
     pub summary: &'a str,
 }
 
+/// Pictures of the ground that lie below a map: tiles in the usual scheme.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    /// The address of a tile, with `{z}`, `{x}` and `{y}` in place of its zoom and number.
+    pub tiles: &'a str,
+    /// The largest zoom for which there are tiles.
+    pub deepest: u8,
+    /// The words in which their makers want to be named.
+    pub attribution: &'a str,
+}
+
 /// A map of nodes.
 #[derive(Debug, Clone, Copy)]
 pub struct Map<'a> {
@@ -44,6 +56,8 @@ pub struct Map<'a> {
     pub language: Language,
     /// The nodes, in the order in which they are read aloud.
     pub nodes: &'a [MapNode<'a>],
+    /// The ground, if there are pictures of it.
+    pub ground: Option<Ground<'a>>,
 }
 
 /// A node at its place.
@@ -70,6 +84,7 @@ impl Map<'_> {
                         button type="button" data-do="all" aria-label=(texts.show_all) { "\u{2b1a}" }
                     }
                 }
+                @if let Some(ground) = &self.ground { p.attribution { (ground.attribution) } }
                 (self.legend())
                 (self.beside(Position::ShippedDefault, texts.shipped_position))
                 (self.beside(Position::Unset, texts.without_position))
@@ -109,8 +124,10 @@ impl Map<'_> {
         order.sort_by_key(|(placed, _)| placed.node.level);
         html! {
             svg.map role="group" aria-label=(self.title) data-view=(view.in_degrees())
-                data-directions=(self.language.texts().directions.join(" ")) {
+                data-directions=(self.language.texts().directions.join(" "))
+                data-tiles=[self.ground.map(|ground| ground.tiles)] data-deepest=[self.ground.map(|ground| ground.deepest)] {
                 defs { (marks(self.id)) }
+                @if let Some(ground) = &self.ground { g.ground { (ground::draw(&view, ground)) } }
                 g.grid { (grid::draw(&view, self.language)) }
                 g.nodes {
                     @for (placed, label) in &order {

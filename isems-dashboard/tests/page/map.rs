@@ -1,4 +1,4 @@
-use isems_dashboard::{Language, Map, MapNode};
+use isems_dashboard::{Ground, Language, Map, MapNode};
 use isems_insight::{Level, NodeState, Position};
 
 use crate::markup::{attributes, percent, within};
@@ -9,7 +9,7 @@ fn node(name: &str, latitude: f64, longitude: f64) -> MapNode<'_> {
 }
 
 fn map<'a>(nodes: &'a [MapNode<'a>]) -> Map<'a> {
-    Map { id: "map", title: "Map", language: Language::English, nodes }
+    Map { id: "map", title: "Map", language: Language::English, nodes, ground: None }
 }
 
 /// Returns where the marks are, in percent of the width and height.
@@ -137,4 +137,40 @@ fn the_grid_speaks_the_language() {
     let nodes = [node("A", 52.5, 13.4), node("B", 52.6, 13.5)];
     let german = Map { language: Language::German, ..map(&nodes) }.svg().into_string();
     assert!(german.contains(">13,4\u{b0}\u{a0}O</text>") && german.contains(">52,55\u{b0}\u{a0}N</text>"), "{german}");
+}
+
+#[test]
+fn tiles_cover_the_picture_and_their_makers_are_named() {
+    let ground = Ground { tiles: "/tiles/{z}/{x}/{y}.png", deepest: 19, attribution: "\u{a9} Makers <b>" };
+    let nodes = [node("A", 52.5, 13.35), node("B", 52.52, 13.45)];
+    let figure = Map { ground: Some(ground), ..map(&nodes) }.figure().into_string();
+    let tiles = attributes(&figure, "image", "href");
+    // The tile of this zoom in which the middle of Berlin lies.
+    assert!(tiles.contains(&"/tiles/13/4400/2686.png"), "{tiles:?}");
+    assert!((4..=16).contains(&tiles.len()), "{tiles:?}");
+    let edge = |place: &str, size: &str| {
+        let numbers = |name| attributes(&figure, "image", name).into_iter().map(percent).collect::<Vec<_>>();
+        let (places, sizes) = (numbers(place), numbers(size));
+        let ends = places.iter().zip(&sizes).map(|(place, size)| place + size);
+        (places.iter().copied().fold(f64::MAX, f64::min), ends.fold(f64::MIN, f64::max))
+    };
+    for (from, to) in [edge("x", "width"), edge("y", "height")] {
+        assert!(from <= 0.0 && to >= 100.0, "{from} {to}");
+    }
+    assert!(figure.contains(">\u{a9} Makers &lt;b&gt;</p>"), "{figure}");
+    assert!(!map(&nodes).figure().into_string().contains("<image"));
+}
+
+#[test]
+fn there_are_no_tiles_beyond_the_ends_of_the_world_and_no_deeper_ones_than_exist() {
+    let ground = |deepest| Some(Ground { tiles: "{z}/{x}/{y}", deepest, attribution: "" });
+    let world = [node("A", 84.0, -179.0), node("B", -84.0, 0.0), node("C", 80.0, 179.0)];
+    let markup = Map { ground: ground(19), ..map(&world) }.svg().into_string();
+    for tile in attributes(&markup, "image", "href") {
+        let numbers: Vec<i64> = tile.split('/').map(|number| number.parse().unwrap()).collect();
+        let count = 1 << numbers[0];
+        assert!((0..count).contains(&numbers[1]) && (0..count).contains(&numbers[2]), "{tile}");
+    }
+    let alone = Map { ground: ground(12), ..map(&[node("A", 52.5, 13.4)]) }.svg().into_string();
+    assert!(attributes(&alone, "image", "href").iter().all(|tile| tile.starts_with("12/")), "{alone}");
 }

@@ -17,7 +17,7 @@ const WIDTHS = [360, 1200];
 
 /** What pages of the server may do, except that the gallery has its scripts and styles in itself. */
 const POLICY =
-    "default-src 'none'; script-src 'unsafe-inline'; style-src-elem 'unsafe-inline'; style-src-attr 'none'; connect-src 'self'";
+    "default-src 'none'; script-src 'unsafe-inline'; style-src-elem 'unsafe-inline'; style-src-attr 'none'; connect-src 'self'; img-src data:";
 
 /** The queries with which pages were asked for. */
 const queries: string[] = [];
@@ -189,6 +189,35 @@ const checks: Record<string, (page: Page) => Promise<void>> = {
         assert.deepEqual(await settled(page, "#map"), zoomed);
         await page.click("#map [data-do=all]");
         assert(near((await settled(page, "#map")).get(one_), before.get(one_)), "not all is shown again");
+    },
+
+    async "tiles follow the map, and become finer"(page) {
+        const tiles = () =>
+            page.$$eval("#ground svg.map image", (images) =>
+                images.map((image) => {
+                    const { x, y, width, height } = image.getBoundingClientRect();
+                    const [zoom = 0] = (image.getAttribute("data-tile") ?? "").split(" ").map(Number);
+                    return { x, y, right: x + width, bottom: y + height, zoom };
+                }),
+            );
+        const cover = async () => {
+            await settled(page, "#ground");
+            const box = await (await one(page, "#ground svg.map")).boundingBox();
+            const all = await tiles();
+            const edge = (name: "x" | "y" | "right" | "bottom") => all.map((tile) => tile[name]);
+            assert(box && Math.min(...edge("x")) <= box.x && Math.max(...edge("right")) >= box.x + box.width);
+            assert(Math.min(...edge("y")) <= box.y && Math.max(...edge("bottom")) >= box.y + box.height);
+            return all[0]?.zoom ?? 0;
+        };
+        const zoom = await cover();
+        await page.click("#ground [data-do=in]");
+        await page.click("#ground [data-do=in]");
+        assert.equal(await cover(), zoom + 2);
+        await focus(page, "#ground svg.map");
+        for (const key of ["ArrowLeft", "ArrowLeft", "ArrowUp"] as const) {
+            await page.keyboard.press(key);
+        }
+        await cover();
     },
 
     async "the wheel zooms around the pointer"(page) {
