@@ -13,8 +13,8 @@ use crate::{
     attention::worse, states::usual_interval,
 };
 
-/// The number of measurements that are read at a time.
-const PAGE: usize = 2_000;
+/// The number of measurements that are read at a time: a week at one a minute, as repositories keep weeks together.
+const PAGE: usize = 10_080;
 
 /// The time that one step may spend on reading histories, and the time that it may spend on assessing.
 const STEP: Duration = Duration::from_millis(500);
