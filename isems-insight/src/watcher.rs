@@ -22,7 +22,7 @@ use tracing::{debug, error};
 
 use crate::{
     Assessment, Event, NodeStates, Snapshot, Subscription, TrafficRecorder, WatchedNode,
-    assessor::{Assessor, read_history},
+    assessor::{Assessor, on_a_thread, read_history},
     attention::worse,
     events::Events,
 };
@@ -232,18 +232,11 @@ impl Inner {
         }
         let assessor = self.assessor.clone();
         // It takes some milliseconds, and half a second with very many nodes.
-        let assessed = tokio::task::spawn_blocking(move || {
+        let assessed = on_a_thread(move || {
             let mut assessor = lock(&assessor);
             (assessor.assess(now), assessor.assessments())
         });
-        let (changes, assessments) = match assessed.await {
-            Ok(assessed) => assessed,
-            Err(failure) => match failure.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down.
-                Err(_) => return Ok(()),
-            },
-        };
+        let (changes, assessments) = assessed.await;
         *lock(&self.assessments) = Arc::new(assessments);
         self.events.extend(changes.into_iter());
         Ok(())
