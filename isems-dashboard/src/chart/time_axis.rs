@@ -21,12 +21,14 @@ enum Step {
     Days(i64),
     /// From Monday to Monday.
     Week,
+    /// From the first day of a month in steps of days, but not the 31st.
+    DaysOfMonth(i64),
     Months(i64),
     Years(i64),
 }
 
 /// The distances, in ascending order.
-const STEPS: [Step; 25] = [
+const STEPS: [Step; 27] = [
     Step::Minutes(1),
     Step::Minutes(2),
     Step::Minutes(5),
@@ -41,6 +43,8 @@ const STEPS: [Step; 25] = [
     Step::Days(1),
     Step::Days(2),
     Step::Week,
+    Step::DaysOfMonth(10),
+    Step::DaysOfMonth(15),
     Step::Months(1),
     Step::Months(2),
     Step::Months(3),
@@ -60,7 +64,7 @@ impl Step {
         match self {
             Self::Minutes(count) => count * MINUTE,
             Self::Hours(count) => count * HOUR,
-            Self::Days(count) => count * DAY,
+            Self::Days(count) | Self::DaysOfMonth(count) => count * DAY,
             Self::Week => 7 * DAY,
             Self::Months(count) => count * 30 * DAY,
             Self::Years(count) => count * 365 * DAY,
@@ -77,6 +81,9 @@ impl Step {
             Self::Hours(count) => (minute == 0 && hour % count == 0) || is_start_of_day(time),
             Self::Days(count) => is_start_of_day(time) && day_number(date) % count == 0,
             Self::Week => is_start_of_day(time) && date.weekday().to_monday_zero_offset() == 0,
+            Self::DaysOfMonth(count) => {
+                is_start_of_day(time) && date.day() < 31 && (i64::from(date.day()) - 1) % count == 0
+            }
             Self::Months(count) => is_start_of_day(time) && date.day() == 1 && month % count == 0,
             Self::Years(count) => {
                 is_start_of_day(time) && date.day() == 1 && month == 0 && i64::from(date.year()) % count == 0
@@ -90,6 +97,7 @@ impl Step {
             (Self::Minutes(coarse), Self::Minutes(fine))
             | (Self::Hours(coarse), Self::Hours(fine))
             | (Self::Days(coarse), Self::Days(fine))
+            | (Self::DaysOfMonth(coarse), Self::DaysOfMonth(fine))
             | (Self::Months(coarse), Self::Months(fine))
             | (Self::Years(coarse), Self::Years(fine)) => coarse % fine == 0,
             (Self::Week, other) => other == Self::Days(1) || other.length() < DAY,
@@ -102,12 +110,17 @@ impl Step {
         let (first, last) = (zoned(range.start, zone), zoned(range.end, zone));
         let times: Vec<ZonedDateTime> = match self {
             Self::Minutes(_) | Self::Hours(_) => {
-                // Every time zone of today is a multiple of 15 minutes away from UTC.
-                let grid = if let Self::Minutes(count) = self { count.min(15) * MINUTE } else { 15 * MINUTE };
+                // Every time zone of today is a multiple of 15 minutes away from UTC, so that multiples of 10 minutes
+                // there may be multiples of 5 here.
+                let grid = match self {
+                    Self::Minutes(1 | 2) => MINUTE,
+                    Self::Minutes(5 | 10) => 5 * MINUTE,
+                    _ => 15 * MINUTE,
+                };
                 let begin = range.start.div_euclid(grid) * grid;
                 (begin..=range.end).step_by(grid as usize).map(|time| zoned(time, zone)).collect()
             }
-            Self::Days(_) | Self::Week => {
+            Self::Days(_) | Self::Week | Self::DaysOfMonth(_) => {
                 let days = first.date().series(1.day()).take_while(|day| *day <= last.date());
                 days.filter_map(|day| day.to_zoned_datetime(zone.clone()).ok()).collect()
             }
@@ -154,9 +167,9 @@ fn label(time: &ZonedDateTime, step: Step, language: Language) -> String {
     let date = time.date();
     match step {
         Step::Minutes(_) | Step::Hours(_) if !is_start_of_day(time) => language.clock(time),
-        Step::Minutes(_) | Step::Hours(_) | Step::Days(_) | Step::Week => language.day(date),
         Step::Months(_) if date.month() > 1 => language.month(date).into(),
         Step::Months(_) | Step::Years(_) => date.year().to_string(),
+        _ => language.day(date),
     }
 }
 

@@ -5,5 +5,6 @@ mod language;
 mod map;
 mod markup;
 mod nights;
+mod properties;
 mod sparkline;
 mod time_axis;

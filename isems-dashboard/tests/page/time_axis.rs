@@ -64,6 +64,10 @@ fn time_zones_with_a_part_of_an_hour_have_ticks_at_their_own_hours() {
     let ticks = ticks("Asia/Kathmandu", "2026-06-01T09:10:00", DAY, Language::English);
     assert_eq!(ticks.len(), 12);
     assert!(ticks.iter().all(|(time, _)| time.minute() == 0 && time.hour() % 2 == 0), "{ticks:?}");
+    // Every ten minutes there is five minutes past one of ours.
+    let two_hours = self::ticks("Asia/Kathmandu", "2026-06-01T09:10:00", 7800, Language::English);
+    assert_eq!(two_hours.len(), 14);
+    assert!(two_hours.iter().all(|(time, _)| time.minute() % 10 == 0), "{two_hours:?}");
 }
 
 #[test]
@@ -80,6 +84,9 @@ fn longer_ranges_have_ticks_at_days_mondays_months_and_years() {
         "2026-04-06T00:00:00 6.4.",
     ];
     assert_eq!(written(&month), expected);
+    let two_months = ticks(zone, "2026-01-20T12:00:00", 60 * DAY, Language::English);
+    let labels: Vec<_> = two_months.iter().map(|(_, label)| label.as_str()).collect();
+    assert_eq!(labels, ["21 Jan", "1 Feb", "11 Feb", "21 Feb", "1 Mar", "11 Mar", "21 Mar"]);
     let year = ticks(zone, "2025-06-15T12:00:00", 365 * DAY, Language::English);
     assert_eq!(year.len(), 12);
     assert!(year.iter().all(|(time, _)| time.day() == 1 && time.hour() == 0), "{year:?}");
