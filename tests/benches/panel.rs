@@ -40,7 +40,7 @@ struct Outcome {
 
 fn main() {
     let arguments: Vec<u64> = env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let first_seed = arguments.first().copied().unwrap_or(101);
+    let first_seed = arguments.first().copied().unwrap_or(121);
     let seeds = arguments.get(1).copied().unwrap_or(4);
     let mut outcome = Outcome::default();
     for seed in first_seed..first_seed + seeds {
@@ -88,16 +88,7 @@ fn season(seed: u64, start: i64, outcome: &mut Outcome) {
         }
     }
     let events = mesh.events();
-    let is_of_panel = |kind: TrueEventKind| {
-        matches!(
-            kind,
-            TrueEventKind::PanelDirty
-                | TrueEventKind::PanelCovered
-                | TrueEventKind::PanelDisconnected
-                | TrueEventKind::PanelShaded
-        )
-    };
-    let panel_events: Vec<_> = events.iter().filter(|event| is_of_panel(event.kind)).collect();
+    let panel_events: Vec<_> = events.iter().filter(|event| event.kind.is_of_panel()).collect();
     let says = |node: &NodeId, code: FindingCode, from: i64, to: i64| {
         said.get(&(node.clone(), code)).and_then(|days| days.range(from..to).next().copied())
     };

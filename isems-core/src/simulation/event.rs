@@ -2,7 +2,8 @@
 
 use crate::NodeId;
 
-/// Something that truly happens to a node of a [`TrueMesh`](super::TrueMesh).
+/// Something that truly happens to a node of a [`TrueMesh`](super::TrueMesh): its state was so from the first minute to
+/// the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrueEvent {
     /// The node.
@@ -15,9 +16,23 @@ pub struct TrueEvent {
     pub to: i64,
 }
 
-/// A kind of [`TrueEvent`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TrueEventKind {
+/// Declares the kinds in one table.
+macro_rules! true_event_kinds {
+    ($($(#[$doc:meta])* $variant:ident,)*) => {
+        /// A kind of [`TrueEvent`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum TrueEventKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl TrueEventKind {
+            /// Every kind.
+            pub const ALL: [Self; [$(stringify!($variant)),*].len()] = [$(Self::$variant),*];
+        }
+    };
+}
+
+true_event_kinds! {
     /// The load is off: the battery ran down to the cut-off.
     RanEmpty,
     /// The watchdog reboots the node as scheduled.
@@ -34,30 +49,29 @@ pub enum TrueEventKind {
     RadioDead,
     /// The panel's cable is broken.
     PanelDisconnected,
-    /// Snow lies on the panel.
+    /// Snow, leaves or something else on the panel take more than half of its light.
     PanelCovered,
-    /// Dirt takes a quarter of the panel's light.
+    /// Dirt that sticks takes at least 15 % of the panel's light: a quarter at first, until rain has washed it off.
     PanelDirty,
-    /// Something new shades the panel for some hours of the day.
+    /// An obstacle shades the panel while the sun is behind it.
     PanelShaded,
+    /// The battery loses a tenth of its capacity a month or more.
+    BatteryAgeing,
+    /// The battery has less than 60 % of its nominal capacity left.
+    BatteryWorn,
+    /// The node's clock is not set, so that its measurements are dated by their arrival.
+    ClockUnset,
+    /// The node's clock is off by a constant time.
+    ClockSkewed,
+    /// The node's clock goes ahead or behind more and more.
+    ClockDrifting,
+    /// Two nodes use one id: the node itself, and one whose own id is not heard meanwhile. Both have the event.
+    IdShared,
+    /// The node's position changes by some kilometres, in this minute, for good.
+    PositionJumped,
 }
 
 impl TrueEventKind {
-    /// Every kind.
-    pub const ALL: [Self; 11] = [
-        Self::RanEmpty,
-        Self::ScheduledReboot,
-        Self::UnplannedReboot,
-        Self::ControllerLost,
-        Self::Uplink,
-        Self::Collector,
-        Self::RadioDead,
-        Self::PanelDisconnected,
-        Self::PanelCovered,
-        Self::PanelDirty,
-        Self::PanelShaded,
-    ];
-
     /// Returns whether nothing arrives from the node meanwhile.
     pub fn silences(self) -> bool {
         matches!(
@@ -69,5 +83,10 @@ impl TrueEventKind {
                 | Self::Collector
                 | Self::RadioDead
         )
+    }
+
+    /// Returns whether it takes light or power from the panel.
+    pub fn is_of_panel(self) -> bool {
+        matches!(self, Self::PanelDisconnected | Self::PanelCovered | Self::PanelDirty | Self::PanelShaded)
     }
 }

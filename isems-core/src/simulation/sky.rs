@@ -33,6 +33,9 @@ pub(super) struct Moment {
     pub(super) temperature: f64,
     /// Set if it rains or snows.
     pub(super) is_wet: bool,
+    /// The difference of the light from place to place, as clouds pass one node before the other: the standard
+    /// deviation of its logarithm.
+    pub(super) patchiness: f64,
 }
 
 /// The sky over a period.
@@ -76,9 +79,16 @@ impl Sky {
             let sun = date.and_then(|date| positions.at_from_julian(date, location, 0.0, None));
             let (elevation, azimuth) = sun.map_or((-90.0, 0.0), |sun| (sun.elevation_angle(), sun.azimuth()));
             let (direct, diffuse) = irradiance(elevation, cover);
-            let swing = (2.0 + 4.0 * (1.0 - day_cover)) * ((azimuth - 225.0).to_radians()).cos();
+            // Warmest in the afternoon, when the sun is halfway from noon to west.
+            let afternoon = if latitude < 0.0 { 315.0_f64 } else { 225.0 };
+            let swing = (2.0 + 4.0 * (1.0 - day_cover)) * ((azimuth - afternoon).to_radians()).cos();
             let temperature = 10.0 - 9.5 * season + warmth + swing;
-            Moment { elevation, azimuth, direct, diffuse, temperature, is_wet: is_wet_day && cover > 0.85 }
+            let patchiness = match spell {
+                Spell::Clear => 0.05,
+                Spell::Mixed => 0.25,
+                Spell::Overcast => 0.08,
+            };
+            Moment { elevation, azimuth, direct, diffuse, temperature, is_wet: is_wet_day && cover > 0.85, patchiness }
         });
         Self { start, moments: moments.collect() }
     }

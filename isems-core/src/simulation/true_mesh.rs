@@ -1,14 +1,16 @@
 //! A mesh with ground truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     event::{TrueEvent, TrueEventKind},
+    node::rounded,
+    panel::Obstacle,
     random::Random,
     sky::Sky,
-    true_node::{Kind, TrueNode},
+    true_node::{Clock, Kind, Reboot, TrueNode},
 };
-use crate::{Measurement, NodeId};
+use crate::{Measurement, NodeId, TimeSource};
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
@@ -16,8 +18,17 @@ const DAY: i64 = 86_400;
 /// The time between two polls of a router's log, seconds.
 const POLL: i64 = 300;
 
-/// The fraction of light that a dirty panel loses.
-const DIRT: f64 = 0.25;
+/// The fraction of light that a dirty panel loses at first, and the least that counts as dirt.
+const DIRT: (f64, f64) = (0.25, 0.15);
+
+/// The fraction of light that something on the panel takes away, and the least that counts as covered.
+const COVER: (f64, f64) = (0.97, 0.5);
+
+/// The share of its capacity that a battery that ages fast loses a minute: an eighth a month.
+const FAST_AGEING: f64 = 0.125 / 43_200.0;
+
+/// The share of its nominal capacity below which a battery is worn out.
+const WORN: f64 = 0.6;
 
 /// The options of a [`TrueMesh`].
 #[derive(Debug, Clone)]
@@ -59,6 +70,7 @@ pub struct TrueMesh {
     /// Planned events, the last one first.
     planned: Vec<TrueEvent>,
     running: Vec<TrueEvent>,
+    /// Everything that is over.
     over: Vec<TrueEvent>,
 }
 
@@ -70,9 +82,118 @@ struct Member {
     phase: i64,
     /// The part of its log that was not fetched yet.
     log: Vec<Measurement>,
-    /// The number of current events that keep its measurements from the collector.
-    cut: u32,
-    load_off_since: Option<i64>,
+    /// The planned events that are going on.
+    planned: BTreeSet<TrueEventKind>,
+    /// The node whose id it uses, too.
+    alias: Option<NodeId>,
+    /// Since when each kind of event has been going on, in the order of [`TrueEventKind::ALL`].
+    since: [Option<i64>; TrueEventKind::ALL.len()],
+}
+
+impl Member {
+    /// Returns whether an event is going on, by the state of the node.
+    fn is(&self, kind: TrueEventKind) -> bool {
+        let node = &self.node;
+        match kind {
+            TrueEventKind::RanEmpty => !node.is_load_on,
+            TrueEventKind::ScheduledReboot => node.reboot == Some(Reboot::Scheduled),
+            TrueEventKind::UnplannedReboot => node.reboot == Some(Reboot::Unplanned),
+            TrueEventKind::ControllerLost => node.is_controller_lost,
+            TrueEventKind::PanelDisconnected => node.panel.is_disconnected,
+            TrueEventKind::PanelCovered => (1.0 - node.panel.snow) * (1.0 - node.panel.cover) < 1.0 - COVER.1,
+            TrueEventKind::PanelDirty => node.panel.dirt >= DIRT.1,
+            TrueEventKind::PanelShaded => node.panel.obstacles.iter().any(Option::is_some),
+            TrueEventKind::BatteryAgeing => node.fast_ageing > 0.0,
+            TrueEventKind::BatteryWorn => node.battery.health < WORN,
+            TrueEventKind::ClockUnset => node.clock == Clock::Unset,
+            TrueEventKind::ClockSkewed => matches!(node.clock, Clock::Skewed(_)),
+            TrueEventKind::ClockDrifting => matches!(node.clock, Clock::Drifting { .. }),
+            TrueEventKind::Uplink
+            | TrueEventKind::Collector
+            | TrueEventKind::RadioDead
+            | TrueEventKind::IdShared
+            | TrueEventKind::PositionJumped => self.planned.contains(&kind),
+        }
+    }
+
+    /// Returns whether the collector hears it.
+    fn is_heard(&self) -> bool {
+        ![TrueEventKind::Uplink, TrueEventKind::Collector, TrueEventKind::RadioDead]
+            .iter()
+            .any(|kind| self.planned.contains(kind))
+    }
+
+    /// Takes note of what began and ended.
+    fn note_events(&mut self, now: i64, over: &mut Vec<TrueEvent>) {
+        for (index, kind) in TrueEventKind::ALL.into_iter().enumerate() {
+            match (self.is(kind), self.since[index]) {
+                (true, None) => self.since[index] = Some(now),
+                (false, Some(from)) => {
+                    self.since[index] = None;
+                    over.push(TrueEvent { node: self.node.id.clone(), kind, from, to: now });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Begins or ends a planned event.
+    fn change(&mut self, kind: TrueEventKind, begins: bool, now: i64, owner: Option<NodeId>) {
+        if begins {
+            self.planned.insert(kind);
+        } else {
+            self.planned.remove(&kind);
+        }
+        let node = &mut self.node;
+        match kind {
+            TrueEventKind::UnplannedReboot if begins => {
+                node.reboot(Reboot::Unplanned);
+                self.log.clear();
+            }
+            TrueEventKind::ControllerLost => node.is_controller_lost = begins,
+            TrueEventKind::PanelDisconnected => node.panel.is_disconnected = begins,
+            TrueEventKind::PanelCovered => node.panel.cover = if begins { COVER.0 } else { 0.0 },
+            TrueEventKind::PanelDirty => node.panel.dirt = if begins { DIRT.0 } else { 0.0 },
+            TrueEventKind::PanelShaded => {
+                node.panel.obstacles[1] = begins.then(|| {
+                    let from = 130.0 + 60.0 * node.random.uniform();
+                    let obstacle = Obstacle { from, to: from + 45.0, height: 60.0 };
+                    if node.latitude < 0.0 { obstacle.mirrored() } else { obstacle }
+                });
+            }
+            TrueEventKind::BatteryAgeing => node.fast_ageing = if begins { FAST_AGEING } else { 0.0 },
+            TrueEventKind::ClockUnset => {
+                node.clock = if begins { Clock::Unset } else { Clock::Right };
+                if begins {
+                    node.reboot(Reboot::Unplanned);
+                    self.log.clear();
+                }
+            }
+            TrueEventKind::ClockSkewed if begins => {
+                let draw = node.random.uniform();
+                let ahead = if draw < 0.4 { 100.0 + 400.0 * draw / 0.4 } else { -2100.0 - 9000.0 * (draw - 0.4) };
+                node.clock = Clock::Skewed(ahead as i64);
+            }
+            TrueEventKind::ClockDrifting if begins => {
+                let a_day = -90.0 + 100.0 * node.random.uniform();
+                node.clock = Clock::Drifting { since: now, a_day: if a_day > -40.0 { a_day + 50.0 } else { a_day } };
+            }
+            TrueEventKind::ClockSkewed | TrueEventKind::ClockDrifting => node.clock = Clock::Right,
+            TrueEventKind::IdShared => self.alias = owner.filter(|_| begins),
+            TrueEventKind::PositionJumped if begins => {
+                let north = if node.random.chance(0.5) { 0.02 } else { -0.02 };
+                node.latitude = rounded(node.latitude + north * (1.0 + node.random.uniform()), 1e6);
+            }
+            TrueEventKind::RanEmpty
+            | TrueEventKind::ScheduledReboot
+            | TrueEventKind::UnplannedReboot
+            | TrueEventKind::Uplink
+            | TrueEventKind::Collector
+            | TrueEventKind::RadioDead
+            | TrueEventKind::BatteryWorn
+            | TrueEventKind::PositionJumped => {}
+        }
+    }
 }
 
 impl TrueMesh {
@@ -84,7 +205,14 @@ impl TrueMesh {
             .map(|index| {
                 let mut node = TrueNode::new(seed, index, latitude, longitude);
                 let phase = (60.0 * node.random.uniform()) as i64;
-                Member { node, phase, log: Vec::new(), cut: 0, load_off_since: None }
+                Member {
+                    node,
+                    phase,
+                    log: Vec::new(),
+                    planned: BTreeSet::new(),
+                    alias: None,
+                    since: [None; TrueEventKind::ALL.len()],
+                }
             })
             .collect();
         let mut planned = if options.has_events { plan(&options, &nodes) } else { Vec::new() };
@@ -120,71 +248,77 @@ impl TrueMesh {
         for member in &mut self.nodes {
             let node = &mut member.node;
             if node.count_down() {
-                node.reboot();
-                let to = now + MINUTE * i64::from(node.starting);
-                self.over.push(TrueEvent {
-                    node: node.id.clone(),
-                    kind: TrueEventKind::ScheduledReboot,
-                    from: now,
-                    to,
-                });
+                node.reboot(Reboot::Scheduled);
+                member.log.clear();
             }
-            let measured = node.live(now + member.phase, &sky);
-            match (node.is_load_on, member.load_off_since) {
-                (false, None) => {
-                    // Whatever the router had not handed over is lost when its power fails.
-                    member.log.clear();
-                    member.load_off_since = Some(now);
-                }
-                (true, Some(from)) => {
-                    member.load_off_since = None;
-                    let kind = TrueEventKind::RanEmpty;
-                    self.over.push(TrueEvent { node: node.id.clone(), kind, from, to: now });
-                }
-                _ => {}
+            let mut measured = node.live(now + member.phase, &sky);
+            if !node.is_load_on {
+                // Whatever the router had not handed over is lost when its power fails.
+                member.log.clear();
             }
-            match node.kind {
-                Kind::Esp32 if member.cut == 0 => arrived.extend(measured),
+            let is_polled = node.kind == Kind::Router && now % POLL == 0 && node.is_up();
+            if let (Some(measured), Some(alias)) = (&mut measured, &member.alias) {
+                measured.node_id = alias.clone();
+            }
+            let is_heard = member.is_heard();
+            match member.node.kind {
+                Kind::Esp32 if is_heard => arrived.extend(measured),
                 Kind::Esp32 => {}
                 Kind::Router => member.log.extend(measured),
             }
-            let is_polled = node.kind == Kind::Router && now % POLL == 0 && node.is_up();
-            if is_polled && member.cut == 0 {
-                for mut measurement in member.log.drain(..) {
-                    measurement.received_at = now + member.phase;
+            if is_polled && is_heard {
+                let polled = now + member.phase;
+                let newest = member.log.len().saturating_sub(1);
+                for (index, mut measurement) in member.log.drain(..).enumerate() {
+                    measurement.received_at = polled;
+                    if measurement.time_source == TimeSource::Arrival {
+                        // Lines without a time cannot be dated, but for the newest one.
+                        if index < newest {
+                            continue;
+                        }
+                        measurement.timestamp = polled;
+                    }
                     arrived.push(measurement);
                 }
             }
+            member.note_events(now, &mut self.over);
         }
     }
 
     /// Begins and ends planned events.
     fn change_events(&mut self) {
         let now = self.now;
-        for event in self.running.extract_if(.., |event| event.to <= now) {
-            if let Some(member) = self.nodes.iter_mut().find(|member| member.node.id == event.node) {
-                apply(member, event.kind, false);
-            }
-            self.over.push(event);
+        let ended: Vec<TrueEvent> = self.running.extract_if(.., |event| event.to <= now).collect();
+        for event in ended {
+            self.change(&event, false);
         }
         while self.planned.last().is_some_and(|event| event.from <= now) {
             let Some(event) = self.planned.pop() else { break };
-            if let Some(member) = self.nodes.iter_mut().find(|member| member.node.id == event.node) {
-                apply(member, event.kind, true);
-            }
+            self.change(&event, true);
             self.running.push(event);
+        }
+    }
+
+    fn change(&mut self, event: &TrueEvent, begins: bool) {
+        let Some(index) = self.nodes.iter().position(|member| member.node.id == event.node) else { return };
+        self.nodes[index].change(event.kind, begins, self.now, None);
+        // The next node is the one that uses the id, too.
+        if event.kind == TrueEventKind::IdShared {
+            let other = (index + 1) % self.nodes.len();
+            self.nodes[other].change(event.kind, begins, self.now, Some(event.node.clone()));
         }
     }
 
     /// Returns everything that has happened so far, in the order in which it began. Events that are not over end now.
     pub fn events(&self) -> Vec<TrueEvent> {
-        let ended = |event: &TrueEvent| TrueEvent { to: event.to.min(self.now), ..event.clone() };
-        let off = self.nodes.iter().filter_map(|member| {
-            let from = member.load_off_since?;
-            Some(TrueEvent { node: member.node.id.clone(), kind: TrueEventKind::RanEmpty, from, to: self.now })
+        let lasting = self.nodes.iter().flat_map(|member| {
+            let since = TrueEventKind::ALL.into_iter().zip(member.since);
+            since.filter_map(|(kind, from)| {
+                Some(TrueEvent { node: member.node.id.clone(), kind, from: from?, to: self.now })
+            })
         });
-        let mut events: Vec<TrueEvent> = self.over.iter().chain(&self.running).map(ended).chain(off).collect();
-        events.sort_by(|a, b| a.from.cmp(&b.from).then_with(|| a.node.cmp(&b.node)));
+        let mut events: Vec<TrueEvent> = self.over.iter().cloned().chain(lasting).collect();
+        events.sort_by(|a, b| (a.from, &a.node, a.kind).cmp(&(b.from, &b.node, b.kind)));
         events
     }
 
@@ -198,6 +332,18 @@ impl TrueMesh {
         self.node(node).map(|node| node.battery.capacity())
     }
 
+    /// Returns the fraction of the light that passes what lies on a node's panel, or `None` if there is no such node.
+    pub fn clearness(&self, node: &NodeId) -> Option<f64> {
+        self.node(node).map(|node| node.panel.clearness())
+    }
+
+    /// Returns the azimuths of the sun, degrees clockwise from north, from which and to which obstacles shade a node's
+    /// panel if the sun is low enough.
+    pub fn shades(&self, node: &NodeId) -> Vec<(f64, f64)> {
+        let obstacles = self.node(node).map(|node| node.panel.obstacles).unwrap_or_default();
+        obstacles.into_iter().flatten().map(|obstacle| (obstacle.from, obstacle.to)).collect()
+    }
+
     /// Returns whether the load of a node is on, or `None` if there is no such node.
     pub fn is_load_on(&self, node: &NodeId) -> Option<bool> {
         self.node(node).map(|node| node.is_load_on)
@@ -205,31 +351,6 @@ impl TrueMesh {
 
     fn node(&self, id: &NodeId) -> Option<&TrueNode> {
         self.nodes.iter().map(|member| &member.node).find(|node| node.id == *id)
-    }
-}
-
-/// Begins or ends an event.
-fn apply(member: &mut Member, kind: TrueEventKind, begins: bool) {
-    let node = &mut member.node;
-    match kind {
-        TrueEventKind::Uplink | TrueEventKind::Collector | TrueEventKind::RadioDead => {
-            member.cut = if begins { member.cut + 1 } else { member.cut.saturating_sub(1) };
-        }
-        TrueEventKind::UnplannedReboot if begins => {
-            node.reboot();
-            member.log.clear();
-        }
-        TrueEventKind::ControllerLost => node.is_controller_lost = begins,
-        TrueEventKind::PanelDisconnected => node.panel.is_disconnected = begins,
-        TrueEventKind::PanelCovered => node.panel.snow = if begins { 0.97 } else { 0.0 },
-        TrueEventKind::PanelDirty => node.soil(if begins { DIRT } else { -DIRT }),
-        TrueEventKind::PanelShaded => {
-            node.panel.shade = begins.then(|| {
-                let from = 130.0 + 60.0 * node.random.uniform();
-                (from, from + 45.0, 60.0)
-            });
-        }
-        TrueEventKind::RanEmpty | TrueEventKind::ScheduledReboot | TrueEventKind::UnplannedReboot => {}
     }
 }
 
@@ -278,6 +399,12 @@ fn plan(options: &TrueMeshOptions, nodes: &[Member]) -> Vec<TrueEvent> {
             (TrueEventKind::PanelCovered, 400.0, (30.0, 100.0)),
             (TrueEventKind::PanelDirty, 180.0, (24.0 * 40.0, 24.0 * 60.0)),
             (TrueEventKind::PanelShaded, 300.0, (24.0 * 40.0, 24.0 * 60.0)),
+            (TrueEventKind::BatteryAgeing, 600.0, (24.0 * 30.0, 24.0 * 60.0)),
+            (TrueEventKind::ClockUnset, 400.0, (10.0, 100.0)),
+            (TrueEventKind::ClockSkewed, 600.0, (30.0, 200.0)),
+            (TrueEventKind::ClockDrifting, 600.0, (24.0 * 7.0, 24.0 * 20.0)),
+            (TrueEventKind::IdShared, 1200.0, (20.0, 100.0)),
+            (TrueEventKind::PositionJumped, 600.0, (0.01, 0.01)),
         ] {
             draw(kind, &one, every_days, hours, &mut random);
         }

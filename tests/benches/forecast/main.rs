@@ -32,7 +32,7 @@ const AFTER_SUNSET: i64 = 3 * 3600;
 fn main() {
     // Cargo adds `--bench`.
     let arguments: Vec<u64> = env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let first_seed = arguments.first().copied().unwrap_or(101);
+    let first_seed = arguments.first().copied().unwrap_or(121);
     let seeds = arguments.get(1).copied().unwrap_or(4);
     let nodes = arguments.get(2).copied().unwrap_or(24) as u32;
     let started = Instant::now();
@@ -113,23 +113,6 @@ fn forecast_season(seed: u64, nodes: u32, start: i64) -> Scores {
         let off = offs
             .get(&forecast.node)
             .and_then(|offs| offs.iter().copied().find(|off| (forecast.at..forecast.until).contains(off)));
-        if std::env::var("DBG").is_ok()
-            && forecast.asked_at == AskedAt::Evening
-            && (off.is_some() || forecast.goes_off == Some(true))
-        {
-            let h = |t: i64| (t - forecast.at) as f64 / 3600.0;
-            println!(
-                "DBG;{};{};{:.2};{};{:.2};{:.2};{:.2};{:.2}",
-                forecast.node,
-                forecast.at,
-                off.map_or(-1.0, h),
-                forecast.goes_off == Some(true),
-                forecast.expected.map_or(-1.0, |e| h(e.expected_at)),
-                forecast.expected.map_or(-1.0, |e| h(e.earliest)),
-                forecast.expected.map_or(-1.0, |e| h(e.latest)),
-                h(sun.next_rise(forecast.at).unwrap())
-            );
-        }
         scores.add(&forecast, &naive, off);
     }
     scores
