@@ -72,6 +72,14 @@ impl Language {
         }
     }
 
+    /// Returns a day with its year.
+    pub fn date(self, date: Date) -> String {
+        match self {
+            Self::English => format!("{} {}", self.day(date), date.year()),
+            Self::German => format!("{}{}", self.day(date), date.year()),
+        }
+    }
+
     /// Returns the short name of a day's month.
     pub fn month(self, date: Date) -> &'static str {
         self.texts().months[date.month() as usize - 1]

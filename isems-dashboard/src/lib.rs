@@ -4,6 +4,8 @@
 //! * A [`Chart`] shows values over time: charge, voltage, temperature, with nights, silences and the forecast.
 //! * A [`Sparkline`] shows the course of a value in the size of a word.
 //! * A [`Map`] shows where nodes are, and their condition.
+//! * An [`Overview`] is a whole page for a [`Viewer`], in one of the [languages](Language). Its looks and scripts are
+//!   [assets](Asset).
 //!
 //! They draw typed data from [`isems_core`] and [`isems_insight`], and judge nothing themselves. All of them return
 //! [`maud::Markup`]: names of nodes are escaped, and nothing needs a style attribute, so that a strict content security
@@ -28,18 +30,25 @@
 //! assert!(chart.svg().into_string().contains("<title id=\"voltage-title\">Battery voltage</title>"));
 //! ```
 
+mod assets;
 mod chart;
 mod language;
 mod map;
 mod nights;
+mod page;
 mod percent;
 mod round_step;
 mod texts;
+mod viewer;
+mod words;
 
 pub use crate::{
+    assets::Asset,
     chart::{Chart, Forecast, Limit, Line, Sparkline},
     language::Language,
     map::{Ground, Map, MapNode},
     nights::nights,
-    texts::Texts,
+    page::{Condition, Filter, Order, Overview, Theme},
+    texts::{Fact, FindingTexts, PageTexts, Texts},
+    viewer::Viewer,
 };

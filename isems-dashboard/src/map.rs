@@ -199,7 +199,7 @@ fn classes(node: &MapNode<'_>) -> String {
 }
 
 /// The shapes of the levels, around the origin.
-fn marks(id: &str) -> Markup {
+pub(crate) fn marks(id: &str) -> Markup {
     let shape = |level: Level| match level {
         Level::Ok => "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
         Level::Unknown => "M-4.5-4.5h9v9h-9z",

@@ -2,14 +2,20 @@
 
 mod english;
 mod german;
+mod pages;
 
-use isems_insight::{Level, NodeState, SilenceCause};
+use isems_insight::{FindingCode, Level, NodeState, SilenceCause};
 
+pub use self::pages::{Fact, FindingTexts, PageTexts};
 pub(crate) use self::{english::ENGLISH, german::GERMAN};
 
 /// The texts of the page in one language. Those with figures in them are functions.
 #[derive(Debug)]
 pub struct Texts {
+    /// The texts of the pages.
+    pub pages: &'static PageTexts,
+    /// The texts of a kind of finding.
+    pub finding: fn(FindingCode) -> FindingTexts,
     /// The short names of the months, from January.
     pub months: [&'static str; 12],
     /// The short names of the days of the week, from Monday.

@@ -2,7 +2,7 @@
 
 use isems_core::NodeId;
 
-use crate::{Battery, DataQuality, Energy, Finding, FindingCode, Level, Panel, Silence, Upgrade};
+use crate::{Battery, Course, DataQuality, Energy, Finding, FindingCode, Level, Panel, Silence, Upgrade};
 
 /// A node's condition, and what comes next. Unknown values are `None`, and [`unknown`](Self::unknown) says why.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// The battery's charge, and how long it lasts.
     pub energy: Energy,
+    /// The course of the battery voltage.
+    pub course: Course,
     /// The battery's capacity and wear.
     pub battery: Battery,
     /// The panel's yield.

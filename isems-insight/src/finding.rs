@@ -80,9 +80,9 @@ impl From<String> for FindingValue {
 /// Declares the codes with their names, documentation and advice in one table.
 macro_rules! finding_codes {
     ($($variant:ident, $name:literal, $meaning:literal, $advice:literal;)*) => {
-        /// The kind of a [`Finding`]. Names are stable; more may be added.
+        /// The kind of a [`Finding`]. Names are stable. Matches are exhaustive, so that a new kind lacks words in no
+        /// language.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
         pub enum FindingCode {
             $(#[doc = $meaning] $variant,)*
         }

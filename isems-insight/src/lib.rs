@@ -56,6 +56,7 @@ pub mod attention;
 mod backtest;
 mod battery;
 mod countdown;
+mod course;
 mod data_quality;
 mod discharge;
 mod endurance;
@@ -90,9 +91,10 @@ mod watcher;
 
 pub use crate::{
     assessment::{Assessment, Unknown},
-    assessor::{assess_all, assess_node},
+    assessor::assess_all,
     backtest::{AskedAt, Backtest, NightForecast, NightScore},
     battery::{Battery, Estimate},
+    course::Course,
     data_quality::DataQuality,
     energy::{Energy, Expected, LoadOff, Survival},
     events::{Event, FindingChange, NextError, NumberedEvent, Subscription, Taken},

@@ -21,8 +21,8 @@ use tokio::{
 use tracing::{debug, error};
 
 use crate::{
-    Assessment, Event, NodeStates, Snapshot, Subscription, TrafficRecorder, WatchedNode,
-    assessor::{Assessor, on_a_thread, read_history},
+    Assessment, Event, NodeStates, Silence, Snapshot, Subscription, TrafficRecorder, WatchedNode,
+    assessor::{Assessor, read_history},
     attention::worse,
     events::Events,
 };
@@ -232,11 +232,18 @@ impl Inner {
         }
         let assessor = self.assessor.clone();
         // It takes some milliseconds, and half a second with very many nodes.
-        let assessed = on_a_thread(move || {
+        let assessed = tokio::task::spawn_blocking(move || {
             let mut assessor = lock(&assessor);
             (assessor.assess(now), assessor.assessments())
         });
-        let (changes, assessments) = assessed.await;
+        let (changes, assessments) = match assessed.await {
+            Ok(assessed) => assessed,
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down.
+                Err(_) => return Ok(()),
+            },
+        };
         *lock(&self.assessments) = Arc::new(assessments);
         self.events.extend(changes.into_iter());
         Ok(())
@@ -280,17 +287,6 @@ impl Watcher {
         traffic.sample(now, &totals);
         let last = |duration| traffic.last(duration, now, &totals);
         Ok(Snapshot { at, nodes, last_minute: last(Duration::from_mins(1)), last_hour: last(Duration::from_hours(1)) })
-    }
-
-    /// Returns the records of all nodes but inactive ones, ordered by the bytes of their ids. Cost: less than a
-    /// [snapshot](Self::snapshot), as nothing is learned or looked up.
-    pub async fn nodes_in_use(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
-        let mut nodes = self.0.repository.nodes().await?;
-        let now = (self.0.clock)();
-        let states = lock(&self.0.states);
-        nodes.retain(|node| !states.is_inactive(node, now));
-        drop(states);
-        Ok(nodes)
     }
 
     /// Returns everything that is known about a node now, or `None` if there is no such node. Cost: a look-up; and
@@ -340,6 +336,21 @@ impl Watcher {
     /// Returns the newest assessment of a node, or `None` if it has none yet.
     pub fn assessment(&self, node: &NodeId) -> Option<Arc<Assessment>> {
         lock(&self.0.assessments).get(node).cloned()
+    }
+
+    /// Returns the past silences of a node with their causes, oldest first, as far as its history of a month goes back.
+    /// None are known before the node's first assessment. May wait for an assessment that is being made.
+    pub async fn past_silences(&self, node: &NodeId) -> Vec<Silence> {
+        let (assessor, node, now) = (self.0.assessor.clone(), node.clone(), (self.0.clock)());
+        let silences = tokio::task::spawn_blocking(move || lock(&assessor).past_silences(&node, now));
+        match silences.await {
+            Ok(silences) => silences,
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down.
+                Err(_) => Vec::new(),
+            },
+        }
     }
 
     /// Refreshes for ever. An error or a panic costs one turn.

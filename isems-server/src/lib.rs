@@ -23,6 +23,7 @@ mod line;
 pub mod live;
 pub mod log;
 pub mod maintenance;
+mod page;
 mod poll;
 pub mod push;
 pub mod sentry;

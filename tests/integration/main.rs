@@ -4,6 +4,7 @@ mod core;
 mod http;
 mod insight;
 mod mqtt;
+mod page;
 mod programs;
 mod recorder;
 mod server;

@@ -1,11 +1,16 @@
 //! English.
 
+mod findings;
+mod pages;
+
 use isems_insight::{Level, NodeState, SilenceCause};
 
 use super::Texts;
 
 /// The English texts.
 pub(crate) static ENGLISH: Texts = Texts {
+    pages: &pages::PAGES,
+    finding: findings::finding,
     months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
     weekdays: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
     forecast: "Forecast",

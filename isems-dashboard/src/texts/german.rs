@@ -1,11 +1,16 @@
 //! German.
 
+mod findings;
+mod pages;
+
 use isems_insight::{Level, NodeState, SilenceCause};
 
 use super::Texts;
 
 /// The German texts.
 pub(crate) static GERMAN: Texts = Texts {
+    pages: &pages::PAGES,
+    finding: findings::finding,
     months: ["Jan", "Feb", "März", "Apr", "Mai", "Juni", "Juli", "Aug", "Sept", "Okt", "Nov", "Dez"],
     weekdays: ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"],
     forecast: "Prognose",

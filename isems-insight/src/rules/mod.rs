@@ -25,7 +25,7 @@ mod upgrade;
 mod wear;
 
 pub use self::silence::past_silences;
-use crate::{Assessment, Evidence, Finding, Level, Unknown, mesh::Presence};
+use crate::{Assessment, Course, Evidence, Finding, Level, Unknown, mesh::Presence};
 
 /// The verdict of a rule: its part of the assessment, its findings, and the questions it could not answer.
 #[derive(Debug, Default)]
@@ -83,5 +83,19 @@ pub fn assess(evidence: &Evidence<'_>) -> Assessment {
         _ => Level::Ok,
     };
     let node = evidence.history.node().clone();
-    Assessment { node, at: evidence.at, level, findings, energy, battery, panel, silence, upgrade, data, unknown }
+    let course = Course::of(evidence.history, evidence.at);
+    Assessment {
+        node,
+        at: evidence.at,
+        level,
+        findings,
+        energy,
+        course,
+        battery,
+        panel,
+        silence,
+        upgrade,
+        data,
+        unknown,
+    }
 }

@@ -16,10 +16,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use tracing::{debug, info};
 
 use super::problem::Refusal;
-use crate::tokens::Tokens;
+use crate::{page::is_asset, tokens::Tokens};
 
-/// Paths that stay open when reading is protected: health, and the documentation, which contains no data and is where
-/// people enter their token.
+/// Paths that stay open when reading is protected: health, the documentation, which contains no data and is where
+/// people enter their token, and the root, which leads there.
 const OPEN_PATHS: [&str; 5] = ["/", "/docs", "/openapi.json", "/healthz", "/readyz"];
 
 /// The name that stands in for a token if none is needed.
@@ -60,7 +60,7 @@ impl Access {
     }
 
     /// Returns the rights that hold at the listener of a request.
-    pub(super) fn of(request: &Request) -> &Arc<Self> {
+    pub(crate) fn of(request: &Request) -> &Arc<Self> {
         request.data().expect("the service gives it to every request")
     }
 
@@ -113,11 +113,17 @@ impl Access {
         Err(Refusal::new(StatusCode::FORBIDDEN, detail))
     }
 
+    /// Returns whether a request may read.
+    pub(crate) fn may_read(&self, request: &Request) -> bool {
+        !self.protect_reading || self.authorize(request).is_ok()
+    }
+
     /// Lets a request pass if it may read. Every request goes through here, so that no operation can be forgotten.
     pub(super) fn check_reading(&self, request: Request) -> Result<Request> {
         // Other rights are checked by the operations.
         let is_reading = [Method::GET, Method::HEAD].contains(request.method());
-        if self.protect_reading && is_reading && !OPEN_PATHS.contains(&request.original_uri().path()) {
+        let path = request.original_uri().path();
+        if self.protect_reading && is_reading && !OPEN_PATHS.contains(&path) && !is_asset(path) {
             let name = self.authorize(&request)?;
             debug!(token = %name, path = request.original_uri().path(), "reading");
         }

@@ -44,13 +44,14 @@ use isems_core::RedbRepository;
 use isems_insight::Watcher;
 use isems_transport_http::PollTrigger;
 use poem::{
-    Endpoint, EndpointExt, IntoEndpoint, Response, Route,
+    Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route,
     endpoint::make_sync,
     get,
     http::{HeaderValue, Method, header},
     middleware::{CatchPanic, Cors, SetHeader},
+    web::Redirect,
 };
-use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject, Tags};
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService, ServerObject, Tags};
 use tokio::sync::Semaphore;
 
 pub use self::{access::Access, builder::ServiceBuilder};
@@ -83,12 +84,18 @@ pub(crate) use self::{
     deletion::Deleted,
     insight::{Insight, Insights},
     named::Names,
-    problem::Problem,
+    problem::{Problem, Refusal},
     rejects::RejectPage,
     statistics::{NodeStatistics, Statistics, Total},
+    tagged::tag_of,
     time::UtcTime,
 };
-use crate::{berlin::Berlin, live::Live, push::Push};
+use crate::{
+    berlin::Berlin,
+    live::Live,
+    page::{Pages, forget_own_origin},
+    push::Push,
+};
 
 /// Groups of operations in the document.
 #[derive(Tags)]
@@ -107,26 +114,6 @@ enum Tag {
     Operation,
     /// Health and metrics of the server.
     Health,
-}
-
-/// The root, for people who enter only the address.
-struct RootApi;
-
-#[OpenApi]
-impl RootApi {
-    /// Redirects to the documentation.
-    #[oai(path = "/", method = "get", hidden)]
-    #[expect(clippy::unused_async, reason = "the framework awaits every operation")]
-    async fn root(&self) -> RootResponse {
-        RootResponse::Documentation("/docs".into())
-    }
-}
-
-#[derive(ApiResponse)]
-enum RootResponse {
-    /// Redirects to the documentation.
-    #[oai(status = 307)]
-    Documentation(#[oai(header = "Location")] String),
 }
 
 /// The HTTP service of a watched collector. Cheap to clone; clones share everything.
@@ -183,7 +170,6 @@ impl Service {
                 http: http.clone(),
                 started: *started,
             },
-            RootApi,
         );
         OpenApiService::new(Merged(operations), "ISEMS", env!("CARGO_PKG_VERSION"))
             .description(
@@ -223,10 +209,17 @@ impl Service {
             let paths = paths.clone();
             move |request| std::future::ready(Ok(paths.at_documented_path(request)))
         };
-        let routes = Route::new()
+        let root = Arc::new(Arc::new(Pages::new(self.0.watcher.clone())).root());
+        let routes = Pages::add_to(Route::new())
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
             .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
-            .nest("/", operations.into_endpoint().before(at_documented_path))
+            .nest(
+                "/",
+                operations
+                    .into_endpoint()
+                    .before(at_documented_path)
+                    .around(move |operations, request| at_root(root.clone(), operations, request)),
+            )
             .data(access.clone());
         routes
             .with(self.0.http.clone())
@@ -236,6 +229,7 @@ impl Service {
             .around(move |routes, request| paths.clone().tell_methods(routes, request))
             .with(self.cors())
             .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+            .before(forget_own_origin)
             .before(limits::check)
             .catch_all_error(problem_of)
             .with(SetHeader::new().appending(header::VARY, "Accept-Encoding"))
@@ -250,6 +244,19 @@ impl Service {
     fn cors(&self) -> Cors {
         let cors = Cors::new().allow_methods([Method::GET, Method::HEAD]);
         if self.any_origin() { cors } else { cors.allow_origins(self.0.cors_origins.iter().map(String::as_str)) }
+    }
+}
+
+/// Answers at the root, which the framework cannot route to beside what is nested there.
+async fn at_root(
+    root: Arc<impl Endpoint<Output = Response>>,
+    operations: Arc<impl Endpoint>,
+    request: Request,
+) -> poem::Result<Response> {
+    match request.uri().path() {
+        "/" => root.call(request).await,
+        "/api" | "/api/" => Ok(Redirect::temporary("/docs").into_response()),
+        _ => Ok(operations.call(request).await?.into_response()),
     }
 }
 

@@ -52,6 +52,13 @@ impl<'a> ApiExtractor<'a> for IfNoneMatch {
     }
 }
 
+/// Returns the tag of a body. It is weak, because it is the same whether the body is compressed or not. A checksum
+/// costs a tenth of a hash, detects every change within four bytes, and misses one in four billion of all others.
+pub(crate) fn tag_of(body: &[u8]) -> ETag {
+    let tag = format!("W/\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body));
+    tag.parse().expect("hex digits in quotes are a tag")
+}
+
 /// JSON of the type `T` with an `ETag`, or 304 for a client that has it. A page can link to the next one.
 pub(crate) struct Tagged<T, const IS_PAGE: bool = false> {
     rendered: Option<Rendered<T>>,
@@ -65,11 +72,7 @@ pub(crate) type TaggedPage<T> = Tagged<T, true>;
 impl<T, const IS_PAGE: bool> Tagged<T, IS_PAGE> {
     /// Returns the answer to a client that knows some tags.
     pub(crate) fn new(known: &IfNoneMatch, rendered: Rendered<T>) -> Self {
-        // Weak, because it is the same whether the body is compressed or not. A checksum costs a tenth of a hash,
-        // detects every change within four bytes, and misses one in four billion of all others.
-        let body = rendered.body();
-        let tag = format!("W/\"{:x}-{:08x}\"", body.len(), crc32fast::hash(body));
-        let tag = tag.parse().expect("hex digits in quotes are a tag");
+        let tag = tag_of(rendered.body());
         Self { rendered: (!known.names(&tag)).then_some(rendered), tag, link: None }
     }
 }

@@ -35,7 +35,7 @@ use isems_server::{
     serve::{ConnectionLimits, serve},
     tokens::Tokens,
 };
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use rustls::RootCertStore;
 use serde_json::Value;
 use tokio::{
@@ -134,7 +134,7 @@ impl TestService {
     }
 
     /// A service whose watcher has other options.
-    async fn watching(watching: WatcherOptions, repository: Arc<dyn Repository>) -> Self {
+    pub(crate) async fn watching(watching: WatcherOptions, repository: Arc<dyn Repository>) -> Self {
         let surroundings = Surroundings { watching, ..Surroundings::default() };
         Self::within(surroundings, repository, |service| service, None).await
     }
@@ -169,13 +169,18 @@ impl TestService {
     }
 
     /// Stores measurements that arrived when they say so.
-    async fn store(&self, measurements: Vec<Measurement>) {
+    pub(crate) async fn store(&self, measurements: Vec<Measurement>) {
         let count = measurements.len() as u64;
         let receipt = self.inbox.deliver_measurements("test", measurements).await.unwrap();
         assert_eq!(receipt.stored, count, "{receipt:?}");
     }
 
-    async fn get(&self, path: &str) -> Response {
+    /// A request that is not sent yet.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
     }
 
@@ -241,7 +246,7 @@ fn client_trusting(roots: RootCertStore, idle_connections: usize) -> Client {
 }
 
 /// Awaits what takes no time to speak of, or fails a test that would wait for ever.
-async fn in_time<F: Future>(future: F) -> F::Output {
+pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
     time::timeout(Duration::from_mins(1), future).await.expect("it took more than a minute")
 }
 

@@ -263,8 +263,20 @@ pub(crate) struct Unknown {
 
 impl From<&Assessment> for Insight {
     fn from(assessment: &Assessment) -> Self {
-        let Assessment { node, at, level, findings, energy, battery, panel, silence, upgrade, data, unknown } =
-            assessment;
+        let Assessment {
+            node,
+            at,
+            level,
+            findings,
+            energy,
+            course: _,
+            battery,
+            panel,
+            silence,
+            upgrade,
+            data,
+            unknown,
+        } = assessment;
         Self {
             node_id: node.to_string(),
             at: UtcTime(*at),

@@ -1,0 +1,95 @@
+//! The person who looks at a page.
+
+use jiff::{Timestamp, tz::TimeZone};
+use maud::{Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    assets,
+    language::{Language, zoned},
+    page::Theme,
+    texts::{PageTexts, Texts},
+};
+
+const DAY: i64 = 86_400;
+
+/// Times as far away as this are said without their day, seconds.
+const NEAR: i64 = 16 * 3600;
+
+/// Everything in a segment of a path but what never needs escaping.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// The person who looks at a page, and the moment.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// The language.
+    pub language: Language,
+    /// The colours.
+    pub theme: Theme,
+    /// The time zone.
+    pub time_zone: TimeZone,
+    /// The moment, Unix seconds, UTC.
+    pub now: i64,
+    /// The prefix of every path of the service, as a proxy shows it; empty for none.
+    pub base: String,
+    /// The path and query of the page, below the prefix.
+    pub path: String,
+}
+
+impl Viewer {
+    pub(crate) fn texts(&self) -> &'static Texts {
+        self.language.texts()
+    }
+
+    pub(crate) fn pages(&self) -> &'static PageTexts {
+        self.texts().pages
+    }
+
+    /// Returns the address of a path of the service.
+    pub(crate) fn href(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Returns the address of an asset.
+    pub(crate) fn asset(&self, name: &str) -> String {
+        self.href(&assets::path_of(name))
+    }
+
+    /// Returns the address of a node's page.
+    pub(crate) fn node(&self, node: &str) -> String {
+        // A dot alone would be taken for the folder.
+        let name = match node {
+            "." => "%2E".into(),
+            ".." => "%2E%2E".into(),
+            _ => utf8_percent_encode(node, SEGMENT).to_string(),
+        };
+        self.href(&format!("/nodes/{name}"))
+    }
+
+    /// Returns a time, Unix seconds, UTC, as briefly as is clear at the moment.
+    pub(crate) fn when(&self, time: i64) -> String {
+        let (at, now) = (zoned(time, &self.time_zone), zoned(self.now, &self.time_zone));
+        let away = (time - self.now).abs();
+        let (clock, day) = (self.language.clock(&at), self.language.day(at.date()));
+        if at.date() == now.date() || away < NEAR {
+            clock
+        } else if away < 6 * DAY {
+            format!("{} {clock}", self.language.weekday(at.date()))
+        } else if away < 300 * DAY {
+            format!("{day} {clock}")
+        } else {
+            self.language.date(at.date())
+        }
+    }
+
+    /// Shows a time, Unix seconds, UTC.
+    pub(crate) fn time(&self, time: i64) -> Markup {
+        let exact = Timestamp::from_second(time).unwrap_or(Timestamp::MAX);
+        html! { time datetime=(exact) { (self.when(time)) } }
+    }
+
+    /// Returns the name of the time zone.
+    pub(crate) fn zone_name(&self) -> &str {
+        self.time_zone.iana_name().filter(|name| *name != "Etc/UTC").unwrap_or("UTC")
+    }
+}

@@ -1,0 +1,54 @@
+//! The viewer of a page, as the request tells.
+
+use isems_dashboard::{Language, Theme, Viewer};
+use jiff::tz::TimeZone;
+use poem::{Request, http::header};
+
+use crate::time::time_zone;
+
+/// Returns the viewer at a moment, Unix seconds, UTC.
+pub(super) fn of(request: &Request, zone: &TimeZone, now: i64) -> Viewer {
+    let theme = cookie(request, "theme").and_then(|name| Theme::ALL.into_iter().find(|theme| theme.name() == name));
+    let language = cookie(request, "language").and_then(language);
+    let zone = cookie(request, "zone").and_then(|name| time_zone(name).ok()).unwrap_or_else(|| zone.clone());
+    let path = request.original_uri().path_and_query().map_or("/", |path| path.as_str());
+    Viewer {
+        language: language.unwrap_or_else(|| preferred(request.header(header::ACCEPT_LANGUAGE).unwrap_or_default())),
+        theme: theme.unwrap_or_default(),
+        time_zone: zone,
+        now,
+        base: base_of(request),
+        path: path.into(),
+    }
+}
+
+/// Returns the prefix of every path, as a proxy shows it to clients.
+pub(super) fn base_of(_: &Request) -> String {
+    String::new()
+}
+
+/// Returns the value of a cookie.
+fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    let cookies = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// Returns the language with a tag, whatever its region.
+fn language(tag: &str) -> Option<Language> {
+    let primary = tag.split('-').next().unwrap_or_default();
+    Language::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
+}
+
+/// Returns the language that an `Accept-Language` header prefers, English if it names none that there is.
+fn preferred(accepted: &str) -> Language {
+    let mut best = None;
+    for range in accepted.split(',') {
+        let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+        let weight: f32 = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()).unwrap_or(0.0);
+        if let Some(language) = language(tag.trim()).filter(|_| weight > best.map_or(0.0, |(_, weight)| weight)) {
+            best = Some((language, weight));
+        }
+    }
+    best.map_or(Language::English, |(language, _)| language)
+}
