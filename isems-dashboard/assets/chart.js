@@ -5,8 +5,9 @@
  *
  * Another range is asked for by an event `chart:range` on the figure, with `from` and `to` in Unix seconds. Unless it is
  * prevented, the page is fetched with these in its address, and its charts and everything with an id and `data-range`
- * take the place of what is there. Measurements are taken from the events that `live.js` passes on. Call `enhance` on a
- * part of the page that was replaced, or send `refreshed` to the document.
+ * take the place of what is there. A link to a chart's file with `data-png`, the name of a file, saves it as a PNG.
+ * Measurements are taken from the events that `live.js` passes on. Call `enhance` on a part of the page that was
+ * replaced, or send `refreshed` to the document.
  */
 
 /**
@@ -373,7 +374,8 @@ class TimeChart {
             return;
         }
         const width = (this.to - this.from) / this.interval;
-        const place = Number.isNaN(this.#place) ? Math.min(this.#lines[0]?.newest() ?? width, width) : this.#place;
+        const newest = Math.min(width, ...this.#lines.slice(0, 1).map((line) => line.newest()));
+        const place = Number.isNaN(this.#place) ? Math.max(0, newest) : this.#place;
         const share = this.#shareOf(place);
         /** @type {Record<string, () => void>} */
         const keys = {
@@ -537,7 +539,9 @@ class TimeChart {
         const span = this.to - this.from;
         const middle = this.from + ((left + right) / 2) * span;
         const half = Math.max(NARROWEST, (right - left) * span) / 2;
-        const detail = { from: Math.round(middle - half), to: Math.round(middle + half) };
+        // There is nothing beyond now, except for what is shown already.
+        const end = Math.min(middle + half, Math.max(this.to, Date.now() / 1000));
+        const detail = { from: Math.round(Math.min(middle - half, end - NARROWEST)), to: Math.round(end) };
         const event = new CustomEvent("chart:range", { bubbles: true, cancelable: true, detail });
         if (this.#figure.dispatchEvent(event)) {
             show(detail);
@@ -555,7 +559,8 @@ class TimeChart {
             }
             const height = (this.#number("top") - value) / this.#number("step");
             const [, top = 0, , whole = 1] = (this.#plot.querySelector(".data")?.getAttribute("viewBox") ?? "").split(" ").map(Number);
-            const fits = time < this.to && height >= top && height <= top + whole;
+            const isEmpty = line.newest() === -Infinity;
+            const fits = !isEmpty && time < this.to && height >= top && height <= top + whole;
             if (!fits || Date.now() - this.#born > OLD) {
                 refresh();
             }
@@ -637,6 +642,27 @@ function refresh() {
 }
 
 /**
+ * Saves the picture that a link leads to as a PNG, twice as fine as a screen.
+ * @param {HTMLAnchorElement} link
+ */
+async function save(link) {
+    const picture = new Image();
+    picture.src = link.href;
+    await picture.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [picture.naturalWidth * 2, picture.naturalHeight * 2];
+    canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+    if (blob instanceof Blob) {
+        const address = URL.createObjectURL(blob);
+        const made = document.createElement("a");
+        [made.href, made.download] = [address, link.dataset["png"] || "chart.png"];
+        made.click();
+        setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    }
+}
+
+/**
  * Makes the charts in a part of the page show their values.
  * @param {ParentNode} root
  */
@@ -658,6 +684,13 @@ enhance(document);
 addEventListener("popstate", () => void load());
 document.addEventListener("refreshed", () => enhance(document));
 document.addEventListener("live:gap", refresh);
+document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("a[data-png]") : null;
+    if (link instanceof HTMLAnchorElement) {
+        event.preventDefault();
+        save(link).catch(() => location.assign(link.href));
+    }
+});
 document.addEventListener("live:measurement", (event) => {
     if (event instanceof CustomEvent) {
         for (const chart of charts.values()) {

@@ -106,7 +106,7 @@ impl<'a> Chart<'a> {
                 }
                 (self.svg())
                 output.reading aria-live="off" {}
-                @if self.lines.len() > 1 || self.forecast.is_some() {
+                @if self.needs_legend() {
                     ul.legend {
                         @for (number, line) in self.lines.iter().enumerate() {
                             li { (key(&format!("line line-{}", number + 1))) (line.label) }
@@ -166,6 +166,10 @@ impl<'a> Chart<'a> {
                 }
             }
         }
+    }
+
+    fn needs_legend(&self) -> bool {
+        self.lines.len() > 1 || self.forecast.is_some()
     }
 
     fn is_empty(&self) -> bool {

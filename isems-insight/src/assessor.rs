@@ -13,8 +13,8 @@ use crate::{
     attention::worse, rules::past_silences, states::usual_interval,
 };
 
-/// The number of measurements that are read at a time.
-const PAGE: usize = 2_000;
+/// The number of measurements that are read at a time: a week at one a minute, as repositories keep weeks together.
+const PAGE: usize = 10_080;
 
 /// The time that one step may spend on reading histories, and the time that it may spend on assessing.
 const STEP: Duration = Duration::from_millis(500);
@@ -198,20 +198,57 @@ pub(crate) async fn read_more(
 /// it, and returns the worst first. Cost: the measurements of all nodes in the [days](History::DAYS) before the
 /// instant.
 pub async fn assess_all(repository: &dyn Repository, at: i64) -> Result<Vec<Assessment>, RepositoryError> {
+    let histories = read_histories(repository, at).await?;
+    let assessed = on_a_thread(move || {
+        let mesh = Mesh::of(&histories, at);
+        let mut assessments: Vec<Assessment> =
+            histories.iter().map(|history| assess_by_history(history, &mesh, at)).collect();
+        assessments.sort_by(worse);
+        assessments
+    });
+    Ok(assessed.await)
+}
+
+/// Assesses one node as [`assess_all`] does, at the same cost, since the mesh has a say in it. `None` if the node has
+/// no measurement before the instant.
+pub async fn assess_node(
+    repository: &dyn Repository,
+    node: &NodeId,
+    at: i64,
+) -> Result<Option<Assessment>, RepositoryError> {
+    let histories = read_histories(repository, at).await?;
+    let node = node.clone();
+    let assessed = on_a_thread(move || {
+        let history = histories.iter().find(|history| *history.node() == node)?;
+        Some(assess_by_history(history, &Mesh::of(&histories, at), at))
+    });
+    Ok(assessed.await)
+}
+
+async fn read_histories(repository: &dyn Repository, before: i64) -> Result<Vec<History>, RepositoryError> {
     let mut histories = Vec::new();
     for node in repository.nodes().await? {
-        if node.first_timestamp < at {
-            histories.push(read_history(repository, &node.id, at).await?);
+        if node.first_timestamp < before {
+            histories.push(read_history(repository, &node.id, before).await?);
         }
     }
-    let mesh = Mesh::of(&histories, at);
-    let mut assessments = Vec::with_capacity(histories.len());
-    for history in &histories {
-        let usual_interval = usual_interval(history.arrivals());
-        assessments.push(assess(&Evidence { history, mesh: &mesh, at, usual_interval, previous: &[] }));
-        // There may be many, and others want to run.
-        tokio::task::yield_now().await;
+    Ok(histories)
+}
+
+/// Assesses a node that is known by its history only.
+fn assess_by_history(history: &History, mesh: &Mesh, at: i64) -> Assessment {
+    let usual_interval = usual_interval(history.arrivals());
+    assess(&Evidence { history, mesh, at, usual_interval, previous: &[] })
+}
+
+/// Does on a thread of its own what would hold up the tasks of an asynchronous one.
+pub(crate) async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(failure) => match failure.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
-    assessments.sort_by(worse);
-    Ok(assessments)
 }

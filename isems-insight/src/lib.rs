@@ -91,7 +91,7 @@ mod watcher;
 
 pub use crate::{
     assessment::{Assessment, Unknown},
-    assessor::assess_all,
+    assessor::{assess_all, assess_node},
     backtest::{AskedAt, Backtest, NightForecast, NightScore},
     battery::{Battery, Estimate},
     course::Course,

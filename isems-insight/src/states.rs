@@ -170,6 +170,11 @@ impl NodeStates {
         state_by(self.arrivals.get(&node.id), node, self.inactive_after, now)
     }
 
+    /// Returns whether a node is inactive at a time, in Unix seconds, UTC.
+    pub fn is_inactive(&self, node: &Node, now: i64) -> bool {
+        is_inactive(node, self.inactive_after, now)
+    }
+
     /// Returns a node with everything that is known about it at a time, in Unix seconds, UTC.
     pub fn watched(&self, node: Arc<Node>, now: i64) -> WatchedNode {
         let arrivals = self.arrivals.get(&node.id);
@@ -206,6 +211,10 @@ impl NodeStates {
     }
 }
 
+fn is_inactive(node: &Node, inactive_after: i64, now: i64) -> bool {
+    node.latest.timestamp <= now.saturating_sub(inactive_after)
+}
+
 /// Returns the state of a node, which becomes inactive after some seconds.
 fn state_by(arrivals: Option<&Arrivals>, node: &Node, inactive_after: i64, now: i64) -> NodeState {
     let interval = arrivals.and_then(|arrivals| arrivals.usual_interval).unwrap_or(ASSUMED_INTERVAL);
@@ -215,7 +224,7 @@ fn state_by(arrivals: Option<&Arrivals>, node: &Node, inactive_after: i64, now: 
         Some(heard) if node.last_received_at > now => heard,
         _ => heard.unwrap_or(i64::MIN).max(node.last_received_at),
     };
-    if node.latest.timestamp <= now.saturating_sub(inactive_after) {
+    if is_inactive(node, inactive_after, now) {
         NodeState::Inactive
     } else if now.saturating_sub(last) > interval.saturating_mul(INTERVALS_OF_SILENCE) {
         NodeState::Silent

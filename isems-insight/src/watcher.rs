@@ -22,7 +22,7 @@ use tracing::{debug, error};
 
 use crate::{
     Assessment, Event, NodeStates, Silence, Snapshot, Subscription, TrafficRecorder, WatchedNode,
-    assessor::{Assessor, read_history},
+    assessor::{Assessor, on_a_thread, read_history},
     attention::worse,
     events::Events,
 };
@@ -232,18 +232,11 @@ impl Inner {
         }
         let assessor = self.assessor.clone();
         // It takes some milliseconds, and half a second with very many nodes.
-        let assessed = tokio::task::spawn_blocking(move || {
+        let assessed = on_a_thread(move || {
             let mut assessor = lock(&assessor);
             (assessor.assess(now), assessor.assessments())
         });
-        let (changes, assessments) = match assessed.await {
-            Ok(assessed) => assessed,
-            Err(failure) => match failure.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down.
-                Err(_) => return Ok(()),
-            },
-        };
+        let (changes, assessments) = assessed.await;
         *lock(&self.assessments) = Arc::new(assessments);
         self.events.extend(changes.into_iter());
         Ok(())
@@ -287,6 +280,17 @@ impl Watcher {
         traffic.sample(now, &totals);
         let last = |duration| traffic.last(duration, now, &totals);
         Ok(Snapshot { at, nodes, last_minute: last(Duration::from_mins(1)), last_hour: last(Duration::from_hours(1)) })
+    }
+
+    /// Returns the records of all nodes but inactive ones, ordered by the bytes of their ids. Cost: less than a
+    /// [snapshot](Self::snapshot), as nothing is learned or looked up.
+    pub async fn nodes_in_use(&self) -> Result<Vec<Arc<Node>>, RepositoryError> {
+        let mut nodes = self.0.repository.nodes().await?;
+        let now = (self.0.clock)();
+        let states = lock(&self.0.states);
+        nodes.retain(|node| !states.is_inactive(node, now));
+        drop(states);
+        Ok(nodes)
     }
 
     /// Returns everything that is known about a node now, or `None` if there is no such node. Cost: a look-up; and
@@ -342,15 +346,7 @@ impl Watcher {
     /// None are known before the node's first assessment. May wait for an assessment that is being made.
     pub async fn past_silences(&self, node: &NodeId) -> Vec<Silence> {
         let (assessor, node, now) = (self.0.assessor.clone(), node.clone(), (self.0.clock)());
-        let silences = tokio::task::spawn_blocking(move || lock(&assessor).past_silences(&node, now));
-        match silences.await {
-            Ok(silences) => silences,
-            Err(failure) => match failure.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down.
-                Err(_) => Vec::new(),
-            },
-        }
+        on_a_thread(move || lock(&assessor).past_silences(&node, now)).await
     }
 
     /// Refreshes for ever. An error or a panic costs one turn.

@@ -63,6 +63,8 @@ async fn run(nodes: i64, days: i64) -> Result<(), BoxError> {
             let measurements = mesh.advance(START + day * DAY);
             repository.store(Batch { measurements, ..Batch::default() }).await?;
         }
+        // As a server does in the background: all weeks but the one that goes on.
+        repository.seal(end).await?;
     }
     RedbOptions::default().compact(&path)?;
     let repository: Arc<dyn Repository> = Arc::new(RedbRepository::open(&path)?);

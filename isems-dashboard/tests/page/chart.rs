@@ -285,6 +285,10 @@ fn a_file_is_a_picture_of_its_own() {
     );
     assert!(file.contains("<style>") && file.contains(">Voltage</text>"), "{file}");
     assert_eq!(file.matches("<svg").count(), file.matches("</svg>").count());
+    assert!(!file.contains(">Hafen"), "one line needs no legend: {file}");
+    let two = [line, Line { label: "Rathaus", ..line }];
+    let file = chart(&two).file();
+    assert!(file.contains("</tspan> Hafen") && file.contains("</tspan> Rathaus"), "{file}");
 }
 
 /// The noise of a sensor compresses worst.

@@ -18,6 +18,10 @@
 //! run empty in the same dark hour do so minutes apart, and near the cut-off; so a node whose battery was near the
 //! cut-off is no witness for an uplink.
 //!
+//! A node that ran empty is expected back by its comeback after earlier nights, one that is rebooting within a quarter
+//! of an hour, and one whose uplink is lost by its earlier outages that lasted longer than this one has: their median,
+//! and the range of the middle 80 %. At least three are needed.
+//!
 //! **Source.** Observed behaviour of the firmwares: a node that runs empty is silent until the sun has lifted its
 //! battery; nodes that share a gateway fall silent together; when all do, it is the collector.
 //!
@@ -57,6 +61,9 @@ const BACK_SOON: i64 = 18 * HOUR;
 
 /// The time after which a silence of unknown cause is urgent, seconds.
 const LONG: i64 = 3 * HOUR;
+
+/// The least number of earlier outages by which the end of this one is expected.
+const LEAST_OUTAGES: usize = 3;
 
 /// Judges whether the node is silent, and why.
 pub(super) fn judge(evidence: &Evidence<'_>, presence: &Presence) -> Option<Silence> {
@@ -101,11 +108,10 @@ fn explain(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Silence
     let distance = distance_at_the_end(evidence, presence, hole);
     let ran_empty = distance.is_some_and(|distance| distance < AT_CUT_OFF);
     let near = hole.above_cut_off.is_some_and(|above| above < AT_CUT_OFF / 4.0);
-    let is_group = others.witnesses >= 2 || (others.witnesses >= 1 && others.companions >= 1);
-    if is_group && !near {
+    if others.are_a_group() && !near {
         let fact =
             format!("{} others fell silent at the same time, with batteries that were not empty.", others.witnesses);
-        return silence(SilenceCause::Uplink, 0.9, vec![fact], None);
+        return silence(SilenceCause::Uplink, 0.9, vec![fact], end_of_outage(evidence, presence, hole));
     }
     if let (true, Some(above)) = (ran_empty, hole.above_cut_off) {
         let fact =
@@ -144,6 +150,11 @@ struct Others {
 }
 
 impl Others {
+    /// Returns whether so many fell silent together that they share what failed.
+    fn are_a_group(&self) -> bool {
+        self.witnesses >= 2 || (self.witnesses >= 1 && self.companions >= 1)
+    }
+
     fn of(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Self {
         let mut others = Self::default();
         for other in evidence.mesh.presences().iter().filter(|other| other.node != presence.node) {
@@ -172,6 +183,23 @@ impl Others {
         }
         others
     }
+}
+
+/// Returns when an uplink that is lost is expected back, by the earlier outages that lasted longer than this one has.
+fn end_of_outage(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Option<Expected> {
+    if hole.to.is_some() {
+        return None;
+    }
+    let age = evidence.at - hole.from;
+    let outages = presence.holes.iter().filter_map(|earlier| Some((earlier, earlier.to? - earlier.from)));
+    let outages = outages
+        .filter(|(earlier, length)| *length > age && Others::of(evidence, presence, earlier).are_a_group())
+        .map(|(_, length)| length);
+    let mut lengths: Vec<i64> = outages.collect();
+    lengths.sort_unstable();
+    let last = lengths.len().checked_sub(1).filter(|last| *last + 1 >= LEAST_OUTAGES)?;
+    let at_share = |share: f64| hole.from + lengths[(share * last as f64).round() as usize];
+    Some(Expected { expected_at: at_share(0.5), earliest: at_share(0.1), latest: at_share(0.9) })
 }
 
 /// Returns how far above the cut-off the battery is expected at the end of what may have been lost with the node's

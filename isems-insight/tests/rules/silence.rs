@@ -75,6 +75,31 @@ fn a_group_that_falls_silent_together_lost_its_uplink_and_all_of_them_the_collec
 }
 
 #[test]
+fn an_uplink_is_expected_back_after_as_long_as_its_earlier_outages_lasted() {
+    // Three nodes lose their uplink each day at noon, for 30, 40, 50 and 60 minutes; three others do not.
+    let noon = |day: i64| MIDNIGHT + day * DAY + 12 * HOUR;
+    let at = noon(5);
+    let group = ["Hut", "Barn", "Mill"].map(|node| {
+        let mut measurements = days(node, at, 12.4);
+        measurements.retain(|measurement| {
+            (1..5).all(|day| !(noon(day)..noon(day) + (20 + 10 * day) * MINUTE).contains(&measurement.timestamp))
+        });
+        history(node, &measurements)
+    });
+    let others = ["Dam", "Inn", "Pub"].map(|node| history(node, &days(node, at + 2 * HOUR, 12.4)));
+    let nodes: Vec<History> = group.into_iter().chain(others).collect();
+    let minutes = |minutes: i64| at + minutes * MINUTE;
+    let back_after = |age: i64| {
+        let silence = assessed(&nodes, minutes(age)).silence.unwrap();
+        assert_eq!(silence.cause, SilenceCause::Uplink);
+        silence.expected_back_at.map(|back| [back.earliest, back.expected_at, back.latest])
+    };
+    assert_eq!(back_after(10), Some([minutes(30), minutes(50), minutes(60)]));
+    assert_eq!(back_after(35), Some([minutes(40), minutes(50), minutes(60)]), "the shortest is ruled out");
+    assert_eq!(back_after(45), None, "too few lasted so long");
+}
+
+#[test]
 fn batteries_that_run_empty_in_one_night_are_no_uplink() {
     let later = NIGHT + HOUR;
     let nodes = [

@@ -22,3 +22,23 @@ fn the_polar_night_has_no_sunrise() {
     assert_eq!((sun.next_rise(christmas), sun.next_set(christmas)), (None, None));
     assert!(Sun::at_place(91.0, 0.0).is_none() && Sun::at_place(f64::NAN, 0.0).is_none());
 }
+
+#[test]
+fn the_next_crossing_is_the_first_one_anywhere_and_at_any_time() {
+    for latitude in [-78.0, -66.0, -54.8, -33.9, -1.3, 0.0, 23.4, 40.4, 52.5, 64.1, 67.0, 69.6] {
+        let sun = Sun::at_place(latitude, latitude * 2.0).unwrap();
+        for step in 0..30 {
+            // Through the day and the year.
+            let time = MIDNIGHT + step * (12 * DAY + 5 * 3600 + 7);
+            for (rises, crossing) in [(true, sun.next_rise(time)), (false, sun.next_set(time))] {
+                let is_crossed = |at: i64| sun.is_up(at - 30) != rises && sun.is_up(at + 30) == rises;
+                let end = crossing.unwrap_or(time + 47 * 3600);
+                let earlier = (time + 60..end - 60).step_by(60).find(|at| is_crossed(*at));
+                assert_eq!(earlier, None, "at {latitude} after {time}: {crossing:?}");
+                if let Some(crossing) = crossing {
+                    assert!(crossing > time && is_crossed(crossing), "at {latitude} after {time}: {crossing}");
+                }
+            }
+        }
+    }
+}

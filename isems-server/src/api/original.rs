@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, iter, sync::Arc};
 
 use isems_core::{Measurement, MeasurementQuery, Node, NodeId};
-use isems_insight::{NodeState, Snapshot, Watcher};
+use isems_insight::Watcher;
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
@@ -215,10 +215,11 @@ impl OriginalApi {
         #[oai(example = "example_of_all")]
         Query(all): Query<Option<String>>,
     ) -> Result<Tagged<OriginalMeasurements>, Refused<OfOriginal>> {
-        let Snapshot { nodes, .. } = self.watcher.snapshot().await?;
-        let all = all.as_deref() == Some("true");
-        let shown: Vec<_> = nodes.iter().filter(|watched| all || watched.state != NodeState::Inactive).collect();
-        let shown: Vec<&Node> = shown.iter().map(|watched| &*watched.node).collect();
+        let shown = match all.as_deref() {
+            Some("true") => self.watcher.repository().nodes().await?,
+            _ => self.watcher.nodes_in_use().await?,
+        };
+        let shown: Vec<&Node> = shown.iter().map(|node| &**node).collect();
         let numbers = self.numbers.of(&shown).await?;
         let records = shown
             .iter()

@@ -17,7 +17,8 @@ const WIDTHS = [360, 1200];
 
 /** What pages of the server may do, except that the gallery has its scripts and styles in itself. */
 const POLICY =
-    "default-src 'none'; script-src 'unsafe-inline'; style-src-elem 'unsafe-inline'; style-src-attr 'none'; connect-src 'self'; img-src data:";
+    "default-src 'none'; script-src 'unsafe-inline'; style-src-elem 'unsafe-inline'; style-src-attr 'none'; " +
+    "connect-src 'self'; img-src 'self' data:";
 
 /** The queries with which pages were asked for. */
 const queries: string[] = [];
@@ -32,6 +33,15 @@ const server = createServer(async (request, response) => {
         response.writeHead(200, { "content-type": "text/event-stream" });
         response.write("retry: 100\n\n");
         request.on("close", () => listeners.delete(response));
+        return;
+    }
+    if (pathname === "/chart.svg") {
+        response.writeHead(200, { "content-type": "image/svg+xml" });
+        response.end('<svg xmlns="http://www.w3.org/2000/svg" width="300" height="100"><rect width="9" height="9"/></svg>');
+        return;
+    }
+    if (pathname === "/favicon.ico") {
+        response.writeHead(204).end();
         return;
     }
     const page = await readFile(join(folder, `${pathname.slice(1)}.html`), "utf8").catch(() => undefined);
@@ -164,6 +174,21 @@ const checks: Record<string, (page: Page) => Promise<void>> = {
         const answer = page.waitForResponse((response) => response.url() === page.url());
         measure(8, 20);
         await answer;
+    },
+
+    async "a chart's file is saved as a picture"(page) {
+        await page.evaluate(() => {
+            const link = document.createElement("a");
+            link.setAttribute("data-png", "hafen.png");
+            [link.href, link.textContent] = ["/chart.svg", "PNG"];
+            document.querySelector("h1")!.append(link);
+            // A link that is not in the document is clicked unseen.
+            HTMLAnchorElement.prototype.click = function () {
+                document.body.dataset["saved"] = `${this.download} ${this.protocol}`;
+            };
+        });
+        await page.click("a[data-png]");
+        await page.waitForFunction(() => document.body.dataset["saved"] === "hafen.png blob:");
     },
 
     async "a map can be moved and zoomed, and forgets nothing until it is asked to show all"(page) {

@@ -4,7 +4,7 @@ mod schema;
 
 use std::sync::Arc;
 
-use isems_insight::{Assessment, FindingCode, Level, Watcher, assess_all};
+use isems_insight::{Assessment, FindingCode, Level, Watcher, assess_all, assess_node};
 use jiff::tz::TimeZone;
 use poem::{Request, http::StatusCode};
 use poem_openapi::{
@@ -86,7 +86,7 @@ impl InsightApi {
         let id = query::node(&**self.watcher.repository(), &node).await?.id.clone();
         let assessment = match at {
             None => self.watcher.assessment(&id),
-            Some(_) => self.assessments(at).await?.into_iter().find(|assessment| assessment.node == id),
+            Some(at) => assess_node(&**self.watcher.repository(), &id, at).await?.map(Arc::new),
         };
         let assessment = assessment.ok_or_else(|| {
             let detail = match at {
