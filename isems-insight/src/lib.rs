@@ -1,9 +1,12 @@
-//! Insight into the nodes of a solar mesh: which ones have fallen silent, which ones need attention, and how much data
-//! is coming in. Every judgement about a node is made here; whatever displays, reports or serves one takes it from
-//! here.
+//! Insight into the nodes of a solar mesh: what each one is going through and what comes next, which ones need
+//! attention, and how much data is coming in. Every judgement about a node is made here; whatever displays, reports or
+//! serves one takes it from here.
 //!
-//! * Pure functions over the types of [`isems_core`] make the judgements: [`states`], [`attention`], [`severity`],
-//!   [`position`], [`traffic`]. They do no I/O and read no clock; the time is a parameter.
+//! * Pure functions over the types of [`isems_core`] make the judgements. [`assess`] makes an [`Assessment`] of a node
+//!   from [`Evidence`]: its [`History`], the [`Mesh`] and an instant. Others are in [`states`], [`attention`],
+//!   [`severity`], [`position`] and [`traffic`]. They do no I/O and read no clock; the time is a parameter.
+//! * [`assess_all`] assesses all nodes of a repository at any time, and a [`Backtest`] compares earlier forecasts with
+//!   what happened.
 //! * A [`Watcher`] feeds them. It comes with a [`WatchedCollector`], sees everything that is stored, learns how often
 //!   data from each node usually arrives, and offers a stream of [events](Watcher::subscribe) and a
 //!   [snapshot](Watcher::snapshot).

@@ -88,6 +88,33 @@ fn a_forecast_does_not_depend_on_the_year() {
 }
 
 #[test]
+fn what_does_not_depend_on_season_is_the_same_at_another_latitude() {
+    // Near the equinox the night has the same length everywhere, so that only December differs.
+    let dusk = |day: i64| if day == 12 { 12.3 } else { 12.55 };
+    let at_latitude = |latitude: f64| {
+        let mut stored = node(EVENING, 0.05, dusk);
+        for measurement in &mut stored {
+            measurement.latitude = Some(latitude);
+        }
+        judged(&stored, EVENING)
+    };
+    let here = at_latitude(52.51);
+    let off = |assessment: &Assessment| assessment.energy.load_off.unwrap().when.expected_at;
+    let codes = |assessment: &Assessment| {
+        let of_any_season = assessment.findings.iter().map(|one| one.code);
+        of_any_season.filter(|code| *code != FindingCode::WinterReserveLow).collect::<Vec<_>>()
+    };
+    for latitude in [57.0, 44.0, 36.0, -35.0] {
+        let there = at_latitude(latitude);
+        assert!((off(&here) - off(&there)).abs() < 900, "at {latitude}: {} and {}", off(&here), off(&there));
+        assert_eq!(here.energy.survives_night, there.energy.survives_night, "at {latitude}");
+        assert_eq!(here.energy.charge_percent, there.energy.charge_percent, "at {latitude}");
+        assert_eq!((&here.battery, &here.data), (&there.battery, &there.data), "at {latitude}");
+        assert_eq!(codes(&here), codes(&there), "at {latitude}");
+    }
+}
+
+#[test]
 fn an_empty_history_of_a_mesh_is_unknown() {
     let nodes = [History::new(crate::series::node_id("Hut")), history("Barn", &node(EVENING, 0.05, |_| 12.6))];
     assert_eq!(assessed(&nodes, EVENING).level, Level::Unknown);
