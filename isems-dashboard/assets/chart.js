@@ -503,7 +503,7 @@ class TimeChart {
     #written({ low, average, high }) {
         const unit = this.#plot.dataset["unit"] ? `\u00a0${this.#plot.dataset["unit"]}` : "";
         const text = `${this.#value(average)}${unit}`;
-        return this.#value(low) === this.#value(high) ? text : `${text} (${this.#value(low)} \u2013 ${this.#value(high)})`;
+        return this.#value(low) === this.#value(high) ? text : `${text} (${this.#value(low)}\u00a0\u2013\u00a0${this.#value(high)})`;
     }
 
     /**

@@ -4,8 +4,10 @@
 use std::ops::Range;
 
 use isems_core::{Bucket, NumberField};
-use isems_dashboard::{Chart, Forecast, Ground, Language, Limit, Line, Map, MapNode, Sparkline, nights};
-use isems_insight::{Level, NodeState, Position, Silence, SilenceCause, Sun};
+use isems_dashboard::{
+    Chart, Forecast, Ground, Language, Limit, Line, Map, MapNode, Sparkline, Strip, StripRow, StripSpan, nights,
+};
+use isems_insight::{FindingSeverity, Level, NodeState, Position, Silence, SilenceCause, Sun};
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -147,6 +149,28 @@ fn page(language: Language) -> Markup {
         let lines = [line("Hafen", &first), line("Rathaus <b>&amp;", &second)];
         Chart { lines: &lines, silences: &silences, nights: &nights, ..chart(id, title, range, interval) }.figure()
     };
+    let span = |from: i64, to: Option<i64>, severity, text| {
+        let at = |days: i64| NOW - days * DAY;
+        StripSpan { from: at(from), to: to.map(at), severity, text }
+    };
+    let silent = [
+        span(24, Some(23), FindingSeverity::Info, "uplink lost"),
+        span(3, Some(2), FindingSeverity::Urgent, "ran empty"),
+    ];
+    let findings = [
+        span(28, Some(9), FindingSeverity::Attention, "panel is dirty"),
+        span(5, Some(1), FindingSeverity::Urgent, "load off predicted"),
+        span(0, None, FindingSeverity::Attention, "reserve is low"),
+    ];
+    let rows = [StripRow { label: "Silences", spans: &silent }, StripRow { label: "Findings", spans: &findings }];
+    let strip_of_month = Strip {
+        id: "strip",
+        title: "What happened in a month",
+        range: NOW - 30 * DAY..NOW,
+        time_zone: zone.clone(),
+        language,
+        rows: &rows,
+    };
     let empty = Chart {
         covers: Some(0.0..=100.0),
         unit: "%",
@@ -173,6 +197,7 @@ fn page(language: Language) -> Markup {
                     (compared("week", "Two nodes over a week", 7, 1800))
                     (compared("month", "Two nodes over a month", 30, 7200))
                     (compared("year", "Two nodes over a year", 365, DAY))
+                    (strip_of_month.figure())
                     (empty.figure())
                     p { "Hafen " (spark(&hafen)) " Rathaus " (spark(&rathaus)) }
                     (map("map", "Map", 16, None, language))

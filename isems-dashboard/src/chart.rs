@@ -11,6 +11,7 @@ mod line;
 mod path;
 mod silences;
 mod sparkline;
+mod strip;
 mod time_axis;
 mod value_axis;
 
@@ -24,6 +25,7 @@ pub use self::{
     forecast::Forecast,
     line::{Limit, Line},
     sparkline::Sparkline,
+    strip::{Strip, StripRow, StripSpan},
 };
 use self::{forecast::ForecastPaths, path::Path, time_axis::Tick, value_axis::ValueAxis};
 use crate::{language::Language, percent::percent};

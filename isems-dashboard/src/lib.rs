@@ -2,6 +2,7 @@
 //! and small.
 //!
 //! * A [`Chart`] shows values over time: charge, voltage, temperature, with nights, silences and the forecast.
+//! * A [`Strip`] shows what happened over the same time: silences and findings.
 //! * A [`Sparkline`] shows the course of a value in the size of a word.
 //! * A [`Map`] shows where nodes are, and their condition.
 //! * An [`Overview`] is a whole page for a [`Viewer`], in one of the [languages](Language). Its looks and scripts are
@@ -44,7 +45,7 @@ mod words;
 
 pub use crate::{
     assets::Asset,
-    chart::{Chart, Forecast, Limit, Line, Sparkline},
+    chart::{Chart, Forecast, Limit, Line, Sparkline, Strip, StripRow, StripSpan},
     language::Language,
     map::{Ground, Map, MapNode},
     nights::nights,

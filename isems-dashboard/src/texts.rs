@@ -50,6 +50,8 @@ pub struct Texts {
     pub from_to: fn(&str, &str, &str) -> String,
     /// A line of a chart: its label, the lowest, highest, average and last value.
     pub course: fn(&str, &str, &str, &str, &str) -> String,
+    /// Something that lasted for a time: what it was, from, to if it is over.
+    pub lasted: fn(&str, &str, Option<&str>) -> String,
     /// A silence: from, to if it is over, cause.
     pub silent: fn(&str, Option<&str>, &str) -> String,
     /// The end of a forecast: the value, when it is expected, and the earliest and latest time.

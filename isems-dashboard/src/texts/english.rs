@@ -48,6 +48,10 @@ pub(crate) static ENGLISH: Texts = Texts {
     course: |label, low, high, average, last| {
         format!("{label}: lowest {low}, highest {high}, average {average}, last {last}.")
     },
+    lasted: |what, from, to| match to {
+        Some(to) => format!("{what}, from {from} to {to}."),
+        None => format!("{what}, since {from}."),
+    },
     silent: |from, to, cause| match to {
         Some(to) => format!("Silent from {from} to {to}: {cause}."),
         None => format!("Silent since {from}: {cause}."),

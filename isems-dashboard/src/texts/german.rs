@@ -48,6 +48,10 @@ pub(crate) static GERMAN: Texts = Texts {
     course: |label, low, high, average, last| {
         format!("{label}: niedrigster Wert {low}, höchster {high}, Mittel {average}, letzter {last}.")
     },
+    lasted: |what, from, to| match to {
+        Some(to) => format!("{what}, von {from} bis {to}."),
+        None => format!("{what}, seit {from}."),
+    },
     silent: |from, to, cause| match to {
         Some(to) => format!("Still von {from} bis {to}: {cause}."),
         None => format!("Still seit {from}: {cause}."),

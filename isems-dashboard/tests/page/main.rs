@@ -7,4 +7,5 @@ mod markup;
 mod nights;
 mod properties;
 mod sparkline;
+mod strip;
 mod time_axis;

@@ -69,7 +69,7 @@ const checks: Record<string, (page: Page) => Promise<void>> = {
             return reading(page);
         };
         const voltage = String.raw`\d\d[.,]\d\d\sV`;
-        assert.match(await hover(-21.9), new RegExp(`15:05: Hafen ${voltage}( \\(.+ – .+\\))?$`, "u"));
+        assert.match(await hover(-21.9), new RegExp(`15:05: Hafen ${voltage}( \\(.+\\s–\\s.+\\))?$`, "u"));
         assert.match(await hover(-7), /: .*(ran empty|Akku leer)/u);
         assert.match(await hover(8), new RegExp(`: (Forecast|Prognose) ${voltage}$`, "u"));
         await page.mouse.move(0, 0);
@@ -169,7 +169,7 @@ const checks: Record<string, (page: Page) => Promise<void>> = {
         await page.keyboard.press("End");
         assert.match(await reading(page), /13:05: Hafen 13[.,]10\sV/u);
         await page.keyboard.press("ArrowLeft");
-        assert.match(await reading(page), /13:00: Hafen 13[.,]10\sV \(13[.,]00 – 13[.,]20\)/u);
+        assert.match(await reading(page), /13:00: Hafen 13[.,]10\sV \(13[.,]00\s–\s13[.,]20\)/u);
         // A value beyond the axis has the server draw another one.
         const answer = page.waitForResponse((response) => response.url() === page.url());
         measure(8, 20);
@@ -346,6 +346,7 @@ async function open(browser: Browser, language: string, width: number): Promise<
     page.on("pageerror", (error) => assert.fail(String(error)));
     await page.goto(`${address}/${language}`);
     await page.waitForSelector("svg.map.moves");
+    await drawn(page);
     return page;
 }
 
@@ -395,8 +396,13 @@ async function places(page: Page, figure: string): Promise<Places> {
 
 /** The same once everything has been drawn anew. */
 async function settled(page: Page, figure: string): Promise<Places> {
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await drawn(page);
     return places(page, figure);
+}
+
+/** Waits until everything that was to be drawn has been. */
+async function drawn(page: Page): Promise<void> {
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
 function distance(a: { x: number; y: number } | undefined, b: { x: number; y: number } | undefined): number {
