@@ -3,7 +3,7 @@
 
 const form = /** @type {HTMLFormElement} */ (document.querySelector("form.filter"));
 const shown = /** @type {HTMLElement} */ (document.getElementById("shown"));
-const { q, condition, finding, sort } = /** @type {Record<string, HTMLInputElement>} */ (
+const { q, condition, finding, sort } = /** @type {Record<"q" | "condition" | "finding" | "sort", HTMLInputElement>} */ (
     /** @type {unknown} */ (form.elements)
 );
 
@@ -15,7 +15,7 @@ function apply() {
         word === "" || (words ?? "").split(" ").includes(word);
     let count = 0;
     for (const row of rows) {
-        const name = row.cells[0].textContent ?? "";
+        const name = row.cells[0]?.textContent ?? "";
         const { condition: conditions, finding: findings } = row.dataset;
         const is =
             name.toLowerCase().includes(text) && has(conditions, condition.value) && has(findings, finding.value);
