@@ -5,8 +5,8 @@
 //! * A [`Strip`] shows what happened over the same time: silences and findings.
 //! * A [`Sparkline`] shows the course of a value in the size of a word.
 //! * A [`Map`] shows where nodes are, and their condition.
-//! * An [`Overview`] is a whole page for a [`Viewer`], in one of the [languages](Language). Its looks and scripts are
-//!   [assets](Asset).
+//! * An [`Overview`] and a [`NodePage`] are whole pages for a [`Viewer`], in one of the [languages](Language). Their
+//!   looks and scripts are [assets](Asset).
 //!
 //! They draw typed data from [`isems_core`] and [`isems_insight`], and judge nothing themselves. All of them return
 //! [`maud::Markup`]: names of nodes are escaped, and nothing needs a style attribute, so that a strict content security
@@ -49,7 +49,10 @@ pub use crate::{
     language::Language,
     map::{Ground, Map, MapNode},
     nights::nights,
-    page::{Condition, Filter, Order, Overview, Theme},
-    texts::{Fact, FindingTexts, PageTexts, Texts},
+    page::{
+        CHART_FIELDS, Comparison, Condition, Filter, MEDIAN, NODE_PREFIX, NodeCharts, NodePage, Order, Overview, Span,
+        Theme, UnknownNode,
+    },
+    texts::{Fact, FindingTexts, NodeTexts, PageTexts, Texts},
     viewer::Viewer,
 };

@@ -1,13 +1,17 @@
 //! Whole pages.
 
 mod filter;
+mod node;
 mod overview;
+mod span;
 
 use maud::{DOCTYPE, Markup, html};
 
 pub use self::{
     filter::{Condition, Filter, Order},
+    node::{CHART_FIELDS, Comparison, MEDIAN, NODE_PREFIX, NodeCharts, NodePage, UnknownNode},
     overview::Overview,
+    span::Span,
 };
 use crate::{language::Language, viewer::Viewer};
 

@@ -2,10 +2,12 @@
 
 mod english;
 mod german;
+mod node;
 mod pages;
 
 use isems_insight::{FindingCode, Level, NodeState, SilenceCause};
 
+pub use self::node::NodeTexts;
 pub use self::pages::{Fact, FindingTexts, PageTexts};
 pub(crate) use self::{english::ENGLISH, german::GERMAN};
 
@@ -14,6 +16,8 @@ pub(crate) use self::{english::ENGLISH, german::GERMAN};
 pub struct Texts {
     /// The texts of the pages.
     pub pages: &'static PageTexts,
+    /// The texts of the page of a node.
+    pub node: &'static NodeTexts,
     /// The texts of a kind of finding.
     pub finding: fn(FindingCode) -> FindingTexts,
     /// The short names of the months, from January.

@@ -19,6 +19,11 @@ const NEAR: i64 = 16 * 3600;
 /// Everything in a segment of a path but what never needs escaping.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// Returns a text as a segment of a path, or as a value of a query.
+pub(crate) fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
 /// The person who looks at a page, and the moment.
 #[derive(Debug, Clone)]
 pub struct Viewer {
@@ -61,7 +66,7 @@ impl Viewer {
         let name = match node {
             "." => "%2E".into(),
             ".." => "%2E%2E".into(),
-            _ => utf8_percent_encode(node, SEGMENT).to_string(),
+            _ => escaped(node),
         };
         self.href(&format!("/nodes/{name}"))
     }

@@ -15,6 +15,10 @@ pub(crate) struct Condition {
     code: Option<FindingCode>,
     /// Set if the words make a sentence with the name of the node before them.
     is_sentence: bool,
+    /// Set if they say what is expected, too.
+    pub(crate) tells_outlook: bool,
+    /// Set if they say no more than the level.
+    pub(crate) repeats_level: bool,
 }
 
 impl Condition {
@@ -33,7 +37,8 @@ impl Viewer {
     /// Returns what a node is going through.
     pub(crate) fn condition(&self, node: &WatchedNode) -> Condition {
         let texts = self.pages();
-        let sentence = |text, code| Condition { text, code, is_sentence: true };
+        let sentence =
+            |text, code| Condition { text, code, is_sentence: true, tells_outlook: true, repeats_level: false };
         if node.state == NodeState::Inactive {
             return sentence((texts.given_up)(&self.when(node.node.last_received_at)), None);
         }
@@ -64,7 +69,7 @@ impl Viewer {
             (Some(code), _) => (self.texts().finding)(code).title,
             (None, level) => (self.texts().level)(level),
         };
-        Condition { text: text.into(), code, is_sentence: false }
+        Condition { text: text.into(), code, is_sentence: false, tells_outlook: false, repeats_level: code.is_none() }
     }
 
     /// Returns what is expected of a node's battery, in a few words.

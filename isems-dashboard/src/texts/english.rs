@@ -1,6 +1,7 @@
 //! English.
 
 mod findings;
+mod node;
 mod pages;
 
 use isems_insight::{Level, NodeState, SilenceCause};
@@ -10,6 +11,7 @@ use super::Texts;
 /// The English texts.
 pub(crate) static ENGLISH: Texts = Texts {
     pages: &pages::PAGES,
+    node: &node::NODE,
     finding: findings::finding,
     months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
     weekdays: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],

@@ -1,6 +1,7 @@
 //! German.
 
 mod findings;
+mod node;
 mod pages;
 
 use isems_insight::{Level, NodeState, SilenceCause};
@@ -10,6 +11,7 @@ use super::Texts;
 /// The German texts.
 pub(crate) static GERMAN: Texts = Texts {
     pages: &pages::PAGES,
+    node: &node::NODE,
     finding: findings::finding,
     months: ["Jan", "Feb", "März", "Apr", "Mai", "Juni", "Juli", "Aug", "Sept", "Okt", "Nov", "Dez"],
     weekdays: ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"],

@@ -209,8 +209,10 @@ impl Service {
             let paths = paths.clone();
             move |request| std::future::ready(Ok(paths.at_documented_path(request)))
         };
-        let root = Arc::new(Arc::new(Pages::new(self.0.watcher.clone())).root());
-        let routes = Pages::add_to(Route::new())
+        let pages = Arc::new(Pages::new(self.0.watcher.clone()));
+        let root = Arc::new(pages.root());
+        let routes = pages
+            .add_to(Route::new())
             .at("/docs", get(make_sync(move |_| swagger_ui.response())))
             .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
             .nest(

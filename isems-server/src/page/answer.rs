@@ -34,3 +34,15 @@ pub(super) fn page(request: &Request, page: Markup) -> Response {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
+
+/// Returns the answer with a chart, to be saved or shown by itself. Its looks are in it, and it runs and loads nothing.
+pub(super) fn svg(svg: String) -> Response {
+    Response::builder()
+        .content_type("image/svg+xml")
+        .header(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        )
+        .header(header::CACHE_CONTROL, "no-cache")
+        .body(svg)
+}

@@ -2,6 +2,7 @@
 
 mod answer;
 mod asset;
+mod node;
 mod origin;
 mod preferences;
 mod viewer;
@@ -38,16 +39,30 @@ impl Pages {
     /// Returns the page at the root. The framework cannot route to it beside what is nested there.
     pub(crate) fn root(self: &Arc<Self>) -> impl Endpoint<Output = Response> + use<> {
         let pages = self.clone();
-        let overview = make(move |request| {
+        get(make(move |request| {
             let pages = pages.clone();
             async move { pages.overview(&request).await }
-        });
-        get(overview)
+        }))
     }
 
     /// Adds the other pages to the routes of the service.
-    pub(crate) fn add_to(routes: Route) -> Route {
+    pub(crate) fn add_to(self: &Arc<Self>, routes: Route) -> Route {
+        let pages = self.clone();
+        let node = make(move |request| {
+            let pages = pages.clone();
+            async move { pages.node(&request, &request.path_params::<String>()?).await }
+        });
+        let pages = self.clone();
+        let chart = make(move |request| {
+            let pages = pages.clone();
+            async move {
+                let (name, file): (String, String) = request.path_params()?;
+                pages.chart(&request, &name, &file).await
+            }
+        });
         routes
+            .at("/nodes/:node", get(node))
+            .at("/nodes/:node/:file", get(chart))
             .at("/assets/*path", get(make_sync(|request| asset::answer(&request))))
             .at("/preferences", post(make(preferences::set)).map_to_response())
     }

@@ -1,6 +1,7 @@
 //! The pages for people, over HTTP.
 
 mod assets;
+mod node;
 mod overview;
 mod preferences;
 

@@ -184,6 +184,12 @@ impl TestService {
         self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
     }
 
+    /// The answer to a request for a path as it is written, with its head.
+    pub(crate) async fn raw(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        exchange(self.address, request.as_bytes()).await
+    }
+
     pub(crate) async fn json(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");

@@ -1,0 +1,421 @@
+//! A node.
+
+mod charts;
+
+use std::fmt::Write as _;
+
+use isems_core::NumberField;
+use isems_insight::{Assessment, Estimate, Expected, FindingCode, Level, NodeState, Position, Silence, Survival};
+use maud::{Markup, html};
+
+pub use self::charts::{CHART_FIELDS, Comparison, MEDIAN, NODE_PREFIX, NodeCharts};
+use super::{Layout, Span};
+use crate::{
+    map::marks,
+    percent::percent,
+    texts::NodeTexts,
+    viewer::{Viewer, escaped},
+    words::capital,
+};
+
+const HOUR: f64 = 3600.0;
+const DAY: i64 = 86_400;
+
+/// The length of the strip of silences, seconds: that of the history that knows them.
+const STRIP: i64 = 32 * DAY;
+
+/// The page of a node.
+#[derive(Debug, Clone)]
+pub struct NodePage<'a> {
+    /// The charts.
+    pub charts: NodeCharts<'a>,
+    /// The span of the charts.
+    pub span: Span,
+    /// The nodes with which it can be compared.
+    pub others: &'a [&'a str],
+}
+
+impl NodePage<'_> {
+    fn texts(&self) -> &'static NodeTexts {
+        self.charts.texts()
+    }
+
+    /// Draws the page.
+    pub fn page(&self) -> Markup {
+        let NodeCharts { viewer, node, .. } = self.charts;
+        let name = node.node.id.as_str();
+        let main = html! {
+            svg.marks aria-hidden="true" { defs { (marks("mark")) } }
+            h1 { (name) }
+            p #condition.summary data-live { (self.summary()) }
+            (self.findings())
+            (self.course())
+            (self.silences())
+            div #facts.facts data-live {
+                (self.energy()) (self.battery()) (self.panel()) (self.configuration()) (self.data())
+            }
+        };
+        Layout { viewer, title: name, section: None, scripts: &["live.js", "chart.js"], main }.page()
+    }
+
+    /// The condition of the node in words.
+    fn summary(&self) -> Markup {
+        let NodeCharts { viewer, node, .. } = self.charts;
+        let condition = viewer.condition(node);
+        html! {
+            (viewer.level(node))
+            @if !condition.repeats_level { " · " (capital(&condition.text)) }
+            @if !condition.tells_outlook && let Some(outlook) = viewer.outlook(node) { " · " (outlook) }
+            " · " (viewer.pages().last_seen) " " (viewer.time(node.node.last_received_at))
+        }
+    }
+
+    fn assessment(&self) -> Option<&Assessment> {
+        self.charts.node.assessment.as_deref().filter(|_| self.charts.node.state != NodeState::Inactive)
+    }
+
+    fn findings(&self) -> Markup {
+        let texts = self.texts();
+        let viewer = self.charts.viewer;
+        html! {
+            section #findings data-live aria-labelledby="findings-heading" {
+                h2 #findings-heading { (texts.findings) }
+                @match self.assessment() {
+                    None => p.faint { (viewer.pages().not_known) },
+                    Some(assessment) if assessment.findings.is_empty() => p { (texts.no_findings) },
+                    Some(assessment) => ul.cards {
+                        @for finding in &assessment.findings {
+                            @let words = (viewer.texts().finding)(finding.code);
+                            @let level = finding.severity.level();
+                            li class={ "card " (level.name()) } {
+                                h3 {
+                                    span class={ "level " (if level == Level::Ok { "" } else { level.name() }) } {
+                                        svg.mark aria-hidden="true" { use href={ "#mark-" (level.name()) } x="50%" y="50%" {} }
+                                        (capital(words.title))
+                                    }
+                                    span.faint { ((texts.since)(&viewer.when(finding.since))) }
+                                }
+                                p { (words.meaning) (viewer.facts(finding)) }
+                                p { strong { (words.advice) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A list of facts under a heading. Those without a value are not known.
+    fn list(&self, heading: &str, facts: &[(&str, Option<Markup>)]) -> Markup {
+        let not_known = self.charts.viewer.pages().not_known;
+        html! {
+            section {
+                h2 { (heading) }
+                dl {
+                    @for (label, value) in facts {
+                        div {
+                            dt { (capital(label)) }
+                            @match value { Some(value) => dd { (value) }, None => dd.faint { (not_known) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn quantity(&self, number: Option<f64>, decimals: usize, unit: &str) -> Option<Markup> {
+        number.map(|number| html! { (self.charts.viewer.language.quantity(number, decimals, unit)) })
+    }
+
+    fn estimate(&self, estimate: Option<Estimate>, decimals: usize, unit: &str) -> Option<Markup> {
+        let language = self.charts.viewer.language;
+        let words = |Estimate { value, uncertainty }: Estimate| {
+            format!("{} ± {}", language.number(value, decimals), language.quantity(uncertainty, decimals, unit))
+        };
+        estimate.map(|estimate| html! { (words(estimate)) })
+    }
+
+    fn expected(&self, expected: Expected) -> Markup {
+        let when = |time| self.charts.viewer.when(time);
+        html! { ((self.texts().expected)(&when(expected.expected_at), &when(expected.earliest), &when(expected.latest))) }
+    }
+
+    /// A number of hours, in days if they are many.
+    fn hours(&self, hours: f64) -> Markup {
+        let (language, texts) = (self.charts.viewer.language, self.texts());
+        html! {
+            @if hours.abs() < 48.0 { (language.quantity(hours, 0, texts.hours)) } @else { (language.quantity(hours / 24.0, 1, texts.days)) }
+        }
+    }
+
+    fn energy(&self) -> Markup {
+        let (texts, pages) = (self.texts(), self.charts.viewer.pages());
+        let assessment = self.assessment();
+        let energy = assessment.map(|assessment| &assessment.energy).cloned().unwrap_or_default();
+        let night = energy.survives_night.map(|survival| match survival {
+            Survival::Yes => pages.lasts,
+            Survival::Uncertain => pages.may_not_last,
+            Survival::No => pages.does_not_last,
+        });
+        let mut facts = vec![
+            (texts.usable, self.quantity(energy.usable_percent, 0, "%")),
+            (texts.charge, self.quantity(energy.charge_percent, 0, "%")),
+            (texts.autonomy, energy.autonomy_hours.map(|hours| self.hours(hours))),
+            (texts.night, night.map(|night| html! { (night) })),
+            (texts.margin, energy.margin_hours.map(|hours| self.hours(hours))),
+        ];
+        if let Some(off) = energy.load_off {
+            let probability = self.charts.viewer.language.quantity(100.0 * off.probability, 0, "%");
+            facts.push((texts.load_off, Some(html! { (self.expected(off.when)) ", " (probability) })));
+        }
+        let back = energy.comeback.or_else(|| assessment?.silence.as_ref()?.expected_back_at);
+        if let Some(back) = back {
+            facts.push((texts.comeback, Some(self.expected(back))));
+        }
+        facts.push((texts.reserve, self.quantity(energy.dark_day_reserve_days, 1, "")));
+        facts.push((texts.winter_reserve, self.quantity(energy.winter_reserve_days, 1, "")));
+        self.list(texts.energy, &facts)
+    }
+
+    fn battery(&self) -> Markup {
+        let texts = self.texts();
+        let battery = self.assessment().map(|assessment| &assessment.battery).cloned().unwrap_or_default();
+        let latest = &self.charts.node.node.latest;
+        let facts = [
+            (self.charts.viewer.texts().node.voltage, self.quantity(latest.battery_voltage, 2, "V")),
+            (texts.temperature, self.quantity(latest.battery_temperature, 1, "°C")),
+            (texts.capacity, self.estimate(battery.estimated_capacity_ah, 1, "Ah")),
+            (texts.of_rated, self.estimate(battery.capacity_percent_of_rated, 0, "%")),
+            (texts.trend, self.quantity(battery.trend_percent_per_month, 1, texts.percent_a_month)),
+            (texts.replacement, self.quantity(battery.months_to_replacement, 0, texts.months)),
+            (texts.last_full, battery.last_full_charge_at.map(|time| self.charts.viewer.time(time))),
+            (texts.deep_nights, self.quantity(battery.deep_nights_in_30_days.map(f64::from), 0, "")),
+        ];
+        self.list(texts.battery, &facts)
+    }
+
+    fn panel(&self) -> Markup {
+        let texts = self.texts();
+        let panel = self.assessment().map(|assessment| &assessment.panel).cloned().unwrap_or_default();
+        let latest = &self.charts.node.node.latest;
+        let facts = [
+            (texts.panel_yield, self.quantity(panel.yield_percent_of_mesh, 0, "%")),
+            (texts.yield_trend, self.quantity(panel.yield_trend_percent_per_month, 1, texts.percent_a_month)),
+            (texts.at_work, self.quantity(latest.mpp_voltage, 1, "V")),
+            (texts.open_circuit, self.quantity(latest.open_circuit_voltage, 1, "V")),
+        ];
+        self.list(texts.panel, &facts)
+    }
+
+    /// The configuration, with what is odd about it.
+    fn configuration(&self) -> Markup {
+        use FindingCode::{
+            CapacityImplausible, CapacityTooSmall, CutOffImplausible, PanelImplausible, PositionDefault,
+            PositionJumped, PositionUnset, RatingsDefault,
+        };
+        let (texts, viewer) = (self.texts(), self.charts.viewer);
+        let latest = &self.charts.node.node.latest;
+        let position = match self.charts.node.position() {
+            Position::Set { latitude, longitude } => {
+                Some(html! { (viewer.language.number(latitude, 5)) ", " (viewer.language.number(longitude, 5)) })
+            }
+            Position::Unset | Position::ShippedDefault => None,
+        };
+        let odd = |value: Option<Markup>, codes: &[FindingCode]| {
+            let found = self.assessment().into_iter().flat_map(|assessment| &assessment.findings);
+            let odd: Vec<_> = found.filter(|finding| codes.contains(&finding.code)).collect();
+            if odd.is_empty() {
+                return value;
+            }
+            Some(html! {
+                (value.unwrap_or_default())
+                @for finding in odd { span.odd { "⚠ " ((viewer.texts().finding)(finding.code).title) } }
+            })
+        };
+        let firmware = latest.firmware_version.as_deref().map(|firmware| html! { (firmware) });
+        let facts = [
+            (texts.firmware, firmware),
+            (texts.cut_off, odd(self.quantity(latest.low_voltage_disconnect_voltage, 2, "V"), &[CutOffImplausible])),
+            (
+                texts.rated_capacity,
+                odd(
+                    self.quantity(latest.rated_battery_capacity, 1, "Ah"),
+                    &[CapacityImplausible, CapacityTooSmall, RatingsDefault],
+                ),
+            ),
+            (
+                texts.rated_power,
+                odd(self.quantity(latest.rated_solar_module_capacity, 0, "W"), &[PanelImplausible, RatingsDefault]),
+            ),
+            (texts.position, odd(position, &[PositionUnset, PositionDefault, PositionJumped])),
+        ];
+        self.list(texts.configuration, &facts)
+    }
+
+    fn data(&self) -> Markup {
+        let (texts, viewer) = (self.texts(), self.charts.viewer);
+        let node = &self.charts.node.node;
+        let assessment = self.assessment();
+        let data = assessment.map(|assessment| &assessment.data).cloned().unwrap_or_default();
+        let upgrade = assessment.map(|assessment| &assessment.upgrade);
+        let safe = upgrade.and_then(|upgrade| {
+            Some(match (upgrade.safe?, upgrade.next_window) {
+                (true, _) => html! { (texts.yes) },
+                (false, None) => html! { (texts.no) },
+                (false, Some(window)) => {
+                    html! { ((texts.next_window)(&viewer.when(window.from), &viewer.when(window.to))) }
+                }
+            })
+        });
+        let facts = [
+            (texts.measurements, self.quantity(Some(node.measurements as f64), 0, "")),
+            (texts.first, Some(viewer.time(node.first_timestamp))),
+            (texts.interval, self.quantity(data.measuring_interval, 0, "s")),
+            (texts.completeness, self.quantity(data.completeness_percent, 0, "%")),
+            (texts.late, self.quantity(data.late_percent, 0, "%")),
+            (texts.upgrade, safe),
+        ];
+        self.list(texts.data, &facts)
+    }
+
+    /// The charts, with what chooses their range.
+    fn course(&self) -> Markup {
+        let texts = self.texts();
+        let charts = &self.charts;
+        html! {
+            section aria-labelledby="course-heading" {
+                h2 #course-heading { (texts.charts) }
+                (self.choice())
+                div.charts {
+                    @for field in CHART_FIELDS {
+                        (charts.figure(field))
+                    }
+                }
+                p #links data-range {
+                    a href=(self.address("/api/v1", "/measurements", &[("format", "csv"), ("order", "asc")])) { (texts.csv) }
+                    @for (field, title) in [
+                        (NumberField::BatteryVoltage, texts.voltage),
+                        (NumberField::BatteryChargeEstimate, texts.gauge),
+                        (NumberField::BatteryTemperature, texts.temperature),
+                        (NumberField::MppVoltage, texts.panel_voltage),
+                    ] {
+                        " · " a href=(self.address("", &format!("/{}.svg", field.name()), &[])) { (title) " " (texts.svg) }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The address of something of this node in the range that is shown.
+    fn address(&self, before: &str, after: &str, more: &[(&str, &str)]) -> String {
+        let NodeCharts { viewer, node, range, .. } = &self.charts;
+        let page = viewer.node(node.node.id.as_str());
+        let path = page.strip_prefix(&viewer.base).unwrap_or(&page);
+        let mut address = format!("{}{before}{path}{after}?from={}&to={}", viewer.base, range.start, range.end);
+        for (name, value) in more {
+            // Writing to a string cannot fail.
+            let _ = write!(address, "&{name}={value}");
+        }
+        address
+    }
+
+    /// The controls for the range of the charts and the comparison.
+    fn choice(&self) -> Markup {
+        let (texts, viewer) = (self.texts(), self.charts.viewer);
+        let here = viewer.node(self.charts.node.node.id.as_str());
+        let compared = self.charts.comparison.map(Comparison::value);
+        let with = compared.as_deref().map_or_else(String::new, |value| format!("&compare={}", escaped(value)));
+        let option = |value: &str, text: &str| {
+            html! { option value=(value) selected[compared.as_deref() == Some(value)] { (text) } }
+        };
+        let zone = &viewer.time_zone;
+        html! {
+            nav #spans.spans data-range aria-label=(texts.time) {
+                @for span in Span::NAMED {
+                    a href={ (here) "?span=" (span.name()) (with) "#course-heading" } aria-current=[(self.span == span).then_some("true")] {
+                        ((texts.span)(span))
+                    }
+                }
+            }
+            form.filter method="get" action=(here) {
+                label { (texts.from) input #from type="datetime-local" name="from" data-range value=(local(self.charts.range.start, zone)); }
+                label { (texts.to) input #to type="datetime-local" name="to" data-range value=(local(self.charts.range.end, zone)); }
+                label {
+                    (texts.compare)
+                    select name="compare" {
+                        option value="" { (texts.nothing) }
+                        (option(MEDIAN, texts.median))
+                        @for other in self.others { (option(&format!("{NODE_PREFIX}{other}"), other)) }
+                    }
+                }
+                button { (viewer.pages().apply) }
+            }
+        }
+    }
+
+    /// The silences of the last month, as a strip and as a list.
+    fn silences(&self) -> Markup {
+        let (texts, viewer) = (self.texts(), self.charts.viewer);
+        let now = viewer.now;
+        let ongoing = self.assessment().and_then(|assessment| assessment.silence.as_ref());
+        let silences: Vec<&Silence> = self.charts.silences.iter().chain(ongoing).collect();
+        let place = |time: i64| percent((time - (now - STRIP)) as f64 / STRIP as f64);
+        html! {
+            section #silences data-live aria-labelledby="silences-heading" {
+                h2 #silences-heading { (texts.silences) }
+                @if silences.is_empty() {
+                    p { (texts.no_silences) }
+                } @else {
+                    svg.strip aria-hidden="true" {
+                        rect.heard width="100%" height="100%" {}
+                        @for silence in &silences {
+                            @let (from, to) = (silence.since.max(now - STRIP), silence.until.unwrap_or(now));
+                            rect.silence x=(place(from)) width=(percent(((to - from) as f64 / STRIP as f64).max(0.002))) height="100%" {}
+                        }
+                    }
+                    ol.silences reversed {
+                        @for silence in silences.iter().rev() { li { (self.silence(silence)) } }
+                    }
+                }
+            }
+        }
+    }
+
+    fn silence(&self, silence: &Silence) -> Markup {
+        let viewer = self.charts.viewer;
+        let until = silence.until.unwrap_or(viewer.now);
+        let duration = self.hours((until - silence.since) as f64 / HOUR).into_string();
+        let to = silence.until.map_or_else(|| "…".into(), |until| viewer.when(until));
+        let confidence = viewer.language.quantity(100.0 * silence.confidence, 0, "%");
+        let cause = (viewer.texts().cause)(silence.cause);
+        html! { ((self.texts().silence)(&viewer.when(silence.since), &to, &duration, cause, &confidence)) }
+    }
+}
+
+/// Returns a time as a field for local times has it.
+fn local(time: i64, zone: &jiff::tz::TimeZone) -> String {
+    let time = crate::language::zoned(time, zone);
+    format!("{:04}-{:02}-{:02}T{:02}:{:02}", time.year(), time.month(), time.day(), time.hour(), time.minute())
+}
+
+/// The page of a name that no node has.
+#[derive(Debug, Clone, Copy)]
+pub struct UnknownNode<'a> {
+    /// The viewer.
+    pub viewer: &'a Viewer,
+    /// The name.
+    pub name: &'a str,
+}
+
+impl UnknownNode<'_> {
+    /// Draws the page.
+    pub fn page(&self) -> Markup {
+        let viewer = self.viewer;
+        let text = (viewer.texts().node.unknown)(self.name);
+        let main = html! {
+            h1 { (text) }
+            p { a href=(viewer.href("/")) { (viewer.pages().overview) } }
+        };
+        Layout { viewer, title: &text, section: None, scripts: &[], main }.page()
+    }
+}

@@ -1,0 +1,112 @@
+//! The page of a node.
+
+use reqwest::{Method, StatusCode};
+
+use super::{NOON, assessed, at_noon, measured, page, simulated};
+
+/// The texts of the elements of a kind.
+fn count(page: &str, tag: &str) -> usize {
+    page.matches(&format!("<{tag}")).count()
+}
+
+#[tokio::test]
+async fn it_shows_findings_facts_and_four_charts_in_both_languages() {
+    let service = at_noon(simulated(4, 12)).await;
+    assessed(&service).await;
+    let insight = service.json("/api/v1/insight").await;
+    for node in insight["nodes"].as_array().unwrap() {
+        let name = node["nodeId"].as_str().unwrap();
+        let english = page(&service, &format!("/nodes/{name}"), &[]).await;
+        assert!(english.contains(&format!("<h1>{name}</h1>")));
+        assert_eq!(count(&english, "figure"), 4);
+        for finding in node["findings"].as_array().unwrap() {
+            let meaning = finding["meaning"].as_str().unwrap().replace('\'', "&#39;");
+            assert!(english.contains(&meaning) || english.contains(finding["meaning"].as_str().unwrap()), "{meaning}");
+        }
+        let german = page(&service, &format!("/nodes/{name}"), &[("accept-language", "de")]).await;
+        assert!(german.contains("Akkuspannung") && !german.contains("Battery voltage"));
+        assert!(!german.contains(" style=") && !english.contains(" style="), "the policy forbids it");
+    }
+}
+
+#[tokio::test]
+async fn a_range_and_a_comparison_stand_in_the_address() {
+    let service = at_noon(simulated(3, 12)).await;
+    assessed(&service).await;
+    let nodes = service.json("/api/v1/nodes").await;
+    let names: Vec<&str> =
+        nodes["nodes"].as_array().unwrap().iter().map(|node| node["nodeId"].as_str().unwrap()).collect();
+    let address = format!("/nodes/{}", names[0]);
+    let range = async |query: &str| {
+        let page = page(&service, &format!("{address}?{query}"), &[]).await;
+        let value = |name: &str| page.split_once(name).unwrap().1.split_once('"').unwrap().0.parse::<i64>().unwrap();
+        (value("data-from=\""), page)
+    };
+    for (query, seconds) in
+        [("span=7d", 7 * 86_400), ("span=30d", 30 * 86_400), ("span=nonsense", 86_400), ("", 86_400)]
+    {
+        assert_eq!(range(query).await.0, NOON + 1 - seconds, "{query}");
+    }
+    assert_eq!(range(&format!("from={}&to={}", NOON - 7200, NOON)).await.0, NOON - 7200);
+    assert_eq!(range("from=2026-03-08T10:00&to=2026-03-08T12:00").await.0, NOON - 7200);
+    let (_, compared) = range(&format!("compare=node:{}", names[1])).await;
+    assert!(compared.contains(&format!("data-label=\"{}\"", names[1])), "{compared}");
+    assert!(range("compare=median").await.1.contains("data-label=\"median of the mesh\""));
+    for odd in
+        ["compare=node:nobody", "from=nonsense", "from=9999999999&to=1000000000", "to=1000000000", "span=all&compare=x"]
+    {
+        page(&service, &format!("{address}?{odd}"), &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn its_links_lead_to_the_measurements_and_charts_that_are_shown() {
+    let service = at_noon(simulated(2, 3)).await;
+    assessed(&service).await;
+    let nodes = service.json("/api/v1/nodes").await;
+    let name = nodes["nodes"][0]["nodeId"].as_str().unwrap();
+    let page = page(&service, &format!("/nodes/{name}"), &[]).await;
+    let links = page.split_once("id=\"links\"").unwrap().1.split_once("</p>").unwrap().0;
+    let links: Vec<String> =
+        links.split("href=\"").skip(1).map(|link| link.split_once('"').unwrap().0.replace("&amp;", "&")).collect();
+    assert_eq!(links.len(), 5);
+    let csv = service.get(&links[0]).await;
+    assert!(csv.headers()["content-type"].to_str().unwrap().starts_with("text/csv"));
+    let lines = csv.text().await.unwrap().lines().count();
+    assert!(lines > 1000, "{lines}");
+    for link in &links[1..] {
+        let svg = service.get(link).await;
+        assert_eq!(svg.status(), StatusCode::OK, "{link}");
+        assert_eq!(svg.headers()["content-type"], "image/svg+xml");
+        assert!(svg.text().await.unwrap().starts_with("<svg xmlns="));
+    }
+    for other in ["latitude.svg", "batteryVoltage.png", "nothing.svg"] {
+        assert_eq!(service.get(&format!("/nodes/{name}/{other}")).await.status(), StatusCode::NOT_FOUND, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn any_name_has_a_page() {
+    let names = ["a/b", "a b?c#d%2F", "..", "<i>&\"'", "Kirchturm Süd", "style.svg"];
+    let service = at_noon(names.map(measured).into()).await;
+    let overview = page(&service, "/?sort=name", &[]).await;
+    for name in names {
+        let shown = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        let (before, _) = overview.rsplit_once(&format!("\">{shown}</a>")).expect(name);
+        let link = before.rsplit_once("href=\"").unwrap().1;
+        let answer = service.raw(link).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains(&format!("<h1>{shown}</h1>")),
+            "{name} at {link}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_no_node_has_is_told_so_in_a_page() {
+    let service = at_noon(vec![measured("Hafen")]).await;
+    let response = service.request(Method::GET, "/nodes/%3Cb%3Ehafen").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    let text = response.text().await.unwrap();
+    assert!(text.contains("There is no node &lt;b&gt;hafen."), "{text}");
+}
