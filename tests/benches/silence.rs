@@ -23,8 +23,8 @@ const DAYS: i64 = 89;
 const SEASONS: [i64; 2] = [1_738_368_000, 1_756_684_800];
 const STEP: i64 = 1800;
 
-/// The number of times that each true cause was taken for each cause.
-type Counts = BTreeMap<(TrueEventKind, SilenceCause), u32>;
+/// The number of times that each true cause was taken for each cause, with each confidence in percent.
+type Counts = BTreeMap<(TrueEventKind, SilenceCause, u32), u32>;
 
 fn main() {
     let arguments: Vec<u64> = env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
@@ -63,7 +63,7 @@ fn listen(seed: u64, start: i64, counts: &mut Counts) {
     let mut mesh = TrueMesh::new(options);
     let mut histories: BTreeMap<NodeId, History> =
         mesh.ids().map(|node| (node.clone(), History::new(node.clone()))).collect();
-    let mut said: BTreeMap<(NodeId, i64), SilenceCause> = BTreeMap::new();
+    let mut said: BTreeMap<(NodeId, i64), (SilenceCause, u32)> = BTreeMap::new();
     let mut silent: BTreeSet<NodeId> = BTreeSet::new();
     let mut now = start - 14 * DAY;
     while now < start + DAYS * DAY {
@@ -84,13 +84,14 @@ fn listen(seed: u64, start: i64, counts: &mut Counts) {
         for history in quiet {
             let evidence = Evidence { history, mesh: &background, at: now, usual_interval: Some(300), previous: &[] };
             if let Some(silence) = assess(&evidence).silence {
-                said.insert((history.node().clone(), silence.since), silence.cause);
+                let confidence = (100.0 * silence.confidence).round() as u32;
+                said.insert((history.node().clone(), silence.since), (silence.cause, confidence));
             }
             silent.insert(history.node().clone());
         }
     }
     let events: Vec<TrueEvent> = mesh.events().into_iter().filter(|event| event.kind.silences()).collect();
-    for ((node, since), cause) in said {
+    for ((node, since), (cause, confidence)) in said {
         // A router's last measurement is up to a poll older than what ended it.
         let began = |event: &&TrueEvent| {
             event.node == node
@@ -99,7 +100,7 @@ fn listen(seed: u64, start: i64, counts: &mut Counts) {
                 && event.to - event.from > 3000
         };
         if let Some(event) = events.iter().find(began) {
-            *counts.entry((event.kind, cause)).or_default() += 1;
+            *counts.entry((event.kind, cause, confidence)).or_default() += 1;
         }
     }
 }
@@ -108,9 +109,13 @@ fn print(counts: &Counts) {
     let (mut all, mut right, mut wrongly_empty, mut not_empty) = (0, 0, 0, 0);
     println!("| truth | said | silences |");
     println!("|---|---|---|");
-    for ((kind, said), count) in counts {
-        println!("| {kind:?} | {} | {count} |", said.name());
+    let mut by_confidence: BTreeMap<(SilenceCause, u32), (u32, u32)> = BTreeMap::new();
+    for ((kind, said, confidence), count) in counts {
+        println!("| {kind:?} | {}, {confidence} % sure | {count} |", said.name());
         let Some(wanted) = cause(*kind) else { continue };
+        let (its_right, its_all) = by_confidence.entry((*said, *confidence)).or_default();
+        *its_all += count;
+        *its_right += if wanted == *said { *count } else { 0 };
         all += count;
         right += if wanted == *said { *count } else { 0 };
         if wanted != SilenceCause::RanEmpty {
@@ -119,6 +124,12 @@ fn print(counts: &Counts) {
         }
     }
     let percent = |part: u32, whole: u32| 100.0 * f64::from(part) / f64::from(whole.max(1));
+    println!("\n| said | with a confidence of | right | silences |");
+    println!("|---|---|---|---|");
+    for ((said, confidence), (right, all)) in by_confidence {
+        println!("| {} | {confidence} % | {:.1} % | {all} |", said.name(), percent(right, all));
+    }
+    println!();
     println!("named right: {:.1} % of {all}", percent(right, all));
     println!(
         "`ranEmpty` wrongly said: {:.1} % of the {not_empty} silences of other causes",
