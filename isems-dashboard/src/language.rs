@@ -48,6 +48,19 @@ impl Language {
         }
     }
 
+    /// Returns a count, with its digits in groups of three.
+    pub fn grouped(self, count: u64) -> String {
+        let digits = count.to_string();
+        let mut text = String::new();
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
+                text.push('\u{202f}');
+            }
+            text.push(digit);
+        }
+        text
+    }
+
     /// Returns a number with its unit, joined so that no line breaks between them.
     pub fn quantity(self, number: f64, decimals: usize, unit: &str) -> String {
         let number = self.number(number, decimals);

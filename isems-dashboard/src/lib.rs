@@ -50,9 +50,9 @@ pub use crate::{
     map::{Ground, Map, MapNode},
     nights::nights,
     page::{
-        CHART_FIELDS, Comparison, Condition, Filter, MEDIAN, NODE_PREFIX, NodeCharts, NodePage, Order, Overview, Span,
-        Theme, UnknownNode,
+        CHART_FIELDS, CollectorPage, Comparison, Condition, Filter, MEDIAN, MapPage, NODE_PREFIX, NodeCharts, NodePage,
+        Order, Overview, SignInPage, Span, StartPage, Storage, Theme, UnknownNode,
     },
-    texts::{Fact, FindingTexts, NodeTexts, PageTexts, Texts},
-    viewer::Viewer,
+    texts::{CollectorTexts, Fact, FindingTexts, NodeTexts, PageTexts, Texts},
+    viewer::{Viewer, manifest},
 };

@@ -1,6 +1,8 @@
 //! Whole pages.
 
+mod collector;
 mod filter;
+mod map;
 mod node;
 mod overview;
 mod span;
@@ -8,12 +10,17 @@ mod span;
 use maud::{DOCTYPE, Markup, html};
 
 pub use self::{
+    collector::{CollectorPage, SignInPage, StartPage, Storage},
     filter::{Condition, Filter, Order},
+    map::MapPage,
     node::{CHART_FIELDS, Comparison, MEDIAN, NODE_PREFIX, NodeCharts, NodePage, UnknownNode},
     overview::Overview,
     span::Span,
 };
-use crate::{language::Language, viewer::Viewer};
+use crate::{
+    language::Language,
+    viewer::{Viewer, escaped},
+};
 
 /// The colours of the page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,6 +52,8 @@ impl Theme {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     Overview,
+    Map,
+    Collector,
 }
 
 /// A page around its content.
@@ -72,6 +81,8 @@ impl Layout<'_> {
                     title { (title) " · isems" }
                     link rel="stylesheet" href=(viewer.asset("style.css"));
                     link rel="icon" href=(viewer.asset("icon.svg"));
+                    link rel="apple-touch-icon" href=(viewer.asset("icon.png"));
+                    link rel="manifest" href=(viewer.href("/manifest.webmanifest"));
                     script type="module" src=(viewer.asset("page.js")) {}
                     @for script in scripts { script type="module" src=(viewer.asset(script)) {} }
                 }
@@ -81,6 +92,8 @@ impl Layout<'_> {
                         a.brand href=(viewer.href("/")) { "isems" }
                         nav {
                             (link(viewer, "/", texts.overview, section == Some(Section::Overview)))
+                            (link(viewer, "/map", viewer.texts().collector.map, section == Some(Section::Map)))
+                            (link(viewer, "/collector", viewer.texts().collector.collector, section == Some(Section::Collector)))
                             (link(viewer, "/docs", texts.api, false))
                         }
                         (languages(viewer))
@@ -89,6 +102,7 @@ impl Layout<'_> {
                     main #main { (main) }
                     footer {
                         p #as-of { ((texts.as_of)(&viewer.when(viewer.now), viewer.zone_name())) }
+                        (session(viewer))
                         (themes(viewer))
                     }
                 }
@@ -113,6 +127,18 @@ fn languages(viewer: &Viewer) -> Markup {
             @for language in Language::ALL.into_iter().filter(|language| *language != viewer.language) {
                 button name="language" value=(language.tag()) lang=(language.tag()) { (name(language)) }
             }
+        }
+    }
+}
+
+/// The way to sign in, or out.
+fn session(viewer: &Viewer) -> Markup {
+    let texts = viewer.texts().collector;
+    html! {
+        @if let Some(name) = &viewer.signed_in {
+            form.choice method="post" action=(viewer.href("/sign-out")) { button { ((texts.sign_out)(name)) } }
+        } @else if viewer.can_sign_in {
+            a href={ (viewer.href("/sign-in?back=")) (escaped(&viewer.path)) } { (texts.sign_in) }
         }
     }
 }

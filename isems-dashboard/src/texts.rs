@@ -1,5 +1,6 @@
 //! All texts of the page, one file a language. Each language is a value of one type, so none lacks a text.
 
+mod collector;
 mod english;
 mod german;
 mod node;
@@ -7,6 +8,7 @@ mod pages;
 
 use isems_insight::{FindingCode, Level, NodeState, SilenceCause};
 
+pub use self::collector::CollectorTexts;
 pub use self::node::NodeTexts;
 pub use self::pages::{Fact, FindingTexts, PageTexts};
 pub(crate) use self::{english::ENGLISH, german::GERMAN};
@@ -16,6 +18,8 @@ pub(crate) use self::{english::ENGLISH, german::GERMAN};
 pub struct Texts {
     /// The texts of the pages.
     pub pages: &'static PageTexts,
+    /// The texts of the pages about the collector.
+    pub collector: &'static CollectorTexts,
     /// The texts of the page of a node.
     pub node: &'static NodeTexts,
     /// The texts of a kind of finding.

@@ -39,6 +39,10 @@ pub struct Viewer {
     pub base: String,
     /// The path and query of the page, below the prefix.
     pub path: String,
+    /// The name of the token with which the viewer has signed in.
+    pub signed_in: Option<String>,
+    /// Set if there are tokens to sign in with.
+    pub can_sign_in: bool,
 }
 
 impl Viewer {
@@ -93,8 +97,32 @@ impl Viewer {
         html! { time datetime=(exact) { (self.when(time)) } }
     }
 
+    /// Returns a number of bytes with three digits or so.
+    pub(crate) fn bytes(&self, bytes: f64) -> String {
+        const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+        let (mut number, mut unit) = (bytes, 0);
+        while number >= 999.5 && unit + 1 < UNITS.len() {
+            (number, unit) = (number / 1000.0, unit + 1);
+        }
+        self.language.quantity(number, usize::from(unit > 0 && number < 99.95), UNITS[unit])
+    }
+
     /// Returns the name of the time zone.
     pub(crate) fn zone_name(&self) -> &str {
         self.time_zone.iana_name().filter(|name| *name != "Etc/UTC").unwrap_or("UTC")
     }
+}
+
+/// Returns the manifest by which a browser can put the page on a home screen, as JSON, below a prefix of its paths. The
+/// prefix needs no escaping.
+pub fn manifest(base: &str) -> String {
+    let icon = |name, sizes, kind| {
+        let address = assets::path_of(name);
+        format!("{{\"src\":\"{base}{address}\",\"sizes\":\"{sizes}\",\"type\":\"{kind}\"}}")
+    };
+    let (svg, png) = (icon("icon.svg", "any", "image/svg+xml"), icon("icon.png", "192x192", "image/png"));
+    format!(
+        "{{\"name\":\"isems\",\"short_name\":\"isems\",\"start_url\":\"{base}/\",\"scope\":\"{base}/\",\
+         \"display\":\"standalone\",\"background_color\":\"#14181e\",\"theme_color\":\"#0b3a5e\",\"icons\":[{svg},{png}]}}"
+    )
 }

@@ -2,8 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use isems_core::NodeId;
-use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use ring::{
+    digest::{SHA256, SHA256_OUTPUT_LEN, digest},
+    hmac,
+};
 use subtle::ConstantTimeEq;
 
 /// The minimum length of a token, in characters.
@@ -85,6 +89,34 @@ impl Tokens {
                 if bool::from(token.hash.ct_eq(&hash)) { Some(token.name.clone()) } else { found }
             },
         )
+    }
+}
+
+impl Tokens {
+    /// Returns a text that stands for a token until a time, Unix seconds, UTC, or for as long as the token is known.
+    /// `None` if the token is not.
+    pub(crate) fn session(&self, token: &str, until: i64) -> Option<String> {
+        let name = self.name_of(token)?;
+        let known = self.0.iter().find(|known| known.name == name)?;
+        Some(format!("{name}.{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(known.seal(until))))
+    }
+
+    /// Returns the name of the token that a text stands for at a time, Unix seconds, UTC.
+    pub(crate) fn name_of_session(&self, session: &str, now: i64) -> Option<Arc<str>> {
+        let (session, seal) = session.rsplit_once('.')?;
+        let (name, until) = session.rsplit_once('.')?;
+        let until = until.parse().ok().filter(|until| now < *until)?;
+        let known = self.0.iter().find(|known| *known.name == *name)?;
+        let seal = BASE64_URL_SAFE_NO_PAD.decode(seal).ok()?;
+        bool::from(known.seal(until).as_ref().ct_eq(&seal)).then(|| known.name.clone())
+    }
+}
+
+impl Token {
+    /// Returns the proof that somebody knew the token.
+    fn seal(&self, until: i64) -> hmac::Tag {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.hash);
+        hmac::sign(&key, format!("isems session of {} until {until}", self.name).as_bytes())
     }
 }
 

@@ -1,5 +1,6 @@
 //! English.
 
+mod collector;
 mod findings;
 mod node;
 mod pages;
@@ -11,6 +12,7 @@ use super::Texts;
 /// The English texts.
 pub(crate) static ENGLISH: Texts = Texts {
     pages: &pages::PAGES,
+    collector: &collector::COLLECTOR,
     node: &node::NODE,
     finding: findings::finding,
     months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],

@@ -1,5 +1,6 @@
 //! German.
 
+mod collector;
 mod findings;
 mod node;
 mod pages;
@@ -11,6 +12,7 @@ use super::Texts;
 /// The German texts.
 pub(crate) static GERMAN: Texts = Texts {
     pages: &pages::PAGES,
+    collector: &collector::COLLECTOR,
     node: &node::NODE,
     finding: findings::finding,
     months: ["Jan", "Feb", "März", "Apr", "Mai", "Juni", "Juli", "Aug", "Sept", "Okt", "Nov", "Dez"],

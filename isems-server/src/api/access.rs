@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use isems_core::NodeId;
+use isems_core::{NodeId, unix_now};
 use poem::{
     Request, RequestBody, Result,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -16,11 +16,14 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use tracing::{debug, info};
 
 use super::problem::Refusal;
-use crate::{page::is_asset, tokens::Tokens};
+use crate::{
+    page::{COOKIE, check_origin, cookie, is_asset, lead_to},
+    tokens::Tokens,
+};
 
 /// Paths that stay open when reading is protected: health, the documentation, which contains no data and is where
-/// people enter their token, and the root, which leads there.
-const OPEN_PATHS: [&str; 5] = ["/", "/docs", "/openapi.json", "/healthz", "/readyz"];
+/// programmers enter their token, and the page where others do.
+const OPEN_PATHS: [&str; 6] = ["/docs", "/openapi.json", "/healthz", "/readyz", "/sign-in", "/manifest.webmanifest"];
 
 /// The name that stands in for a token if none is needed.
 const UNRESTRICTED: &str = "none needed";
@@ -65,7 +68,7 @@ impl Access {
     }
 
     /// Returns the name of the token that a request carries.
-    fn authorize(&self, request: &Request) -> Result<Arc<str>, Refusal> {
+    pub(crate) fn authorize(&self, request: &Request) -> Result<Arc<str>, Refusal> {
         if self.unrestricted {
             return Ok(UNRESTRICTED.into());
         }
@@ -76,6 +79,11 @@ impl Access {
         }
         let refuse = |detail| Refusal::new(StatusCode::UNAUTHORIZED, detail);
         let header = request.headers().get(header::AUTHORIZATION);
+        if header.is_none()
+            && let Some(name) = self.session(request)
+        {
+            return Ok(name);
+        }
         let header = header.ok_or_else(|| refuse("this needs a token: send the header Authorization: Bearer TOKEN"))?;
         let token = credentials(header, "bearer");
         let token = token.ok_or_else(|| refuse("expected the header Authorization: Bearer TOKEN"))?;
@@ -113,9 +121,14 @@ impl Access {
         Err(Refusal::new(StatusCode::FORBIDDEN, detail))
     }
 
-    /// Returns whether a request may read.
-    pub(crate) fn may_read(&self, request: &Request) -> bool {
-        !self.protect_reading || self.authorize(request).is_ok()
+    /// Returns the name of the token with which the viewer of a page has signed in. A request that changes something
+    /// must come from a page of this server.
+    pub(crate) fn session(&self, request: &Request) -> Option<Arc<str>> {
+        let is_reading = [Method::GET, Method::HEAD].contains(request.method());
+        if !is_reading && check_origin(request).is_err() {
+            return None;
+        }
+        self.tokens.name_of_session(cookie(request, COOKIE)?, unix_now())
     }
 
     /// Lets a request pass if it may read. Every request goes through here, so that no operation can be forgotten.
@@ -124,11 +137,20 @@ impl Access {
         let is_reading = [Method::GET, Method::HEAD].contains(request.method());
         let path = request.original_uri().path();
         if self.protect_reading && is_reading && !OPEN_PATHS.contains(&path) && !is_asset(path) {
-            let name = self.authorize(&request)?;
+            let name = match self.authorize(&request) {
+                Ok(name) => name,
+                Err(_) if shows_pages(&request) => return Err(poem::Error::from_response(lead_to(&request))),
+                Err(refusal) => return Err(refusal.into()),
+            };
             debug!(token = %name, path = request.original_uri().path(), "reading");
         }
         Ok(request)
     }
+}
+
+/// Returns whether a browser wants to show the answer.
+fn shows_pages(request: &Request) -> bool {
+    request.header(header::ACCEPT).is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 /// Returns the part after the scheme of an `Authorization` header, if it has that scheme.

@@ -93,7 +93,7 @@ pub(crate) use self::{
 use crate::{
     berlin::Berlin,
     live::Live,
-    page::{Pages, forget_own_origin},
+    page::{Pages, base_of, forget_own_origin},
     push::Push,
 };
 
@@ -198,23 +198,41 @@ impl Service {
 
     /// Returns everything that is served over HTTP, for another listener with rights of its own.
     pub fn endpoint_for(&self, access: Access) -> impl Endpoint<Output = Response> + use<> {
+        let Parts { watcher, triggers, database, started, .. } = &*self.0;
         let operations = self.operations();
         let document = Bytes::from(operations.spec());
         let paths = Arc::new(Paths::of(&document));
         // Without an icon a browser would request one at a path that does not exist.
         let icon = "<head><link rel=\"icon\" href=\"data:,\">";
-        let swagger_ui = HtmlPage::new(operations.swagger_ui_html().replacen("<head>", icon, 1));
+        let swagger_ui = operations.swagger_ui_html().replacen("<head>", icon, 1);
+        let swagger_ui_below = {
+            let swagger_ui = swagger_ui.clone();
+            move |base: &str| HtmlPage::new(below(base, &swagger_ui)).response()
+        };
+        let swagger_ui = HtmlPage::new(swagger_ui);
         let access = Arc::new(access);
         let at_documented_path = {
             let paths = paths.clone();
             move |request| std::future::ready(Ok(paths.at_documented_path(request)))
         };
-        let pages = Arc::new(Pages::new(self.0.watcher.clone()));
+        let pages = Arc::new(Pages::new(watcher.clone(), triggers.clone(), database.clone(), *started));
         let root = Arc::new(pages.root());
         let routes = pages
             .add_to(Route::new())
-            .at("/docs", get(make_sync(move |_| swagger_ui.response())))
-            .at("/openapi.json", get(make_sync(move |_| json(document.clone()))))
+            .at(
+                "/docs",
+                get(make_sync(move |request| match &*base_of(&request) {
+                    "" => swagger_ui.response(),
+                    base => swagger_ui_below(base),
+                })),
+            )
+            .at(
+                "/openapi.json",
+                get(make_sync(move |request| match &*base_of(&request) {
+                    "" => json(document.clone()),
+                    base => json(below(base, &String::from_utf8_lossy(&document)).into()),
+                })),
+            )
             .nest(
                 "/",
                 operations
@@ -247,6 +265,11 @@ impl Service {
         let cors = Cors::new().allow_methods([Method::GET, Method::HEAD]);
         if self.any_origin() { cors } else { cors.allow_origins(self.0.cors_origins.iter().map(String::as_str)) }
     }
+}
+
+/// Returns a document whose paths lie below a prefix, as a proxy shows them.
+fn below(base: &str, document: &str) -> String {
+    document.replacen("\"url\": \"/\"", &format!("\"url\": \"{base}/\""), 1)
 }
 
 /// Answers at the root, which the framework cannot route to beside what is nested there.

@@ -189,6 +189,9 @@ const RETRY_AFTER_SECONDS: u16 = 30;
 
 /// Turns every error, ours or the framework's, into a problem.
 pub(crate) async fn problem_of(error: poem::Error) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
     let status = error.status();
     let detail = match status {
         _ if error.is::<Refusal>() => error.to_string(),

@@ -7,6 +7,7 @@ use poem::{
     web::headers::{HeaderMapExt, IfNoneMatch},
 };
 
+use super::viewer::base_of;
 use crate::api::tag_of;
 
 /// The policy of pages: everything comes from this server, and nothing is written into the page itself.
@@ -45,4 +46,12 @@ pub(super) fn svg(svg: String) -> Response {
         )
         .header(header::CACHE_CONTROL, "no-cache")
         .body(svg)
+}
+
+/// Returns the answer with the manifest.
+pub(super) fn manifest(request: &Request) -> Response {
+    Response::builder()
+        .content_type("application/manifest+json")
+        .header(header::CACHE_CONTROL, "no-cache")
+        .body(isems_dashboard::manifest(&base_of(request)))
 }

@@ -2,82 +2,116 @@
 
 mod answer;
 mod asset;
+mod collector;
 mod node;
 mod origin;
 mod preferences;
+mod sign_in;
 mod viewer;
 
 use std::sync::Arc;
 
-use isems_dashboard::{Filter, Overview};
+use isems_core::RedbRepository;
+use isems_dashboard::{Filter, MapPage, Overview, StartPage};
 use isems_insight::Watcher;
+use isems_transport_http::PollTrigger;
 use jiff::tz::TimeZone;
 use poem::{
-    Endpoint, EndpointExt, Request, Response, Result, Route,
+    Endpoint, Request, Response, Result, Route, RouteMethod,
     endpoint::{make, make_sync},
     get,
-    http::{StatusCode, header},
-    post,
 };
 
-pub(crate) use self::{asset::is_asset, origin::forget_own_origin};
-use crate::api::{Access, Refusal};
+pub(crate) use self::{
+    asset::is_asset,
+    origin::{check as check_origin, forget_own_origin},
+    sign_in::{COOKIE, lead_to},
+    viewer::{base_of, cookie},
+};
+use crate::api::Refusal;
 
 /// The source of the pages.
 pub(crate) struct Pages {
     watcher: Watcher,
+    triggers: Vec<PollTrigger>,
+    database: Option<Arc<RedbRepository>>,
+    /// The time of the start, Unix seconds, UTC.
+    started: i64,
     /// The zone of those viewers of whom none is known.
     time_zone: TimeZone,
 }
 
 impl Pages {
-    pub(crate) fn new(watcher: Watcher) -> Self {
+    pub(crate) fn new(
+        watcher: Watcher,
+        triggers: Vec<PollTrigger>,
+        database: Option<Arc<RedbRepository>>,
+        started: i64,
+    ) -> Self {
         let time_zone = TimeZone::try_system().ok().filter(|zone| zone.iana_name().is_some()).unwrap_or(TimeZone::UTC);
-        Self { watcher, time_zone }
+        Self { watcher, triggers, database, started, time_zone }
     }
 
     /// Returns the page at the root. The framework cannot route to it beside what is nested there.
     pub(crate) fn root(self: &Arc<Self>) -> impl Endpoint<Output = Response> + use<> {
-        let pages = self.clone();
-        get(make(move |request| {
-            let pages = pages.clone();
-            async move { pages.overview(&request).await }
-        }))
+        get(self.page(async move |pages: Arc<Self>, request| pages.overview(&request).await))
     }
 
     /// Adds the other pages to the routes of the service.
     pub(crate) fn add_to(self: &Arc<Self>, routes: Route) -> Route {
-        let pages = self.clone();
-        let node = make(move |request| {
-            let pages = pages.clone();
-            async move { pages.node(&request, &request.path_params::<String>()?).await }
-        });
-        let pages = self.clone();
-        let chart = make(move |request| {
-            let pages = pages.clone();
-            async move {
-                let (name, file): (String, String) = request.path_params()?;
-                pages.chart(&request, &name, &file).await
-            }
-        });
+        let node =
+            async |pages: Arc<Self>, request: Request| pages.node(&request, &request.path_params::<String>()?).await;
+        let chart = async |pages: Arc<Self>, request: Request| {
+            let (name, file): (String, String) = request.path_params()?;
+            pages.chart(&request, &name, &file).await
+        };
         routes
-            .at("/nodes/:node", get(node))
-            .at("/nodes/:node/:file", get(chart))
+            .at("/map", get(self.page(async |pages, request| pages.map(&request).await)))
+            .at("/nodes/:node", get(self.page(node)))
+            .at("/nodes/:node/:file", get(self.page(chart)))
+            .at("/collector", get(self.page(async |pages, request| pages.collector(&request).await)))
+            .at("/collector/poll", only_post(self.page(async |pages, request| pages.poll(&request))))
+            .at(
+                "/sign-in",
+                get(self.page(async |pages, request| Ok(pages.sign_in(&request))))
+                    .post(self.page(async |pages, request| pages.take_token(request).await)),
+            )
+            .at("/sign-out", only_post(make(sign_in::sign_out)))
+            .at("/preferences", only_post(make(preferences::set)))
+            .at("/manifest.webmanifest", get(make_sync(|request| answer::manifest(&request))))
             .at("/assets/*path", get(make_sync(|request| asset::answer(&request))))
-            .at("/preferences", post(make(preferences::set)).map_to_response())
+    }
+
+    /// Makes an endpoint of a page.
+    fn page<A, F>(self: &Arc<Self>, answer: A) -> impl Endpoint<Output = Response> + use<A, F>
+    where
+        A: Fn(Arc<Self>, Request) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Response>> + Send,
+    {
+        let pages = self.clone();
+        make(move |request| answer(pages.clone(), request))
+    }
+
+    async fn map(&self, request: &Request) -> Result<Response> {
+        let snapshot = self.watcher.snapshot().await.map_err(Refusal::from)?;
+        let viewer = viewer::of(request, &self.time_zone, snapshot.at);
+        Ok(answer::page(request, MapPage { viewer: &viewer, snapshot: &snapshot }.page()))
     }
 
     async fn overview(&self, request: &Request) -> Result<Response> {
-        if !Access::of(request).may_read(request) {
-            return Ok(Response::builder()
-                .status(StatusCode::TEMPORARY_REDIRECT)
-                .header(header::LOCATION, "/docs")
-                .finish());
-        }
         let snapshot = self.watcher.snapshot().await.map_err(Refusal::from)?;
         let viewer = viewer::of(request, &self.time_zone, snapshot.at);
+        if snapshot.nodes.is_empty() {
+            let transports = self.watcher.monitor().transports();
+            return Ok(answer::page(request, StartPage { viewer: &viewer, transports: &transports }.page()));
+        }
         let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
         let filter = Filter::of(parameters.iter().map(|(name, value)| (&**name, &**value)));
         Ok(answer::page(request, Overview { viewer: &viewer, snapshot: &snapshot, filter: &filter }.page()))
     }
+}
+
+/// Makes an endpoint for a form. Whoever opens its address is led to the overview.
+fn only_post(endpoint: impl Endpoint<Output = Response> + 'static) -> RouteMethod {
+    get(make_sync(|request| sign_in::see_other(&request, "/"))).post(endpoint)
 }

@@ -2,7 +2,7 @@
 
 use poem::{
     Request, Result,
-    http::{HeaderMap, StatusCode, Uri, header, uri::Authority},
+    http::{HeaderMap, HeaderName, StatusCode, Uri, header, uri::Authority},
 };
 
 use crate::api::Refusal;
@@ -20,11 +20,12 @@ fn is_own(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let origin = text(header::ORIGIN).and_then(|origin| origin.parse::<Uri>().ok());
     let origin = origin.as_ref().and_then(Uri::authority).map(Authority::as_str);
-    origin.is_some() && origin == text(header::HOST)
+    let forwarded = text(HeaderName::from_static("x-forwarded-host"));
+    origin.is_some() && (origin == text(header::HOST) || origin == forwarded)
 }
 
 /// Refuses a form that another site's page sends.
-pub(super) fn check(request: &Request) -> Result<(), Refusal> {
+pub(crate) fn check(request: &Request) -> Result<(), Refusal> {
     // The own origin was removed.
     let is_foreign = request.headers().contains_key(header::ORIGIN)
         || request.header("sec-fetch-site").is_some_and(|site| !["same-origin", "none"].contains(&site));

@@ -7,7 +7,10 @@ use poem::{
     web::Form,
 };
 
-use super::{origin, viewer::base_of};
+use super::{
+    origin,
+    viewer::{base_of, cookie_path, is_path},
+};
 
 /// The time for which a choice is kept, seconds: a year.
 const KEPT_SECONDS: u32 = 31_536_000;
@@ -31,7 +34,7 @@ pub(super) async fn set(request: Request) -> Result<Response> {
             _ => None,
         };
         if let Some(chosen) = chosen {
-            let path = if base.is_empty() { "/" } else { &base };
+            let path = cookie_path(&request);
             let cookie = format!("{name}={chosen}; Path={path}; Max-Age={KEPT_SECONDS}; SameSite=Strict");
             if let Ok(cookie) = HeaderValue::try_from(cookie) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -42,9 +45,4 @@ pub(super) async fn set(request: Request) -> Result<Response> {
     let location = HeaderValue::try_from(format!("{base}{back}"));
     response.headers_mut().insert(header::LOCATION, location.unwrap_or(HeaderValue::from_static("/")));
     Ok(response)
-}
-
-/// Returns whether a text is a path of this server, rather than an address of another.
-fn is_path(text: &str) -> bool {
-    text.starts_with('/') && !text.starts_with("//") && !text.contains('\\') && text.is_ascii()
 }

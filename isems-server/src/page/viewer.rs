@@ -4,10 +4,11 @@ use isems_dashboard::{Language, Theme, Viewer};
 use jiff::tz::TimeZone;
 use poem::{Request, http::header};
 
-use crate::time::time_zone;
+use crate::{api::Access, time::time_zone};
 
 /// Returns the viewer at a moment, Unix seconds, UTC.
 pub(super) fn of(request: &Request, zone: &TimeZone, now: i64) -> Viewer {
+    let access = Access::of(request);
     let theme = cookie(request, "theme").and_then(|name| Theme::ALL.into_iter().find(|theme| theme.name() == name));
     let language = cookie(request, "language").and_then(language);
     let zone = cookie(request, "zone").and_then(|name| time_zone(name).ok()).unwrap_or_else(|| zone.clone());
@@ -19,16 +20,38 @@ pub(super) fn of(request: &Request, zone: &TimeZone, now: i64) -> Viewer {
         now,
         base: base_of(request),
         path: path.into(),
+        signed_in: access.session(request).map(|name| name.to_string()),
+        can_sign_in: !access.tokens.is_empty(),
     }
 }
 
-/// Returns the prefix of every path, as a proxy shows it to clients.
-pub(super) fn base_of(_: &Request) -> String {
-    String::new()
+/// Returns the prefix of every path, as a proxy shows it to clients; empty if there is none, or if it would need
+/// escaping.
+pub(crate) fn base_of(request: &Request) -> String {
+    let prefix = request.header("x-forwarded-prefix").unwrap_or_default().trim_end_matches('/');
+    let is_segment = |segment: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(is_plain)
+    };
+    let is_path = prefix.strip_prefix('/').is_some_and(|path| path.split('/').all(is_segment));
+    if is_path { prefix.into() } else { String::new() }
+}
+
+/// Returns the path of cookies, which is the prefix.
+pub(super) fn cookie_path(request: &Request) -> String {
+    Some(base_of(request)).filter(|base| !base.is_empty()).unwrap_or_else(|| "/".into())
+}
+
+/// Returns whether a text is a path of this server, rather than an address of another.
+pub(super) fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && !text.starts_with("//")
+        && !text.contains('\\')
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Returns the value of a cookie.
-fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     let cookies = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(known, _)| *known == name).map(|(_, value)| value)

@@ -19,7 +19,8 @@ async fn pages_load_nothing_but_assets_that_never_change() {
     let page = page(&service, "/", &[]).await;
     let loaded = loaded(&page);
     assert!(loaded.len() >= 3, "{loaded:?}");
-    for address in loaded {
+    // The manifest depends on where the server is.
+    for address in loaded.into_iter().filter(|address| *address != "/manifest.webmanifest") {
         assert!(address.starts_with("/assets/"), "{address}");
         let plain = service.get(address).await;
         assert_eq!(plain.status(), StatusCode::OK, "{address}");

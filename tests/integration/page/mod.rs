@@ -1,9 +1,11 @@
 //! The pages for people, over HTTP.
 
 mod assets;
+mod collector;
 mod node;
 mod overview;
 mod preferences;
+mod sign_in;
 
 use std::{sync::Arc, time::Duration};
 

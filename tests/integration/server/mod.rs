@@ -140,7 +140,7 @@ impl TestService {
     }
 
     /// A service that knows the token [`ADMIN`], and push tokens.
-    async fn guarded(repository: Arc<dyn Repository>, push_tokens: &[&str]) -> Self {
+    pub(crate) async fn guarded(repository: Arc<dyn Repository>, push_tokens: &[&str]) -> Self {
         let access = access(push_tokens);
         Self::with(repository, |service| service.access(access), None).await
     }
@@ -159,7 +159,7 @@ impl TestService {
         (status, problem["detail"].as_str().unwrap().into())
     }
 
-    async fn deliver(&self, lines: &str) -> Receipt {
+    pub(crate) async fn deliver(&self, lines: &str) -> Receipt {
         self.inbox.deliver(Payload::csvlog(lines.as_bytes(), "test")).await.unwrap()
     }
 
@@ -211,7 +211,7 @@ impl Drop for TestService {
 }
 
 /// The token of those who may do everything.
-const ADMIN: &str = "0123456789abcdef";
+pub(crate) const ADMIN: &str = "0123456789abcdef";
 
 /// The token [`ADMIN`], and push tokens.
 fn access(push_tokens: &[&str]) -> Access {
@@ -266,7 +266,7 @@ async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
 }
 
 /// A good csvlog line.
-fn line(node: &str, timestamp: i64) -> String {
+pub(crate) fn line(node: &str, timestamp: i64) -> String {
     format!(
         "{node};1;{timestamp};ATmega8_A_1;711;0;18.614;18.614;14.073;100;100;28;11.67;14.086;7;20;52.507309;13.458635;300\n"
     )
