@@ -32,6 +32,9 @@ function remember() {
     for (const [name, value] of new FormData(form)) {
         if (value !== "" && !(name === "sort" && value === "need")) wanted.set(name, String(value));
     }
+    for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("a[data-filtered]"))) {
+        link.search = String(wanted);
+    }
     history.replaceState(null, "", wanted.size > 0 ? `?${wanted}` : location.pathname);
 }
 

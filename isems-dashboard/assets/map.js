@@ -706,4 +706,10 @@ export function enhance(root) {
 }
 
 enhance(document);
+// The server selects the nodes, so that the address shows the same to somebody else.
+document.querySelector("form.filter")?.addEventListener("change", ({ currentTarget }) => {
+    if (currentTarget instanceof HTMLFormElement) {
+        currentTarget.requestSubmit();
+    }
+});
 document.addEventListener("refreshed", () => enhance(document));

@@ -2,6 +2,7 @@
 
 mod collector;
 mod filter;
+mod filter_form;
 mod map;
 mod node;
 mod overview;

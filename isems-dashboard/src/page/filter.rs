@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use isems_insight::{FindingCode, Level, NodeState, WatchedNode, attention::needs_attention};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A condition of nodes, to filter by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +146,19 @@ impl Filter {
             }
         }
         filter
+    }
+
+    /// Returns the query, with its question mark; empty if all nodes are to be shown. It is read back by [`Self::of`].
+    pub fn query(&self) -> String {
+        let text = utf8_percent_encode(&self.text, NON_ALPHANUMERIC).to_string();
+        let parameters = [
+            ("q", &*text),
+            ("condition", self.condition.map_or("", Condition::name)),
+            ("finding", self.finding.map_or("", FindingCode::name)),
+        ];
+        let given = parameters.into_iter().filter(|(_, value)| !value.is_empty());
+        let query = given.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+        if query.is_empty() { query } else { format!("?{query}") }
     }
 
     /// Returns whether a node is to be shown.

@@ -3,7 +3,7 @@
 use isems_insight::{Snapshot, attention::needs_attention};
 use maud::{Markup, html};
 
-use super::{Layout, Section};
+use super::{Layout, Section, filter::Filter, filter_form};
 use crate::{
     map::{Map, MapNode},
     viewer::Viewer,
@@ -17,23 +17,24 @@ pub struct MapPage<'a> {
     pub viewer: &'a Viewer,
     /// The nodes.
     pub snapshot: &'a Snapshot,
+    /// The nodes to show.
+    pub filter: &'a Filter,
 }
 
 impl MapPage<'_> {
     /// Draws the page.
     pub fn page(&self) -> Markup {
-        let Self { viewer, snapshot } = *self;
+        let Self { viewer, snapshot, filter } = *self;
         let title = viewer.texts().collector.map;
-        let words: Vec<(String, String)> = snapshot
-            .nodes
+        let shown: Vec<_> = snapshot.nodes.iter().filter(|node| filter.selects(node)).collect();
+        let words: Vec<(String, String)> = shown
             .iter()
             .map(|node| {
                 let condition = if needs_attention(node) { viewer.condition(node).text } else { String::new() };
                 (viewer.node(node.node.id.as_str()), capital(&condition))
             })
             .collect();
-        let nodes: Vec<MapNode<'_>> = snapshot
-            .nodes
+        let nodes: Vec<MapNode<'_>> = shown
             .iter()
             .zip(&words)
             .map(|(node, (href, summary))| MapNode {
@@ -48,7 +49,12 @@ impl MapPage<'_> {
         let map = Map { id: "mesh", title, language: viewer.language, nodes: &nodes, ground: None };
         let main = html! {
             h1.unseen { (title) }
-            div.map-page { (map.figure()) }
+            (filter_form::form(viewer, snapshot, filter, "/map"))
+            div.map-page #map data-live {
+                p.faint role="status" { ((viewer.pages().shown)(shown.len(), snapshot.nodes.len())) }
+                (map.figure())
+            }
+            p { a href={ (viewer.href("/")) (filter.query()) } { (viewer.texts().collector.as_list) } }
         };
         Layout { viewer, title, section: Some(Section::Map), scripts: &["map.js"], main }.page()
     }

@@ -1,11 +1,12 @@
 //! The mesh at a glance.
 
-use isems_insight::{Assessment, Course, Finding, FindingCode, FindingSeverity, NodeState, Snapshot, WatchedNode};
+use isems_insight::{Assessment, Course, Finding, FindingSeverity, NodeState, Snapshot, WatchedNode};
 use maud::{Markup, html};
 
 use super::{
     Layout, Section,
-    filter::{Condition, Filter, Order, is_well},
+    filter::{Condition, Filter, is_well},
+    filter_form,
 };
 use crate::{chart::Sparkline, map::marks, viewer::Viewer, words::capital};
 
@@ -128,10 +129,11 @@ impl Overview<'_> {
         html! {
             section aria-labelledby="all-heading" {
                 h2 #all-heading { (texts.all_nodes) }
-                (self.form())
+                (filter_form::form(self.viewer, self.snapshot, self.filter, "/"))
                 p #shown role="status" data-one=((texts.shown)(nodes.len(), nodes.len())) data-some=((texts.shown)(0, nodes.len())) {
                     ((texts.shown)(shown, nodes.len()))
                 }
+                p { a data-filtered href={ (self.viewer.href("/map")) (self.filter.query()) } { (self.viewer.texts().collector.on_map) } }
                 table.nodes role="table" {
                     thead role="rowgroup" {
                         tr role="row" {
@@ -145,48 +147,6 @@ impl Overview<'_> {
                     }
                     tbody #nodes role="rowgroup" data-live { @for node in nodes { (self.row(node)) } }
                 }
-            }
-        }
-    }
-
-    /// The form that selects some of the nodes.
-    fn form(&self) -> Markup {
-        let (texts, filter) = (self.viewer.pages(), self.filter);
-        let occurs = |code: &FindingCode| {
-            let nodes = self.snapshot.nodes.iter().filter_map(|node| node.assessment.as_ref());
-            filter.finding == Some(*code) || nodes.into_iter().any(|assessment| assessment.finding(*code).is_some())
-        };
-        let title = |code| capital((self.viewer.texts().finding)(code).title);
-        html! {
-            form.filter role="search" method="get" action=(self.viewer.href("/")) {
-                label { (texts.search) input type="search" name="q" value=(filter.text) autocomplete="off"; }
-                label {
-                    (texts.condition)
-                    select name="condition" {
-                        option value="" { (texts.any) }
-                        @for condition in Condition::ALL {
-                            option value=(condition.name()) selected[filter.condition == Some(condition)] { ((texts.condition_name)(condition)) }
-                        }
-                    }
-                }
-                label {
-                    (texts.finding)
-                    select name="finding" {
-                        option value="" { (texts.any) }
-                        @for code in FindingCode::ALL.into_iter().filter(occurs) {
-                            option value=(code.name()) selected[filter.finding == Some(code)] { (title(code)) }
-                        }
-                    }
-                }
-                label {
-                    (texts.order)
-                    select name="sort" {
-                        @for order in Order::ALL {
-                            option value=(order.name()) selected[filter.order == order] { ((texts.order_name)(order)) }
-                        }
-                    }
-                }
-                button { (texts.apply) }
             }
         }
     }

@@ -7,6 +7,10 @@ use isems_core::TransportState;
 pub struct CollectorTexts {
     /// The page with the map.
     pub map: &'static str,
+    /// The link that leads from the list of nodes to the same nodes on the map.
+    pub on_map: &'static str,
+    /// The link that leads from the map to the list of the same nodes.
+    pub as_list: &'static str,
     /// The page of the collector.
     pub collector: &'static str,
     /// The heading of the transports.

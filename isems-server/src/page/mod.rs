@@ -95,7 +95,8 @@ impl Pages {
     async fn map(&self, request: &Request) -> Result<Response> {
         let snapshot = self.watcher.snapshot().await.map_err(Refusal::from)?;
         let viewer = viewer::of(request, &self.time_zone, snapshot.at);
-        Ok(answer::page(request, MapPage { viewer: &viewer, snapshot: &snapshot }.page()))
+        let filter = filter_of(request);
+        Ok(answer::page(request, MapPage { viewer: &viewer, snapshot: &snapshot, filter: &filter }.page()))
     }
 
     async fn overview(&self, request: &Request) -> Result<Response> {
@@ -105,10 +106,15 @@ impl Pages {
             let transports = self.watcher.monitor().transports();
             return Ok(answer::page(request, StartPage { viewer: &viewer, transports: &transports }.page()));
         }
-        let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
-        let filter = Filter::of(parameters.iter().map(|(name, value)| (&**name, &**value)));
+        let filter = filter_of(request);
         Ok(answer::page(request, Overview { viewer: &viewer, snapshot: &snapshot, filter: &filter }.page()))
     }
+}
+
+/// Returns the nodes that a query selects.
+fn filter_of(request: &Request) -> Filter {
+    let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
+    Filter::of(parameters.iter().map(|(name, value)| (&**name, &**value)))
 }
 
 /// Makes an endpoint for a form. Whoever opens its address is led to the overview.

@@ -2,6 +2,7 @@
 
 mod assets;
 mod collector;
+mod map;
 mod node;
 mod overview;
 mod preferences;

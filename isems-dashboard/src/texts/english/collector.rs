@@ -6,6 +6,8 @@ use crate::texts::CollectorTexts;
 
 pub(crate) static COLLECTOR: CollectorTexts = CollectorTexts {
     map: "Map",
+    on_map: "Show these on the map",
+    as_list: "Show these as a list",
     collector: "Collector",
     transports: "Transports",
     no_transports: "Nothing is collected: neither nodes to poll nor a broker are set.",

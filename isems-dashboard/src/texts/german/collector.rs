@@ -6,6 +6,8 @@ use crate::texts::CollectorTexts;
 
 pub(crate) static COLLECTOR: CollectorTexts = CollectorTexts {
     map: "Karte",
+    on_map: "Auf der Karte zeigen",
+    as_list: "Als Liste zeigen",
     collector: "Sammler",
     transports: "Transporte",
     no_transports: "Es wird nichts gesammelt: Weder abzufragende Knoten noch ein Broker sind eingestellt.",
