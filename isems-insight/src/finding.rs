@@ -158,8 +158,11 @@ finding_codes! {
     PanelYieldLow, "panelYieldLow",
         "The panel yields much less than the other panels of the mesh in the same weather.",
         "Look for dirt, snow, new shade, or a loose cable.";
+    PanelShaded, "panelShaded",
+        "The panel lacks light at certain azimuths of the sun while its neighbours have it.",
+        "Look for a tree, a mast or a wall in that direction, and move the panel or cut it back.";
     PanelCovered, "panelCovered",
-        "The panel yields nothing by day while its neighbours charge, as if it were covered.",
+        "The panel gets hardly any light by day while its neighbours do, as if it were covered.",
         "Clear the panel; if it was freezing, it may be snow, which melts by itself.";
     PanelDisconnected, "panelDisconnected",
         "No voltage comes from the panel by day while its neighbours charge.",

@@ -106,7 +106,7 @@ pub use crate::{
     history::{Changes, Day, History, Reboot},
     level::{FindingSeverity, Level},
     mesh::Mesh,
-    panel::Panel,
+    panel::{Azimuths, Panel},
     position::Position,
     rules::{assess, past_silences},
     setup::Setup,

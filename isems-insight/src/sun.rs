@@ -198,6 +198,6 @@ fn julian(time: i64) -> f64 {
 }
 
 /// The azimuth counted from the meridian that the sun passes at noon, degrees.
-fn hour_angle(azimuth: f64, latitude: f64) -> f64 {
+pub(crate) fn hour_angle(azimuth: f64, latitude: f64) -> f64 {
     if latitude >= 0.0 { azimuth - 180.0 } else { (azimuth + 180.0).rem_euclid(360.0) - 180.0 }
 }

@@ -4,7 +4,8 @@
 //!
 //! For each seed, a mesh of 24 nodes is simulated from February to April and from September to November. Every evening,
 //! each node is assessed. A panel that loses a quarter of its light counts as found on the first evening on which its
-//! yield is said to be low; a finding of a node with whose panel nothing is the matter is false.
+//! yield is said to be low; a finding of a node with whose panel nothing is the matter is false. Snow that lies on a
+//! third of the mesh is not counted as a covered panel, and neither is what lies there for less than 30 hours.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,9 +15,9 @@ use std::{
 
 use isems_core::{
     NodeId,
-    simulation::{TrueEventKind, TrueMesh, TrueMeshOptions},
+    simulation::{TrueEvent, TrueEventKind, TrueMesh, TrueMeshOptions},
 };
-use isems_insight::{Evidence, FindingCode, History, Mesh, assess};
+use isems_insight::{Assessment, Evidence, FindingCode, History, Mesh, assess};
 
 const DAY: i64 = 86_400;
 const DAYS: i64 = 89;
@@ -31,6 +32,11 @@ struct Outcome {
     found: BTreeMap<(TrueEventKind, bool), u32>,
     false_yields: u32,
     false_others: u32,
+    false_shades: u32,
+    /// Evenings of panels that have been shaded for three weeks and whose sun could be judged at those azimuths, and
+    /// those on which it was said.
+    shaded: u32,
+    shades_found: u32,
     node_days: u32,
     evenings: u32,
     known_evenings: u32,
@@ -65,6 +71,8 @@ fn season(seed: u64, start: i64, outcome: &mut Outcome) {
         mesh.ids().map(|node| (node.clone(), History::new(node.clone()))).collect();
     let mut said: BTreeMap<(NodeId, FindingCode), BTreeSet<i64>> = BTreeMap::new();
     let mut known: BTreeSet<(NodeId, i64)> = BTreeSet::new();
+    let mut before: BTreeMap<NodeId, Assessment> = BTreeMap::new();
+    let mut shades: BTreeMap<(NodeId, i64), (bool, bool)> = BTreeMap::new();
     for evening in (0..DAYS).map(|day| start + day * DAY) {
         for measurement in mesh.advance(evening) {
             if let Some(history) = histories.get_mut(&measurement.node_id) {
@@ -76,58 +84,126 @@ fn season(seed: u64, start: i64, outcome: &mut Outcome) {
         outcome.background += began.elapsed();
         outcome.backgrounds += 1;
         for history in histories.values() {
-            let evidence =
-                Evidence { history, mesh: &background, at: evening, usual_interval: Some(300), previous: &[] };
-            let assessment = assess(&evidence);
+            let previous = before.get(history.node()).map_or(&[][..], |before| &before.findings);
+            let assessment =
+                assess(&Evidence { history, mesh: &background, at: evening, usual_interval: Some(300), previous });
             for finding in &assessment.findings {
                 said.entry((assessment.node.clone(), finding.code)).or_default().insert(evening);
             }
             if assessment.panel.yield_percent_of_mesh.is_some() {
                 known.insert((assessment.node.clone(), evening));
             }
+            let truth = mesh.shades(&assessment.node);
+            let suspected = &assessment.panel.suspected_shade;
+            let is_said = suspected.iter().any(|said| {
+                truth
+                    .iter()
+                    .any(|(from, to)| said.contains(*from) || said.contains(*to) || said.contains((from + to) / 2.0))
+            });
+            let is_known = assessment.unknown.iter().all(|unknown| unknown.what != "panel.suspectedShade");
+            shades.insert((assessment.node.clone(), evening), (is_known, is_said));
+            before.insert(assessment.node.clone(), assessment);
         }
     }
-    let events = mesh.events();
-    let panel_events: Vec<_> = events.iter().filter(|event| event.kind.is_of_panel()).collect();
-    let says = |node: &NodeId, code: FindingCode, from: i64, to: i64| {
-        said.get(&(node.clone(), code)).and_then(|days| days.range(from..to).next().copied())
-    };
-    for event in &panel_events {
+    let events = mesh.events().into_iter().filter(|event| event.kind.is_of_panel()).collect();
+    let nodes = histories.into_keys().collect();
+    outcome.known_evenings += known.len() as u32;
+    Season { start, nodes, events, said, shades }.score(outcome);
+}
+
+/// All that was said in a season, and what was true.
+struct Season {
+    start: i64,
+    nodes: Vec<NodeId>,
+    /// The events of panels.
+    events: Vec<TrueEvent>,
+    said: BTreeMap<(NodeId, FindingCode), BTreeSet<i64>>,
+    /// By node and evening: set if shade could be judged, and if it was said where there is some.
+    shades: BTreeMap<(NodeId, i64), (bool, bool)>,
+}
+
+impl Season {
+    fn score(&self, outcome: &mut Outcome) {
+        for event in &self.events {
+            self.score_event(event, outcome);
+        }
+        outcome.evenings += self.nodes.len() as u32 * DAYS as u32;
+        for node in &self.nodes {
+            for evening in self.evenings().filter(|evening| !self.has_trouble(node, *evening)) {
+                outcome.node_days += 1;
+                // One finding a node and ten days is one false alarm.
+                let is_new = |code| {
+                    self.says(node, code, evening, evening + 1).is_some()
+                        && self.says(node, code, evening - 10 * DAY, evening).is_none()
+                };
+                outcome.false_yields += u32::from(is_new(FindingCode::PanelYieldLow));
+                outcome.false_shades += u32::from(is_new(FindingCode::PanelShaded) && !self.is_shaded(node));
+                outcome.false_others +=
+                    u32::from(is_new(FindingCode::PanelCovered) || is_new(FindingCode::PanelDisconnected));
+            }
+        }
+    }
+
+    fn score_event(&self, event: &TrueEvent, outcome: &mut Outcome) {
+        let is_long = event.to - event.from > 30 * 3600 && event.from > self.start;
         match event.kind {
-            TrueEventKind::PanelDirty if event.from > start && event.from < end - 20 * DAY => {
-                let found = says(&event.node, FindingCode::PanelYieldLow, event.from, event.to);
+            TrueEventKind::PanelDirty if event.from > self.start && event.from < self.start + (DAYS - 20) * DAY => {
+                let found = self.says(&event.node, FindingCode::PanelYieldLow, event.from, event.to);
                 outcome.dirty.push(found.map(|found| (found - event.from) / DAY));
             }
-            TrueEventKind::PanelCovered | TrueEventKind::PanelDisconnected if event.from > start => {
+            TrueEventKind::PanelCovered | TrueEventKind::PanelDisconnected if is_long && !self.is_mesh_wide(event) => {
                 let code = if event.kind == TrueEventKind::PanelCovered {
                     FindingCode::PanelCovered
                 } else {
                     FindingCode::PanelDisconnected
                 };
-                let found = says(&event.node, code, event.from, event.to + 2 * DAY).is_some();
+                let found = self.says(&event.node, code, event.from, event.to + DAY).is_some();
                 *outcome.found.entry((event.kind, found)).or_default() += 1;
+            }
+            TrueEventKind::PanelShaded => {
+                for evening in self.evenings().filter(|at| (event.from + 21 * DAY..event.to).contains(at)) {
+                    if let Some((true, is_said)) = self.shades.get(&(event.node.clone(), evening)) {
+                        outcome.shaded += 1;
+                        outcome.shades_found += u32::from(*is_said);
+                    }
+                }
             }
             _ => {}
         }
     }
-    // The month after an event it may still show in the comparison with the month before.
-    let has_trouble = |node: &NodeId, at: i64| {
-        panel_events.iter().any(|event| event.node == *node && event.from < at && at < event.to + 35 * DAY)
-    };
-    outcome.evenings += histories.len() as u32 * DAYS as u32;
-    outcome.known_evenings += known.len() as u32;
-    for node in histories.keys() {
-        for evening in (0..DAYS).map(|day| start + day * DAY).filter(|evening| !has_trouble(node, *evening)) {
-            outcome.node_days += 1;
-            // One finding a node and ten days is one false alarm.
-            let is_new = |code| {
-                says(node, code, evening, evening + 1).is_some()
-                    && says(node, code, evening - 10 * DAY, evening).is_none()
+
+    fn evenings(&self) -> impl Iterator<Item = i64> + use<> {
+        let start = self.start;
+        (0..DAYS).map(move |day| start + day * DAY)
+    }
+
+    fn says(&self, node: &NodeId, code: FindingCode, from: i64, to: i64) -> Option<i64> {
+        self.said.get(&(node.clone(), code))?.range(from..to).next().copied()
+    }
+
+    /// Returns whether snow lies on a third of the panels.
+    fn is_mesh_wide(&self, event: &TrueEvent) -> bool {
+        let middle = i64::midpoint(event.from, event.to);
+        let covers =
+            |other: &&TrueEvent| other.kind == TrueEventKind::PanelCovered && (other.from..other.to).contains(&middle);
+        self.events.iter().filter(covers).count() >= self.nodes.len() / 3
+    }
+
+    /// Returns whether something may show: the month after an event it still may, in the comparison with the month
+    /// before; a shadow that has always been there does not, and snow on many panels only while it melts.
+    fn has_trouble(&self, node: &NodeId, at: i64) -> bool {
+        self.events.iter().filter(|event| event.node == *node).any(|event| {
+            let shows = match event.kind {
+                TrueEventKind::PanelShaded if event.from == self.start - LEAD * DAY => 0,
+                TrueEventKind::PanelCovered if event.to - event.from < DAY || self.is_mesh_wide(event) => 3 * DAY,
+                _ => 35 * DAY,
             };
-            outcome.false_yields += u32::from(is_new(FindingCode::PanelYieldLow));
-            outcome.false_others +=
-                u32::from(is_new(FindingCode::PanelCovered) || is_new(FindingCode::PanelDisconnected));
-        }
+            shows > 0 && event.from < at && at < event.to + shows
+        })
+    }
+
+    fn is_shaded(&self, node: &NodeId) -> bool {
+        self.events.iter().any(|event| event.node == *node && event.kind == TrueEventKind::PanelShaded)
     }
 }
 
@@ -144,6 +220,8 @@ fn print(outcome: &mut Outcome) {
     let months = f64::from(outcome.node_days) / 30.0;
     println!("false `panelYieldLow`: {} in {months:.0} node-months", outcome.false_yields);
     println!("false `panelCovered` or `panelDisconnected`: {} in {months:.0} node-months", outcome.false_others);
+    println!("false `panelShaded`: {} in {months:.0} node-months", outcome.false_shades);
+    println!("evenings of shaded panels: {}, said on {}", outcome.shaded, outcome.shades_found);
     println!("the yield was known on {} of {} evenings", outcome.known_evenings, outcome.evenings);
     let millis = outcome.background.as_secs_f64() * 1000.0 / f64::from(outcome.backgrounds.max(1));
     println!("one mesh of 24 nodes: {millis:.1} ms");

@@ -28,11 +28,6 @@ impl Daylight {
         Self { sun, first, days: (first..=last).map(day).collect() }
     }
 
-    /// Returns the numbers of the days since 1970.
-    pub(crate) fn days(&self) -> impl Iterator<Item = i64> + use<> {
-        self.first..self.first + self.days.len() as i64
-    }
-
     /// Returns the number of the day of a time.
     pub(crate) fn day_of(&self, time: i64) -> i64 {
         solar_day(time, self.sun)
@@ -41,11 +36,6 @@ impl Daylight {
     /// Returns noon of a day by mean solar time, Unix seconds, UTC.
     pub(crate) fn noon(&self, day: i64) -> i64 {
         day * DAY + DAY / 2 - self.sun.ahead_of_utc()
-    }
-
-    /// Returns the sunrise of a day, Unix seconds, UTC.
-    pub(crate) fn sunrise(&self, day: i64) -> Option<i64> {
-        self.day(day).map(|(rise, _)| rise)
     }
 
     /// Returns the share of a clear day's sunshine that falls from one time of it to another. The sun's height is taken

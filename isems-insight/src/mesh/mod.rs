@@ -1,12 +1,14 @@
 //! The mesh as a whole, for comparing a node with its neighbours.
 
 mod daylight;
+mod light;
 mod load;
 mod presence;
 mod sky;
 
 use self::daylight::Daylight;
 pub(crate) use self::{
+    light::{AZIMUTH_STEP, Light},
     load::TypicalLoad,
     presence::{Hole, Presence},
     sky::Sky,
@@ -27,6 +29,7 @@ pub struct Mesh {
     typical_load: Option<TypicalLoad>,
     presences: Vec<Presence>,
     sky: Sky,
+    light: Light,
 }
 
 impl Mesh {
@@ -42,8 +45,17 @@ impl Mesh {
         let typical_load = TypicalLoad::of(&histories);
         let presences = histories.iter().filter_map(|history| Presence::of(history, at)).collect();
         let daylight = sun.map(|sun| Daylight::between(sun, at - History::DAYS * 86_400, at));
+        let light = sun.zip(daylight.as_ref()).map(|(sun, daylight)| Light::of(&histories, sun, daylight, at));
         let sky = Sky::of(histories.iter().copied().zip(curves.iter().map(Option::as_ref)), daylight);
-        Self { at, sun, discharge: Shape::of(curves.iter().flatten()), typical_load, presences, sky }
+        Self {
+            at,
+            sun,
+            discharge: Shape::of(curves.iter().flatten()),
+            typical_load,
+            presences,
+            sky,
+            light: light.unwrap_or_default(),
+        }
     }
 
     /// Returns the sun seen from the median position of some nodes; `None` if none has one.
@@ -74,6 +86,11 @@ impl Mesh {
     /// Returns what the panels saw of the sky.
     pub(crate) fn sky(&self) -> &Sky {
         &self.sky
+    }
+
+    /// Returns the light of the panels.
+    pub(crate) fn light(&self) -> &Light {
+        &self.light
     }
 
     /// Returns when each node was heard and when it was not.

@@ -27,10 +27,6 @@ pub(crate) struct Sky {
     /// The yields of each node relative to the mesh's, by the number of the day since 1970: natural logarithms, whose
     /// median over the nodes of a day is zero.
     relative: HashMap<NodeId, Vec<(i64, f64)>>,
-    /// The rises of each node's battery, oldest first.
-    rises: HashMap<NodeId, Vec<Rise>>,
-    /// By how much the battery of the median node rose, V, by day.
-    usual_rises: BTreeMap<i64, f64>,
     daylight: Option<Daylight>,
 }
 
@@ -43,14 +39,7 @@ impl Sky {
     ) -> Self {
         let Some(light) = &daylight else { return Self::default() };
         let mut yields: HashMap<NodeId, Vec<(i64, f64)>> = HashMap::new();
-        let mut rises = HashMap::new();
-        let mut rises_by_day: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
         for (history, curve) in nodes {
-            let own = rises_of(history, light);
-            for rise in &own {
-                rises_by_day.entry(rise.day).or_default().push(rise.volts);
-            }
-            rises.insert(history.node().clone(), own);
             let days = curve.map(|curve| gains(history, curve, light)).unwrap_or_default();
             if days.len() >= LEAST_DAYS {
                 yields.insert(history.node().clone(), days);
@@ -79,9 +68,7 @@ impl Sky {
                 days.retain_mut(|(day, value)| of_days.get(day).map(|usual| *value -= usual).is_some());
             }
         }
-        let usual = rises_by_day.into_iter().filter(|(_, rises)| rises.len() >= LEAST_NODES);
-        let usual_rises = usual.filter_map(|(day, mut rises)| Some((day, median(&mut rises)?))).collect();
-        Self { relative: yields, rises, usual_rises, daylight }
+        Self { relative: yields, daylight }
     }
 
     /// Returns the yields of a node relative to the mesh's, by day, oldest first: natural logarithms.
@@ -89,52 +76,10 @@ impl Sky {
         self.relative.get(node).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns by how much the battery of the median node rose on a day, V; `None` for days on which too few were
-    /// heard.
-    pub(crate) fn rise(&self, day: i64) -> Option<f64> {
-        self.usual_rises.get(&day).copied()
-    }
-
-    /// Returns the rises of a node's battery, oldest first.
-    pub(crate) fn rises(&self, node: &NodeId) -> &[Rise] {
-        self.rises.get(node).map_or(&[], Vec::as_slice)
-    }
-
     /// Returns the days of the mesh; `None` if no node has a position.
     pub(crate) fn daylight(&self) -> Option<&Daylight> {
         self.daylight.as_ref()
     }
-}
-
-/// By how much a battery rose on a day: what a panel does to it, whatever its size.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rise {
-    /// The number of the day since 1970 by mean solar time.
-    pub(crate) day: i64,
-    /// The voltage of the battery around noon less that before dawn, V.
-    pub(crate) volts: f64,
-    /// The voltage of the battery before dawn, V.
-    pub(crate) before: f64,
-    /// The highest voltage of the panel around noon, V.
-    pub(crate) panel: f64,
-}
-
-/// Returns the rises of a node's battery, day by day, of the days on which it was heard before dawn and around noon.
-fn rises_of(history: &History, daylight: &Daylight) -> Vec<Rise> {
-    let voltage = |from: i64, to: i64| {
-        let mut voltages: Vec<f64> =
-            history.slots_between(from, to).filter_map(|(_, slot)| slot.battery_voltage()).collect();
-        (voltages.len() >= 3).then(|| median(&mut voltages)).flatten()
-    };
-    let rise = |day: i64| {
-        let noon = daylight.noon(day);
-        let rise = daylight.sunrise(day)?;
-        let before = voltage(rise - 7200, rise)?;
-        let (from, to) = (noon - 7200, noon + 7200);
-        let panel = history.slots_between(from, to).filter_map(|(_, slot)| slot.panel_voltage()).fold(0.0, f64::max);
-        Some(Rise { day, volts: voltage(from, to)? - before, before, panel })
-    };
-    daylight.days().filter_map(rise).collect()
 }
 
 /// Returns the logarithm of what each day gained, in seconds of load, per share of the day's sun that it took. A day

@@ -95,7 +95,7 @@ pub(crate) fn is_full(slot: &Slot, bright: f64) -> bool {
 }
 
 /// Returns the voltage at which the controller stops charging, V, at a temperature in degC.
-fn charge_end_voltage(temperature: Option<f64>) -> f64 {
+pub(crate) fn charge_end_voltage(temperature: Option<f64>) -> f64 {
     match temperature.unwrap_or(25.0) {
         celsius if celsius > 42.0 => 13.1,
         celsius => 14.7 - 0.03 * (celsius - 25.0),

@@ -17,6 +17,7 @@ mod panel_yield;
 mod position_jump;
 mod ratings;
 mod reboots;
+mod shade;
 mod shared_id;
 mod shipped_defaults;
 mod silence;

@@ -20,6 +20,7 @@ pub(crate) fn finding(code: FindingCode) -> FindingTexts {
         FindingCode::DeepNights => "discharged deeply at night",
         FindingCode::CapacityTooSmall => "battery too small for its panel",
         FindingCode::PanelYieldLow => "panel yields little",
+        FindingCode::PanelShaded => "panel shaded",
         FindingCode::PanelCovered => "panel covered",
         FindingCode::PanelDisconnected => "panel disconnected",
         FindingCode::UnplannedReboots => "unplanned reboots",

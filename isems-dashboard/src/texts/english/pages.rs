@@ -78,10 +78,13 @@ pub(crate) static PAGES: PageTexts = PageTexts {
     fact: |name| {
         let fact = |label, unit, decimals| Some(Fact { label, unit, decimals });
         match name {
+            "azimuthFrom" => fact("while the sun is from", "° (90 is east)", 0),
+            "azimuthTo" => fact("to", "°", 0),
             "batteryTemperature" => fact("battery temperature", "°C", 0),
             "capacityAh" => fact("capacity", "Ah", 1),
             "capacityPercentOfRated" => fact("capacity", "% of the rated one", 0),
             "completenessPercent" => fact("arrived", "% of the measurements", 0),
+            "darkPercent" => fact("dark", "% of the day", 0),
             "days" => fact("for", "days", 0),
             "deepNightsIn30Days" => fact("deep nights in 30 days", "", 0),
             "distanceKm" => fact("distance", "km", 1),

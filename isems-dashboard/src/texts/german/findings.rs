@@ -86,9 +86,14 @@ pub(crate) fn finding(code: FindingCode) -> FindingTexts {
             "Das Modul bringt viel weniger als die anderen Module des Netzes beim selben Wetter.",
             "Nach Schmutz, Schnee, neuem Schatten oder einem losen Kabel sehen.",
         ),
+        FindingCode::PanelShaded => (
+            "Modul verschattet",
+            "Dem Modul fehlt bei bestimmten Sonnenständen Licht, das die Nachbarn haben.",
+            "In dieser Richtung nach einem Baum, einem Mast oder einer Wand sehen; das Modul versetzen oder freischneiden.",
+        ),
         FindingCode::PanelCovered => (
             "Modul verdeckt",
-            "Das Modul bringt am Tag nichts, während die Nachbarn laden, als wäre es verdeckt.",
+            "Das Modul bekommt am Tag kaum Licht, während die Nachbarn es haben, als wäre es verdeckt.",
             "Das Modul freimachen; nach Frost kann es Schnee sein, der von selbst taut.",
         ),
         FindingCode::PanelDisconnected => (

@@ -87,10 +87,13 @@ pub(crate) static PAGES: PageTexts = PageTexts {
     fact: |name| {
         let fact = |label, unit, decimals| Some(Fact { label, unit, decimals });
         match name {
+            "azimuthFrom" => fact("bei Sonne von", "° (90 ist Osten)", 0),
+            "azimuthTo" => fact("bis", "°", 0),
             "batteryTemperature" => fact("Akkutemperatur", "°C", 0),
             "capacityAh" => fact("Kapazität", "Ah", 1),
             "capacityPercentOfRated" => fact("Kapazität", "% der Nennkapazität", 0),
             "completenessPercent" => fact("angekommen", "% der Messungen", 0),
+            "darkPercent" => fact("dunkel", "% des Tages", 0),
             "days" => fact("seit", "Tagen", 0),
             "deepNightsIn30Days" => fact("tiefe Nächte in 30 Tagen", "", 0),
             "distanceKm" => fact("Entfernung", "km", 1),

@@ -182,12 +182,25 @@ pub(crate) struct Panel {
     /// The change of the yield, percent in 30 days.
     #[oai(nullable)]
     pub(crate) yield_trend_percent_per_month: Option<f64>,
-    /// `true` if the panel yields nothing by day while its neighbours charge.
+    /// The azimuths of the sun at which the panel lacks light while its neighbours have it.
+    pub(crate) suspected_shade: Vec<Azimuths>,
+    /// `true` if the panel gets hardly any light by day while its neighbours do.
     #[oai(nullable)]
     pub(crate) covered: Option<bool>,
     /// `true` if no voltage comes from the panel by day while its neighbours charge.
     #[oai(nullable)]
     pub(crate) disconnected: Option<bool>,
+}
+
+/// A range of azimuths, degrees clockwise from north.
+#[derive(Debug, Object, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase")]
+pub(crate) struct Azimuths {
+    /// The left edge.
+    pub(crate) from: f64,
+    /// The right edge.
+    pub(crate) to: f64,
 }
 
 /// The silence of a node.
@@ -362,6 +375,11 @@ impl From<&isems_insight::Panel> for Panel {
         Self {
             yield_percent_of_mesh: panel.yield_percent_of_mesh.map(rounded),
             yield_trend_percent_per_month: panel.yield_trend_percent_per_month.map(rounded),
+            suspected_shade: panel
+                .suspected_shade
+                .iter()
+                .map(|shade| Azimuths { from: shade.from, to: shade.to })
+                .collect(),
             covered: panel.covered,
             disconnected: panel.disconnected,
         }
@@ -446,6 +464,7 @@ impl Example for Insight {
             panel: Panel {
                 yield_percent_of_mesh: Some(96.0),
                 yield_trend_percent_per_month: Some(-2.0),
+                suspected_shade: vec![Azimuths { from: 135.0, to: 165.0 }],
                 covered: Some(false),
                 disconnected: Some(false),
             },
