@@ -17,6 +17,7 @@
 pub mod api;
 mod berlin;
 mod csv;
+mod demo;
 pub mod fleet;
 pub mod import;
 mod line;

@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use isems_core::{BoxError, Collector, RedbRepository, Repository, unix_now};
+use isems_core::{BoxError, Collector, RedbRepository, Repository};
 use isems_insight::{WatchedCollector, WatcherOptions};
 use isems_transport_http::{HttpConfig, HttpTransport, PollTrigger};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
@@ -12,7 +12,8 @@ use tracing::{info, warn};
 
 use crate::{
     api::{Access, Service, ServiceBuilder},
-    fleet::{FleetServer, RunningFleetServer},
+    demo,
+    fleet::RunningFleetServer,
     live::LiveOptions,
     maintenance::Control,
     push::PushTransport,
@@ -26,9 +27,6 @@ const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The interval at which simulated nodes are polled.
 const DEMO_INTERVAL: Duration = Duration::from_secs(3);
-
-/// The history that simulated nodes start with: two days.
-const DEMO_HISTORY_SECONDS: i64 = 2 * 86_400;
 
 /// A server that has opened its database and port, and is ready to run.
 pub struct Server {
@@ -63,11 +61,11 @@ impl Server {
         let repository: Arc<RedbRepository> = Arc::new(database.open(&path)?);
         info!(path = %path.display(), nodes = repository.node_count().await?, "database is open");
         let control = Control::listen(&path);
-        let mut collector = Collector::new(repository).limits(&limits);
+        let mut collector = Collector::new(repository.clone()).limits(&limits);
         let mut triggers = Vec::new();
         let mut fleet = None;
         if let Some(nodes) = demo {
-            let running = simulated_fleet(nodes).await?;
+            let running = demo::simulate(nodes, &repository).await?;
             let targets = running.targets().iter().map(|target| target.parse()).collect::<Result<_, _>>()?;
             let config = HttpConfig { targets, interval: DEMO_INTERVAL, ..HttpConfig::default() };
             collector = collector.transport(http_transport(config, &mut triggers)?)?;
@@ -192,14 +190,6 @@ fn database(settings: &Settings, demo: bool) -> Result<(PathBuf, Option<TempDir>
         return Ok((folder.path().join("demo.redb"), Some(folder)));
     }
     Ok((settings.database_path().into(), None))
-}
-
-async fn simulated_fleet(nodes: u32) -> Result<RunningFleetServer, BoxError> {
-    let fleet = FleetServer::new(1, nodes, unix_now() - DEMO_HISTORY_SECONDS)
-        .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-        .await?;
-    info!(nodes, "polling simulated nodes; configured nodes and brokers are ignored");
-    Ok(fleet)
 }
 
 fn http_transport(config: HttpConfig, triggers: &mut Vec<PollTrigger>) -> Result<HttpTransport, BoxError> {

@@ -220,6 +220,14 @@ impl TrueMesh {
         Self { options, sky, nodes, now: start, planned, running: Vec::new(), over: Vec::new() }
     }
 
+    /// Lets something happen to a node, from the next minute on at the earliest. What follows from the weather and the
+    /// state of the node cannot be told to happen: a battery runs empty when no sun has charged it, and a reboot is due
+    /// when the countdown has ended.
+    pub fn plan(&mut self, event: TrueEvent) {
+        self.planned.push(event);
+        self.planned.sort_by_key(|event| std::cmp::Reverse(event.from));
+    }
+
     /// Returns the nodes.
     pub fn ids(&self) -> impl Iterator<Item = &NodeId> {
         self.nodes.iter().map(|member| &member.node.id)
@@ -256,7 +264,7 @@ impl TrueMesh {
                 // Whatever the router had not handed over is lost when its power fails.
                 member.log.clear();
             }
-            let is_polled = node.kind == Kind::Router && now % POLL == 0 && node.is_up();
+            let is_polled = node.kind == Kind::Router && now.rem_euclid(POLL) < MINUTE && node.is_up();
             if let (Some(measured), Some(alias)) = (&mut measured, &member.alias) {
                 measured.node_id = alias.clone();
             }

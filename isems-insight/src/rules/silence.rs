@@ -128,7 +128,7 @@ fn explain(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Silence
     }
     if others.witnesses >= 1 {
         let fact = "Another node fell silent at the same time, with a battery that was not empty.".into();
-        return silence(SilenceCause::Uplink, 0.8, vec![fact], None);
+        return silence(SilenceCause::Uplink, 0.7, vec![fact], None);
     }
     if clock_was_unset(evidence, hole) {
         let fact = "The node's clock was not set, so that its measurements could not be dated.".into();

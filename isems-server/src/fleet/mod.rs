@@ -7,6 +7,7 @@
 mod answer;
 mod clock;
 mod log;
+mod source;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use isems_core::simulation::Fleet;
+use isems_core::simulation::{Fleet, TrueMesh};
 use poem::{
     EndpointExt, Request, Response, Route,
     error::InternalServerError,
@@ -28,15 +29,18 @@ use poem::{
 use tokio::{net::TcpListener, task};
 
 pub use self::clock::SimulatedClock;
-use self::log::{FullLog, Log};
+use self::{
+    log::{FullLog, Log},
+    source::Source,
+};
 
 /// The time that answers under way may still take when the server is stopped.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A web server for simulated nodes, not yet bound to a port.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct FleetServer {
-    nodes: Fleet,
+    nodes: Source,
     clock: SimulatedClock,
 }
 
@@ -44,7 +48,13 @@ impl FleetServer {
     /// Makes a server for the nodes `0..nodes` of a seed, whose logs begin in the minute from `start` on (Unix seconds)
     /// and are written up to now.
     pub fn new(seed: u64, nodes: u32, start: i64) -> Self {
-        Self { nodes: Fleet::new(seed, nodes, start), clock: SimulatedClock::system() }
+        Self { nodes: Source::Fleet(Fleet::new(seed, nodes, start)), clock: SimulatedClock::system() }
+    }
+
+    /// Makes a server for the nodes of a mesh, whose logs begin at the instant that the mesh has reached. They have
+    /// what arrives at a collector, up to a minute later.
+    pub fn of_mesh(mesh: TrueMesh) -> Self {
+        Self { nodes: Source::Mesh(Box::new(mesh)), clock: SimulatedClock::system() }
     }
 
     /// Writes the logs up to the time of a different clock.
@@ -58,7 +68,7 @@ impl FleetServer {
     pub async fn bind(self, address: SocketAddr) -> io::Result<RunningFleetServer> {
         let listener = TcpListener::bind(address).await?;
         let mut logs = Logs {
-            by_node: self.nodes.ids().map(|id| (id.as_str().into(), Log::default())).collect(),
+            by_node: self.nodes.ids().iter().map(|id| (id.as_str().into(), Log::default())).collect(),
             nodes: self.nodes,
             clock: self.clock,
         };
@@ -111,7 +121,7 @@ fn lock(logs: &Mutex<Logs>) -> MutexGuard<'_, Logs> {
 
 /// The logs of all nodes, written when one is requested.
 struct Logs {
-    nodes: Fleet,
+    nodes: Source,
     clock: SimulatedClock,
     by_node: BTreeMap<String, Log>,
 }
