@@ -709,7 +709,8 @@ enhance(document);
 // The server selects the nodes, so that the address shows the same to somebody else.
 document.querySelector("form.filter")?.addEventListener("change", ({ currentTarget }) => {
     if (currentTarget instanceof HTMLFormElement) {
-        currentTarget.requestSubmit();
+        const fields = [...new FormData(currentTarget)].map(([name, value]) => [name, String(value)]);
+        location.search = String(new URLSearchParams(fields.filter(([, value]) => value !== "")));
     }
 });
 document.addEventListener("refreshed", () => enhance(document));
