@@ -1,4 +1,5 @@
-//! The nodes of a demo: a simulated mesh with some weeks behind it, in which everything happens that the program is for.
+//! The nodes of a demo: a simulated mesh with some weeks behind it, in which everything happens that the program is
+//! for.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
