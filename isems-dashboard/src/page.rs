@@ -20,7 +20,7 @@ pub use self::{
 };
 use crate::{
     language::Language,
-    viewer::{Viewer, escaped},
+    viewer::{Kiosk, Viewer, escaped},
 };
 
 /// The colours of the page.
@@ -85,9 +85,10 @@ impl Layout<'_> {
                     link rel="apple-touch-icon" href=(viewer.asset("icon.png"));
                     link rel="manifest" href=(viewer.href("/manifest.webmanifest"));
                     script type="module" src=(viewer.asset("page.js")) {}
+                    @if viewer.kiosk.is_some() { script type="module" src=(viewer.asset("kiosk.js")) {} }
                     @for script in scripts { script type="module" src=(viewer.asset(script)) {} }
                 }
-                body data-zone=(viewer.zone_name()) data-base=(viewer.base) {
+                body class=[viewer.kiosk.map(Kiosk::class)] data-zone=(viewer.zone_name()) data-base=(viewer.base) {
                     a.skip href="#main" { (texts.skip) }
                     header {
                         a.brand href=(viewer.href("/")) { "isems" }

@@ -1,5 +1,6 @@
 //! The person who looks at a page.
 
+use isems_insight::{Snapshot, Sun};
 use jiff::{Timestamp, tz::TimeZone};
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,6 +25,32 @@ pub(crate) fn escaped(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
+/// The light around a display on a wall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kiosk {
+    /// The sun is up over the mesh, or it is not known if it is.
+    Day,
+    /// It is night, and the display is dimmed.
+    Night,
+}
+
+impl Kiosk {
+    /// Returns the light over a mesh.
+    pub fn over(snapshot: &Snapshot) -> Self {
+        let placed = snapshot.nodes.iter().find(|node| node.position().is_set());
+        let sun = placed.and_then(|node| Sun::seen_by(&node.node.latest));
+        if sun.is_none_or(|sun| sun.is_up(snapshot.at)) { Self::Day } else { Self::Night }
+    }
+
+    /// Returns the class of the page.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Day => "kiosk",
+            Self::Night => "kiosk night",
+        }
+    }
+}
+
 /// The person who looks at a page, and the moment.
 #[derive(Debug, Clone)]
 pub struct Viewer {
@@ -39,6 +66,8 @@ pub struct Viewer {
     pub base: String,
     /// The path and query of the page, below the prefix.
     pub path: String,
+    /// Set on a display that hangs on a wall, where nobody touches anything.
+    pub kiosk: Option<Kiosk>,
     /// The name of the token with which the viewer has signed in.
     pub signed_in: Option<String>,
     /// Set if there are tokens to sign in with.

@@ -94,14 +94,14 @@ impl Pages {
 
     async fn map(&self, request: &Request) -> Result<Response> {
         let snapshot = self.watcher.snapshot().await.map_err(Refusal::from)?;
-        let viewer = viewer::of(request, &self.time_zone, snapshot.at);
+        let viewer = viewer::of_mesh(request, &self.time_zone, &snapshot);
         let filter = filter_of(request);
         Ok(answer::page(request, MapPage { viewer: &viewer, snapshot: &snapshot, filter: &filter }.page()))
     }
 
     async fn overview(&self, request: &Request) -> Result<Response> {
         let snapshot = self.watcher.snapshot().await.map_err(Refusal::from)?;
-        let viewer = viewer::of(request, &self.time_zone, snapshot.at);
+        let viewer = viewer::of_mesh(request, &self.time_zone, &snapshot);
         if snapshot.nodes.is_empty() {
             let transports = self.watcher.monitor().transports();
             return Ok(answer::page(request, StartPage { viewer: &viewer, transports: &transports }.page()));

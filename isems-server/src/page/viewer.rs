@@ -1,6 +1,7 @@
 //! The viewer of a page, as the request tells.
 
-use isems_dashboard::{Language, Theme, Viewer};
+use isems_dashboard::{Kiosk, Language, Theme, Viewer};
+use isems_insight::Snapshot;
 use jiff::tz::TimeZone;
 use poem::{Request, http::header};
 
@@ -20,9 +21,17 @@ pub(super) fn of(request: &Request, zone: &TimeZone, now: i64) -> Viewer {
         now,
         base: base_of(request),
         path: path.into(),
+        kiosk: None,
         signed_in: access.session(request).map(|name| name.to_string()),
         can_sign_in: !access.tokens.is_empty(),
     }
+}
+
+/// Returns the viewer of a page that shows the mesh, which may be a display on a wall.
+pub(super) fn of_mesh(request: &Request, zone: &TimeZone, snapshot: &Snapshot) -> Viewer {
+    let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
+    let is_kiosk = parameters.iter().any(|(name, _)| name == "kiosk");
+    Viewer { kiosk: is_kiosk.then(|| Kiosk::over(snapshot)), ..of(request, zone, snapshot.at) }
 }
 
 /// Returns the prefix of every path, as a proxy shows it to clients; empty if there is none, or if it would need

@@ -118,3 +118,18 @@ async fn a_page_that_has_not_changed_is_not_sent_again() {
     assert_eq!(again("accept-language", "en").await, StatusCode::NOT_MODIFIED);
     assert_eq!(again("accept-language", "de").await, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_display_on_a_wall_is_dimmed_at_night() {
+    let mut placed = measured("Hafen");
+    // At noon in London it is night in the middle of the Pacific.
+    for (longitude, class) in [(0.1, "class=\"kiosk\""), (-179.0, "class=\"kiosk night\"")] {
+        (placed.latitude, placed.longitude) = (Some(10.0), Some(longitude));
+        let service = at_noon(vec![placed.clone()]).await;
+        for path in ["/?kiosk", "/map?kiosk"] {
+            let page = page(&service, path, &[]).await;
+            assert!(page.contains(class) && page.contains("kiosk.js"), "{path} at {longitude}: {page}");
+        }
+        assert!(!page(&service, "/", &[]).await.contains("kiosk"));
+    }
+}
