@@ -20,6 +20,14 @@ const { DEMO_URL, CHROMIUM = "/usr/bin/chromium" } = process.env;
 const [screenshots] = process.argv.slice(2);
 assert(DEMO_URL && screenshots, "DEMO_URL is to name a demo server, and an argument a folder; run .ci/browser");
 
+// Nodes are assessed some seconds after the start, and pages look as they mostly do from then on.
+const count = async (path: string, of: (answer: any) => number) => of(await (await fetch(`${DEMO_URL}${path}`)).json());
+const nodes = await count("/api/v1/network", ({ nodes }) => nodes.total);
+for (let tries = 0; (await count("/api/v1/insight", ({ nodes }) => nodes.length)) < nodes; tries++) {
+    assert(tries < 240, `not all of ${nodes} nodes are assessed after two minutes`);
+    await new Promise((done) => setTimeout(done, 500));
+}
+
 // Without its sandbox, which root cannot have: it opens nothing but the server that was just built.
 const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
 try {
@@ -77,7 +85,8 @@ async function discover(page: Page): Promise<string[]> {
         const links = await page.$$eval("a[href]", (links) =>
             links
                 .filter((link) => !link.hasAttribute("download"))
-                .map((link) => new URL((link as HTMLAnchorElement).href))
+                // In a drawing, the property of this name is no text.
+                .map((link) => new URL(link.getAttribute("href")!, location.href))
                 .filter(({ origin }) => origin === location.origin)
                 .map(({ pathname }) => pathname),
         );

@@ -68,7 +68,6 @@ async fn a_finding_that_grows_worse_is_changed_and_keeps_its_beginning() {
     watched.refresh_at(back).await;
     let changes = changes(&mut events, FindingCode::Silent);
     let told: Vec<_> = changes.iter().map(|(change, told)| (*change, told.finding.severity, told.at)).collect();
-    use FindingSeverity::{Attention, Urgent};
     let expected =
         [("raised", Attention, START + 3600), ("changed", Urgent, silent_from + 4 * 3600), ("cleared", Urgent, back)];
     assert_eq!(told, expected);
