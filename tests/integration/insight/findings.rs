@@ -68,8 +68,11 @@ async fn a_finding_that_grows_worse_is_changed_and_keeps_its_beginning() {
     watched.refresh_at(back).await;
     let changes = changes(&mut events, FindingCode::Silent);
     let told: Vec<_> = changes.iter().map(|(change, told)| (*change, told.finding.severity, told.at)).collect();
-    let expected =
-        [("raised", Attention, START + 3600), ("changed", Urgent, silent_from + 4 * 3600), ("cleared", Urgent, back)];
+    let expected = [
+        ("raised", FindingSeverity::Attention, START + 3600),
+        ("changed", FindingSeverity::Urgent, silent_from + 4 * 3600),
+        ("cleared", FindingSeverity::Urgent, back),
+    ];
     assert_eq!(told, expected);
     assert!(changes.iter().all(|(_, change)| change.node.as_str() == "Hut"));
     assert!(changes.iter().all(|(_, change)| change.finding.since == silent_from), "{changes:?}");

@@ -72,8 +72,8 @@ async fn its_links_lead_to_the_measurements_and_charts_that_are_shown() {
     assert_eq!(links.len(), 5);
     let csv = service.get(&links[0]).await;
     assert!(csv.headers()["content-type"].to_str().unwrap().starts_with("text/csv"));
-    let lines = csv.text().await.unwrap().lines().count();
-    assert!(lines > 1000, "{lines}");
+    let rows = csv.text().await.unwrap().lines().count();
+    assert!(rows > 1000, "{rows}");
     for link in &links[1..] {
         let svg = service.get(link).await;
         assert_eq!(svg.status(), StatusCode::OK, "{link}");
