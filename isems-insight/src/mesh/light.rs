@@ -129,7 +129,7 @@ impl Light {
             let is_high = |slot: usize| suns[slot].elevation > HIGH_SUN && mesh[slot].is_some();
             // A node that never swept would always seem dark.
             if let Some(usual) = usual[node] {
-                light.dark_days = dark_days(history, from, at, daylight, is_high, |slot, value| {
+                light.dark_days = dark_days(history, from, time(slots), daylight, is_high, |slot, value| {
                     mesh[slot].is_some_and(|level| value - usual - level < DARK)
                 });
             }
@@ -229,13 +229,13 @@ fn medians_of_days(values: impl Iterator<Item = (i64, f64)>) -> Vec<(i64, f64)> 
 fn dark_days(
     history: &History,
     from: i64,
-    at: i64,
+    to: i64,
     daylight: &Daylight,
     is_compared: impl Fn(usize) -> bool,
     is_dark: impl Fn(usize, f64) -> bool,
 ) -> Vec<DarkDay> {
     let mut days: Vec<DarkDay> = Vec::new();
-    for (start, slot) in history.slots_between(from, at) {
+    for (start, slot) in history.slots_between(from, to) {
         let index = ((start - from) / Slot::SECONDS) as usize;
         let (true, Some(panel)) = (is_compared(index), slot.panel_voltage()) else { continue };
         // A full battery leaves the panel alone.

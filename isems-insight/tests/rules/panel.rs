@@ -184,3 +184,12 @@ fn without_neighbours_nothing_is_said() {
         assert!(assessment.unknown.iter().any(|unknown| unknown.what == what), "{what}");
     }
 }
+
+#[test]
+fn a_panel_is_judged_at_any_second_of_the_day() {
+    let nodes: Vec<History> = NODES.iter().map(|name| node(name, 20, |_| 12.4, |_, _| {})).collect();
+    for second in [0, 1, 299, 599] {
+        let assessment = assessed(&nodes, MIDNIGHT + 19 * DAY + 12 * HOUR + second);
+        assert!(assessment.panel.yield_percent_of_mesh.is_some(), "{second}");
+    }
+}
