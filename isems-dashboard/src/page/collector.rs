@@ -9,6 +9,9 @@ use crate::{texts::CollectorTexts, viewer::Viewer, words::capital};
 /// The most sources of a transport that are listed one by one while they answer.
 const LISTED: usize = 30;
 
+/// The number of months that are worth counting: a hundred years.
+const FORESEEABLE: f64 = 1200.0;
+
 /// The space that measurements take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Storage {
@@ -64,7 +67,7 @@ impl CollectorPage<'_> {
         let (viewer, texts, storage) = (self.viewer, self.texts(), self.storage);
         let count = |count: u64| viewer.language.grouped(count);
         let months = storage.free_bytes.zip(storage.growth.filter(|growth| *growth > 0.0));
-        let months = months.map(|(free, growth)| free as f64 / growth);
+        let months = months.map(|(free, growth)| free as f64 / growth).filter(|months| *months < FORESEEABLE);
         html! {
             section #database data-live aria-labelledby="database-heading" {
                 h2 #database-heading { (texts.database) }
@@ -76,7 +79,7 @@ impl CollectorPage<'_> {
                         (fact(texts.growth, &(texts.a_month)(&viewer.bytes(growth))))
                     }
                     @if let Some(months) = months {
-                        (fact(texts.full, &(texts.about_months)(&count(months.min(9999.0) as u64))))
+                        (fact(texts.full, &(texts.about_months)(&count(months as u64))))
                     }
                     (fact(texts.version, self.version))
                     (fact(texts.started, &viewer.when(self.started)))

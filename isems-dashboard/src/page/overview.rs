@@ -16,6 +16,9 @@ const NAMED: usize = 3;
 /// The number of nodes that need somebody that are shown with their advice.
 const CARDS: usize = 12;
 
+/// The number of nodes above which rows are laid out only once they come into sight.
+const MANY: usize = 200;
+
 /// The charge below which its bar looks alarming, percent.
 const LOW: f64 = 20.0;
 
@@ -145,7 +148,7 @@ impl Overview<'_> {
                             th role="columnheader" { (texts.last_seen) }
                         }
                     }
-                    tbody #nodes role="rowgroup" data-live { @for node in nodes { (self.row(node)) } }
+                    tbody #nodes class=[(nodes.len() > MANY).then_some("many")] role="rowgroup" data-live { @for node in nodes { (self.row(node)) } }
                 }
             }
         }
