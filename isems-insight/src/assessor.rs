@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, RepositoryError};
 
 use crate::{
@@ -161,12 +162,8 @@ fn differences(node: &NodeId, before: &[Finding], after: &[Finding], at: i64) ->
 }
 
 /// Reads the history of a node before a time, Unix seconds, UTC.
-pub(crate) async fn read_history(
-    repository: &dyn Repository,
-    node: &NodeId,
-    before: i64,
-) -> Result<History, RepositoryError> {
-    let mut history = History::new(node.clone());
+async fn read_history(repository: &dyn Repository, node: NodeId, before: i64) -> Result<History, RepositoryError> {
+    let mut history = History::new(node);
     read_more(repository, &mut history, before - History::DAYS * 86_400, before).await?;
     Ok(history)
 }
@@ -226,13 +223,19 @@ pub async fn assess_node(
 }
 
 async fn read_histories(repository: &dyn Repository, before: i64) -> Result<Vec<History>, RepositoryError> {
-    let mut histories = Vec::new();
-    for node in repository.nodes().await? {
-        if node.first_timestamp < before {
-            histories.push(read_history(repository, &node.id, before).await?);
-        }
-    }
-    Ok(histories)
+    let nodes = repository.nodes().await?;
+    let nodes = nodes.iter().filter(|node| node.first_timestamp < before).map(|node| node.id.clone());
+    histories_of(repository, nodes, before).try_collect().await
+}
+
+/// Reads the histories of nodes before a time, Unix seconds, UTC, in their order. One is read while another is reduced
+/// to slots.
+pub(crate) fn histories_of(
+    repository: &dyn Repository,
+    nodes: impl IntoIterator<Item = NodeId>,
+    before: i64,
+) -> impl Stream<Item = Result<History, RepositoryError>> {
+    stream::iter(nodes).map(move |node| read_history(repository, node, before)).buffered(2)
 }
 
 /// Assesses a node that is known by its history only.

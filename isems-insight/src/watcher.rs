@@ -5,11 +5,12 @@ use std::{
     error::Error,
     fmt,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use isems_core::{
     Collector, Field, Measurement, MeasurementQuery, Monitor, Node, NodeId, Repository, RepositoryError, panic_message,
     unix_now,
@@ -22,7 +23,7 @@ use tracing::{debug, error};
 
 use crate::{
     Assessment, Event, NodeStates, Silence, Snapshot, Subscription, TrafficRecorder, WatchedNode,
-    assessor::{Assessor, on_a_thread, read_history},
+    assessor::{Assessor, histories_of, on_a_thread},
     attention::worse,
     events::Events,
 };
@@ -217,13 +218,20 @@ impl Inner {
             assessor.unread()
         };
         let began = Instant::now();
-        for node in unread {
-            let history = read_history(&*self.repository, &node, now + 86_400).await?;
+        let mut histories = pin!(histories_of(&*self.repository, unread, now + 86_400));
+        while let Some(history) = histories.next().await {
+            let history = match history {
+                Ok(history) => history,
+                Err(error) => {
+                    debug!(error = &error as &dyn Error, "cannot read the history of a node");
+                    continue;
+                }
+            };
             // What was stored before it was read must not be taken in twice. A late line that is stored in this very
             // moment is missing from the history until it is read again; nothing depends on one line.
             let latest = history.latest().map_or(i64::MIN, |latest| latest.timestamp);
             if let Some(waiting) = lock(&self.waiting).as_mut() {
-                waiting.retain(|heard| heard.node_id != node || heard.timestamp > latest);
+                waiting.retain(|heard| heard.node_id != *history.node() || heard.timestamp > latest);
             }
             lock(&self.assessor).take_history(history);
             if began.elapsed() > READING {
