@@ -225,6 +225,8 @@ pub async fn assess_node(
 async fn read_histories(repository: &dyn Repository, before: i64) -> Result<Vec<History>, RepositoryError> {
     let nodes = repository.nodes().await?;
     let nodes = nodes.iter().filter(|node| node.first_timestamp < before).map(|node| node.id.clone());
+    // Those who await this need a future without the closures above.
+    let nodes: Vec<NodeId> = nodes.collect();
     histories_of(repository, nodes, before).try_collect().await
 }
 
