@@ -1,8 +1,9 @@
 //! The rule of the dark-day reserve: how many days without sun a full battery bridges.
 //!
 //! **Formula.** A full battery at dusk carries the load for as long as the node's own discharge curve says. What is
-//! left of that after the night, in days, is the reserve. In December the night is the longest of the year at the
-//! node's latitude, and the battery has 0.7 % less capacity for each degree that it is colder then.
+//! left of that after the night, in days, is the reserve: none if it does not even last the night. In December the
+//! night is the longest of the year at the node's latitude, and the battery has 0.7 % less capacity for each degree
+//! that it is colder then.
 //!
 //! **Source.** Capacity over temperature: lead-acid, observed behaviour of the firmwares. Length of the night: position
 //! of the sun.
@@ -25,14 +26,14 @@ pub(super) fn judge(evidence: &Evidence<'_>, reserve: &Reserve) -> Energy {
     let at = evidence.at;
     let sun = evidence.sun();
     let night = sun.and_then(|sun| night_length(sun, at)).unwrap_or(DAY / 2.0);
-    let mut energy = Energy { dark_day_reserve_days: Some((reserve.full - night) / DAY), ..Energy::default() };
+    let mut energy = Energy { dark_day_reserve_days: Some((reserve.full - night).max(0.0) / DAY), ..Energy::default() };
     if let Some(sun) = sun
         && let Some(night) = night_length(sun, winter_solstice(at))
     {
         let now = temperature(evidence).unwrap_or(DECEMBER);
         let colder = (now.min(25.0) - DECEMBER).max(0.0);
         let full = reserve.full * (1.0 - CAPACITY_PER_DEGREE * colder);
-        energy.winter_reserve_days = Some((full - night) / DAY);
+        energy.winter_reserve_days = Some((full - night).max(0.0) / DAY);
     }
     energy
 }
