@@ -41,11 +41,13 @@ impl Overview<'_> {
     pub fn page(&self) -> Markup {
         let Self { viewer, snapshot, .. } = *self;
         let worst = snapshot.worst();
+        // For some seconds after a start, nothing can be said yet of nodes that are heard.
+        let known: Vec<&WatchedNode> = worst.iter().copied().filter(|node| !is_being_assessed(node)).collect();
         let main = html! {
             svg.marks aria-hidden="true" { defs { (marks("mark")) } }
             h1.unseen { (viewer.pages().overview) }
-            p #summary.summary data-live { (self.summary(&worst)) }
-            (self.needy(&worst))
+            p #summary.summary data-live { (self.summary(&known)) }
+            (self.needy(&known))
             (self.all(&worst))
         };
         let section = Some(Section::Overview);
@@ -55,18 +57,20 @@ impl Overview<'_> {
     /// The mesh in a sentence.
     fn summary(&self, worst: &[&WatchedNode]) -> Markup {
         let (viewer, texts) = (self.viewer, self.viewer.pages());
-        let in_use = self.snapshot.nodes.iter().filter(|node| node.state != NodeState::Inactive);
+        let in_use = self.snapshot.nodes.iter().filter(|node| node.state != NodeState::Inactive).count();
+        let unknown = self.snapshot.nodes.iter().filter(|node| is_being_assessed(node)).count();
         let well = self.snapshot.nodes.iter().filter(|node| is_well(node)).count();
         let named = &worst[..worst.len().min(NAMED)];
         let more = worst.len() - named.len();
         html! {
-            ((texts.well)(well, in_use.count()))
+            @if unknown < in_use { ((texts.well)(well, in_use - unknown)) }
             @for (number, node) in named.iter().enumerate() {
                 @if number > 0 { "; " } @else { " " }
                 (self.link(node)) (viewer.condition(node).after_name())
             }
             @if more > 0 { "; " ((texts.more)(more)) }
             @if !named.is_empty() { "." }
+            @if unknown > 0 { " " ((texts.being_assessed)(unknown)) }
         }
     }
 
@@ -200,4 +204,9 @@ fn usable(node: &WatchedNode) -> Option<f64> {
 /// Returns the findings that need somebody.
 fn matters(assessment: &Assessment) -> impl Iterator<Item = &Finding> {
     assessment.findings.iter().filter(|finding| finding.severity > FindingSeverity::Info)
+}
+
+/// Returns whether nothing can be said of a node yet, though it is heard.
+fn is_being_assessed(node: &WatchedNode) -> bool {
+    node.state == NodeState::Active && node.assessment.is_none()
 }

@@ -23,6 +23,8 @@ pub struct PageTexts {
     pub offline: &'static str,
     /// The number of nodes that are well, and the number of all.
     pub well: fn(usize, usize) -> String,
+    /// The number of nodes that are being assessed.
+    pub being_assessed: fn(usize) -> String,
     /// The number of nodes that need attention beside those that were named.
     pub more: fn(usize) -> String,
     /// The heading of the nodes that need somebody.

@@ -1,9 +1,14 @@
 //! The mesh at a glance.
 
+use std::sync::Arc;
+
+use isems_core::{Batch, RedbRepository, Repository};
+use isems_insight::WatcherOptions;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{assessed, at_noon, measured, page, simulated};
+use super::{NOON, assessed, at_noon, measured, page, simulated};
+use crate::server::TestService;
 
 /// The rows of the table that are shown, each from the name on.
 fn shown(page: &str) -> Vec<&str> {
@@ -131,5 +136,23 @@ async fn a_display_on_a_wall_is_dimmed_at_night() {
             assert!(page.contains(class) && page.contains("kiosk.js"), "{path} at {longitude}: {page}");
         }
         assert!(!page(&service, "/", &[]).await.contains("kiosk"));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_nodes_before_they_are_assessed() {
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    // The flag of one says that its battery is low.
+    let mut low = measured("Barn");
+    low.status = "080".parse().ok();
+    let measurements = vec![measured("Hafen"), low];
+    repository.store(Batch { measurements, ..Batch::default() }).await.unwrap();
+    let watching = WatcherOptions { clock: Arc::new(|| NOON), assesses: false, ..WatcherOptions::default() };
+    let service = TestService::watching(watching, repository).await;
+    for (language, told) in [("en", "2 nodes are being assessed"), ("de", "2 Knoten werden noch beurteilt")] {
+        let page = page(&service, "/", &[("accept-language", language)]).await;
+        let summary = page.split_once("id=\"summary\"").unwrap().1.split_once("</p>").unwrap().0;
+        assert!(summary.contains(told) && !summary.contains("Barn"), "{summary}");
+        assert!(page.contains("id=\"needy\" data-live aria-labelledby=\"needy-heading\" hidden"), "{page}");
     }
 }

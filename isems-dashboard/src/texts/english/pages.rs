@@ -26,6 +26,10 @@ pub(crate) static PAGES: PageTexts = PageTexts {
         (1, total) => format!("1 of {total} nodes is well."),
         (well, total) => format!("{well} of {total} nodes are well."),
     },
+    being_assessed: |count| match count {
+        1 => "1 node is being assessed, which takes some seconds.".into(),
+        count => format!("{count} nodes are being assessed, which takes some seconds."),
+    },
     more: |count| if count == 1 { "1 more needs attention".into() } else { format!("{count} more need attention") },
     needs_somebody: "These need somebody",
     all_nodes: "All nodes",

@@ -25,6 +25,10 @@ pub(crate) static PAGES: PageTexts = PageTexts {
         (0, total) => format!("Keinem von {total} Knoten geht es gut."),
         (well, total) => format!("{well} von {total} Knoten geht es gut."),
     },
+    being_assessed: |count| match count {
+        1 => "1 Knoten wird noch beurteilt, was einige Sekunden dauert.".into(),
+        count => format!("{count} Knoten werden noch beurteilt, was einige Sekunden dauert."),
+    },
     more: |count| {
         if count == 1 {
             "1 weiterer braucht Aufmerksamkeit".into()
