@@ -4,29 +4,29 @@
 //! `cargo build --release && cargo bench -p isems-tests --bench api`
 
 mod clients;
+mod running;
 
 use std::{
-    env, fs,
+    fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    net::{SocketAddr, TcpStream},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
 
 use isems_core::{Batch, BoxError, RedbRepository, Repository, simulation::SimulatedNode, unix_now};
 
-use self::clients::{latency, wrk};
+use self::{
+    clients::{latency, wrk},
+    running::{Running, program},
+};
 
 const NODES: u32 = 100;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let server = env::current_exe()?.ancestors().nth(2).ok_or("no target folder")?.join("isems-server");
-    if !server.exists() {
-        return Err(format!("{} is missing: run cargo build --release first", server.display()).into());
-    }
+    let server = program()?;
     let folder = tempfile::tempdir()?;
     for minutes in [3_660, 20_000] {
         let path = folder.path().join(format!("{minutes}.redb"));
@@ -36,8 +36,9 @@ async fn main() -> Result<(), BoxError> {
         let seconds = start.elapsed().as_secs_f64();
         println!("\n{measurements} measurements of {NODES} nodes, filled in {seconds:.1} s,");
         println!("  {:.0} bytes a measurement in the file", fs::metadata(&path)?.len() as f64 / measurements as f64);
+        let start = Instant::now();
         let running = Running::start(&server, &path)?;
-        println!("  start to ready: {:.0} ms", running.ready_after.as_secs_f64() * 1e3);
+        println!("  start to ready: {:.0} ms", until_ready(running.address, start).as_secs_f64() * 1e3);
         for (name, target) in [
             ("/measurements/latest", "/measurements/latest?all=true"),
             ("/measurements/NODE/latest", "/measurements/Elektra-Dach/latest"),
@@ -70,41 +71,12 @@ async fn fill(path: &Path, minutes: usize) -> Result<(), BoxError> {
     Ok(())
 }
 
-struct Running {
-    child: Child,
-    address: SocketAddr,
-    ready_after: Duration,
-}
-
-impl Running {
-    fn start(server: &PathBuf, database: &Path) -> Result<Self, BoxError> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let start = Instant::now();
-        let child = Command::new(server)
-            .env_clear()
-            .args(["--listen", &address.to_string(), "--log", "error", "--database-url"])
-            .arg(database)
-            .stderr(Stdio::inherit())
-            .spawn()?;
-        while get(address, "/readyz").is_none() {
-            thread::sleep(Duration::from_millis(1));
-        }
-        Ok(Self { child, address, ready_after: start.elapsed() })
+/// Waits until a server that has just been started is ready, and returns how long that took.
+fn until_ready(address: SocketAddr, start: Instant) -> Duration {
+    while get(address, "/readyz").is_none() {
+        thread::sleep(Duration::from_millis(1));
     }
-
-    fn resident_megabytes(&self) -> Result<f64, BoxError> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-        let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("no VmRSS")?.parse()?;
-        Ok(kilobytes * 1024.0 / 1e6)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    start.elapsed()
 }
 
 fn get(address: SocketAddr, path: &str) -> Option<()> {

@@ -4,14 +4,13 @@
 //! `cargo build --release && cargo bench -p isems-tests --bench page` (needs `wrk`)
 
 mod clients;
+mod running;
 
 use std::{
     collections::BTreeSet,
-    env, fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    net::TcpStream,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -22,7 +21,10 @@ use isems_core::{
     unix_now,
 };
 
-use self::clients::{latency, wrk};
+use self::{
+    clients::{latency, wrk},
+    running::{Running, program},
+};
 
 const DAY: i64 = 86_400;
 
@@ -31,10 +33,7 @@ const FOLLOWERS: usize = 50;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let server = env::current_exe()?.ancestors().nth(2).ok_or("no target folder")?.join("isems-server");
-    if !server.exists() {
-        return Err(format!("{} is missing: run cargo build --release first", server.display()).into());
-    }
+    let server = program()?;
     let folder = tempfile::tempdir()?;
     for (nodes, days) in [(100, 10), (1000, 2)] {
         let path = folder.path().join(format!("{nodes}.redb"));
@@ -83,23 +82,7 @@ async fn fill(path: &Path, nodes: u32, days: i64) -> Result<String, BoxError> {
     Ok(mesh.ids().next().ok_or("there are no nodes")?.to_string())
 }
 
-struct Running {
-    child: Child,
-    address: SocketAddr,
-}
-
 impl Running {
-    fn start(server: &PathBuf, database: &Path) -> Result<Self, BoxError> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let child = Command::new(server)
-            .env_clear()
-            .args(["--listen", &address.to_string(), "--log", "error", "--database-url"])
-            .arg(database)
-            .stderr(Stdio::inherit())
-            .spawn()?;
-        Ok(Self { child, address })
-    }
-
     fn wait_until_assessed(&self, nodes: usize) -> Result<(), BoxError> {
         let began = Instant::now();
         loop {
@@ -147,19 +130,5 @@ impl Running {
         let mut begin = [0; 15];
         stream.read_exact(&mut begin)?;
         Ok(stream)
-    }
-
-    fn resident_megabytes(&self) -> Result<f64, BoxError> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-        let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("no VmRSS")?.parse()?;
-        Ok(kilobytes * 1024.0 / 1e6)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
