@@ -198,8 +198,18 @@ fn classes(node: &MapNode<'_>) -> String {
     format!("{} {}", node.level.name(), node.state.name())
 }
 
+/// The mark of a level, by its name, in a page that [defines](define_marks) the shapes.
+pub(crate) fn mark(level: &str) -> Markup {
+    html! { svg.mark aria-hidden="true" { use href={ "#mark-" (level) } x="50%" y="50%" {} } }
+}
+
+/// The shapes of [marks](mark), once in a page.
+pub(crate) fn define_marks() -> Markup {
+    html! { svg.marks aria-hidden="true" { defs { (marks("mark")) } } }
+}
+
 /// The shapes of the levels, around the origin.
-pub(crate) fn marks(id: &str) -> Markup {
+fn marks(id: &str) -> Markup {
     let shape = |level: Level| match level {
         Level::Ok => "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
         Level::Unknown => "M-4.5-4.5h9v9h-9z",

@@ -3,7 +3,7 @@
 use isems_insight::{Finding, FindingCode, FindingValue, Level, NodeState, SilenceCause, Survival, WatchedNode};
 use maud::{Markup, html};
 
-use crate::{texts::Fact, viewer::Viewer};
+use crate::{map::mark, texts::Fact, viewer::Viewer};
 
 /// The probability from which something is said to happen, rather than that it may.
 const LIKELY: f64 = 0.8;
@@ -124,7 +124,7 @@ impl Viewer {
         let level = shown_level(node);
         html! {
             span class={ "level " (level.name()) " " (node.state.name()) } {
-                svg.mark aria-hidden="true" { use href={ "#mark-" (level.name()) } x="50%" y="50%" {} }
+                (mark(level.name()))
                 @if node.state == NodeState::Active { ((texts.level)(level)) } @else { ((texts.state)(node.state)) }
             }
         }

@@ -4,7 +4,12 @@ use isems_core::{Reject, SourceStatus, TransportState, TransportStatus};
 use maud::{Markup, html};
 
 use super::{Layout, Section};
-use crate::{texts::CollectorTexts, viewer::Viewer, words::capital};
+use crate::{
+    map::{define_marks, mark},
+    texts::CollectorTexts,
+    viewer::Viewer,
+    words::capital,
+};
 
 /// The most sources of a transport that are listed one by one while they answer.
 const LISTED: usize = 30;
@@ -149,7 +154,7 @@ fn transports(viewer: &Viewer, transports: &[TransportStatus]) -> Markup {
     let texts = viewer.texts().collector;
     html! {
         section #transports data-live aria-labelledby="transports-heading" {
-            svg.marks aria-hidden="true" { defs { (crate::map::marks("mark")) } }
+            (define_marks())
             h2 #transports-heading { (texts.transports) }
             @if transports.is_empty() { p { (texts.no_transports) } }
             ul.cards { @for status in transports { (transport(viewer, status)) } }
@@ -169,7 +174,7 @@ fn transport(viewer: &Viewer, status: &TransportStatus) -> Markup {
         status.sources.iter().partition(|(_, source)| source.up && source.note.is_none());
     html! {
         li class={ "card " (level) } {
-            h3 { (status.name) (mark(level, (texts.state)(status.state))) }
+            h3 { (status.name) (labelled(level, (texts.state)(status.state))) }
             dl {
                 (fact(texts.received, &count(status.received)))
                 (fact(texts.stored, &count(status.stored)))
@@ -201,16 +206,16 @@ fn source(viewer: &Viewer, name: &str, source: &SourceStatus) -> Markup {
     html! {
         li {
             (name) " "
-            @if source.up { (mark("ok", &(texts.up)(&since))) } @else { (mark("urgent", &(texts.down)(&since))) }
+            @if source.up { (labelled("ok", &(texts.up)(&since))) } @else { (labelled("urgent", &(texts.down)(&since))) }
             @for words in source.error.iter().chain(&source.note) { span.odd { (words) } }
         }
     }
 }
 
-fn mark(level: &str, text: &str) -> Markup {
+fn labelled(level: &str, text: &str) -> Markup {
     html! {
         span class={ "level " (level) } {
-            svg.mark aria-hidden="true" { use href={ "#mark-" (level) } x="50%" y="50%" {} }
+            (mark(level))
             (text)
         }
     }

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 pub use self::charts::{CHART_FIELDS, Comparison, MEDIAN, NODE_PREFIX, NodeCharts};
 use super::{Layout, Span};
 use crate::{
-    map::marks,
+    map::{define_marks, mark},
     percent::percent,
     texts::NodeTexts,
     viewer::{Viewer, escaped},
@@ -45,7 +45,7 @@ impl NodePage<'_> {
         let NodeCharts { viewer, node, .. } = self.charts;
         let name = node.node.id.as_str();
         let main = html! {
-            svg.marks aria-hidden="true" { defs { (marks("mark")) } }
+            (define_marks())
             h1 { (name) }
             p #condition.summary data-live { (self.summary()) }
             (self.findings())
@@ -90,7 +90,7 @@ impl NodePage<'_> {
                             li class={ "card " (level.name()) } {
                                 h3 {
                                     span class={ "level " (if level == Level::Ok { "" } else { level.name() }) } {
-                                        svg.mark aria-hidden="true" { use href={ "#mark-" (level.name()) } x="50%" y="50%" {} }
+                                        (mark(level.name()))
                                         (capital(words.title))
                                     }
                                     span.faint { ((texts.since)(&viewer.when(finding.since))) }

@@ -8,7 +8,7 @@ use super::{
     filter::{Condition, Filter, is_well},
     filter_form,
 };
-use crate::{chart::Sparkline, map::marks, viewer::Viewer, words::capital};
+use crate::{chart::Sparkline, map::define_marks, viewer::Viewer, words::capital};
 
 /// The number of nodes that the sentence about the mesh names.
 const NAMED: usize = 3;
@@ -44,7 +44,7 @@ impl Overview<'_> {
         // For some seconds after a start, nothing can be said yet of nodes that are heard.
         let known: Vec<&WatchedNode> = worst.iter().copied().filter(|node| !is_being_assessed(node)).collect();
         let main = html! {
-            svg.marks aria-hidden="true" { defs { (marks("mark")) } }
+            (define_marks())
             h1.unseen { (viewer.pages().overview) }
             p #summary.summary data-live { (self.summary(&known)) }
             (self.needy(&known))

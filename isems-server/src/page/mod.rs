@@ -111,10 +111,14 @@ impl Pages {
     }
 }
 
+/// Returns the names and values of a query.
+fn parameters(request: &Request) -> Vec<(String, String)> {
+    request.params().unwrap_or_default()
+}
+
 /// Returns the nodes that a query selects.
 fn filter_of(request: &Request) -> Filter {
-    let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
-    Filter::of(parameters.iter().map(|(name, value)| (&**name, &**value)))
+    Filter::of(parameters(request).iter().map(|(name, value)| (&**name, &**value)))
 }
 
 /// Makes an endpoint for a form. Whoever opens its address is led to the overview.

@@ -7,7 +7,7 @@ use isems_dashboard::{CHART_FIELDS, Comparison, MEDIAN, NODE_PREFIX, NodeCharts,
 use isems_insight::{NodeState, Silence, Snapshot, WatchedNode};
 use poem::{Request, Response, Result, http::StatusCode};
 
-use super::{Pages, answer, viewer};
+use super::{Pages, answer, parameters, viewer};
 use crate::{api::Refusal, time::Moment};
 
 /// The maximum number of buckets of a chart.
@@ -28,7 +28,7 @@ struct Wanted {
 
 impl Wanted {
     fn of(request: &Request, viewer: &Viewer, node: &WatchedNode) -> Self {
-        let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
+        let parameters = parameters(request);
         let value = |name| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| &**value);
         let moment = |name| value(name)?.parse::<Moment>().ok()?.second(&viewer.time_zone).ok();
         let span = value("span").and_then(|name| Span::NAMED.into_iter().find(|span| span.name() == name));

@@ -9,8 +9,8 @@ use poem::{
 };
 
 use super::{
-    Pages, answer, origin,
-    viewer::{self, base_of, cookie_path, is_path},
+    Pages, answer, origin, parameters,
+    viewer::{self, add_cookie, base_of, cookie_path, is_path},
 };
 use crate::api::Access;
 
@@ -37,7 +37,7 @@ pub(super) fn see_other(request: &Request, path: &str) -> Response {
 impl Pages {
     /// Shows the form.
     pub(super) fn sign_in(&self, request: &Request) -> Response {
-        let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
+        let parameters = parameters(request);
         let back = parameters.iter().find(|(name, _)| name == "back").map_or("/", |(_, back)| back);
         self.form(request, back, false)
     }
@@ -79,8 +79,8 @@ fn set(response: &mut Response, request: &Request, session: &str, seconds: i64) 
     let is_secure = *request.scheme() == Scheme::HTTPS || request.header("x-forwarded-proto") == Some("https");
     let secure = if is_secure { "; Secure" } else { "" };
     let path = cookie_path(request);
-    let cookie = format!("{COOKIE}={session}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    add_cookie(
+        response,
+        format!("{COOKIE}={session}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"),
+    );
 }

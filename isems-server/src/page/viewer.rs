@@ -3,8 +3,12 @@
 use isems_dashboard::{Kiosk, Language, Theme, Viewer};
 use isems_insight::Snapshot;
 use jiff::tz::TimeZone;
-use poem::{Request, http::header};
+use poem::{
+    Request, Response,
+    http::{HeaderValue, header},
+};
 
+use super::parameters;
 use crate::{api::Access, time::time_zone};
 
 /// Returns the viewer at a moment, Unix seconds, UTC.
@@ -29,8 +33,7 @@ pub(super) fn of(request: &Request, zone: &TimeZone, now: i64) -> Viewer {
 
 /// Returns the viewer of a page that shows the mesh, which may be a display on a wall.
 pub(super) fn of_mesh(request: &Request, zone: &TimeZone, snapshot: &Snapshot) -> Viewer {
-    let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
-    let is_kiosk = parameters.iter().any(|(name, _)| name == "kiosk");
+    let is_kiosk = parameters(request).iter().any(|(name, _)| name == "kiosk");
     Viewer { kiosk: is_kiosk.then(|| Kiosk::over(snapshot)), ..of(request, zone, snapshot.at) }
 }
 
@@ -49,6 +52,13 @@ pub(crate) fn base_of(request: &Request) -> String {
 /// Returns the path of cookies, which is the prefix.
 pub(super) fn cookie_path(request: &Request) -> String {
     Some(base_of(request)).filter(|base| !base.is_empty()).unwrap_or_else(|| "/".into())
+}
+
+/// Adds a cookie with its attributes to an answer.
+pub(super) fn add_cookie(response: &mut Response, cookie: String) {
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
 }
 
 /// Returns whether a text is a path of this server, rather than an address of another.
