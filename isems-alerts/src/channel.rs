@@ -15,7 +15,7 @@ pub struct Channel {
     pub name: String,
     /// The way to reach the people.
     pub notifier: Arc<dyn Notifier>,
-    /// What they are told, and when.
+    /// The choice of what they are told, and when.
     pub options: ChannelOptions,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// What the people behind a channel are told, and when.
+/// The choice of what the people behind a channel are told, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChannelOptions {

@@ -1,4 +1,4 @@
-//! What an alert is about.
+//! The matter of an alert.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ impl Trouble {
     }
 }
 
-/// What an alert is about: a finding about a node, or a trouble of the collector itself.
+/// The matter of an alert: a finding about a node, or a trouble of the collector itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
     /// A trouble of the collector itself.

@@ -1,7 +1,9 @@
 //! Tells people what the nodes of a solar mesh are going through: what needs them, once, and that it is over.
 
 mod channel;
+mod channels;
 mod code;
+mod config;
 mod language;
 mod message;
 mod notifier;
@@ -13,7 +15,9 @@ mod subject;
 
 pub use crate::{
     channel::{Channel, ChannelOptions},
+    channels::{ChannelAddress, InvalidAddress, Secret},
     code::{Code, Trouble},
+    config::{AlertsConfig, ChannelConfig, InvalidChannel},
     message::{Change, Item, Message, MessageKind},
     notifier::{Notifier, NotifyError},
     patterns::Patterns,

@@ -45,13 +45,13 @@ pub enum MessageKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
-    /// Whom it is about.
+    /// The node, or the collector.
     pub subject: Subject,
-    /// What it is about.
+    /// The matter.
     pub code: Code,
-    /// What has changed.
+    /// The change.
     pub change: Change,
-    /// How much it needs somebody.
+    /// The severity.
     #[serde(with = "severity")]
     pub severity: FindingSeverity,
     /// Since when it has been so, Unix seconds, UTC.
@@ -64,7 +64,7 @@ pub struct Item {
     pub link: Option<String>,
 }
 
-/// What has changed about an [`Item`].
+/// The change of an [`Item`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {

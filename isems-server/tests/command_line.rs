@@ -220,6 +220,7 @@ fn no_secret_is_shown() {
             ("MQTT_SERVER", &*broker),
             ("ISEMS_ROUTER_IPS", &*node),
             ("ISEMS_API_TOKENS", "admin:hunter4hunter4hunter4,backup:hunter6hunter6hunter6"),
+            ("ISEMS_NOTIFY", "ntfys://hunter8@ntfy.invalid/hunter8,smtps://u:hunter8@mail.invalid/?from=a@b&to=c@d"),
             ("ISEMS_LOG", "trace"),
             ("ISEMS_LOG_FORMAT", format),
         ];
@@ -264,6 +265,9 @@ fn no_secret_is_shown() {
         ("header", "[[http.targets]]\nurl = \"node\"\nheaders = { X-Key = [\"hunter4\"] }"),
         ("broker", "[[mqtt.brokers]]\nbroker = \"mqtt://collector:hunter4@broker:port\""),
         ("name", "[[mqtt.brokers]]\nbroker = \"mqtt://collector:hunter4@broker\"\nkeep_alive = 3"),
+        ("channel", "[alerts]\nchannels = [\"ntfys://hun/ter4@host/hunter4#severity=hunter4\"]"),
+        ("secret", "[[alerts.channels]]\nto = \"webhook+http://host/hunter4\"\nsecret = [\"hunter4\"]"),
+        ("headers", "[[alerts.channels]]\nto = \"webhook+http://host/\"\nheaders = \"X-Key: hunter4\""),
         ("range", "[[mqtt.brokers]]\nbroker = \"mqtt://collector:hunter4@broker\"\nkeep_alive_seconds = 0"),
     ];
     for (name, file) in wrong {
@@ -280,6 +284,10 @@ fn no_secret_is_shown() {
         &["--api-tokens", "admin:hunter4hunter4hunter4,admin:hunter4hunter4hunter4"],
         &["--api-tokens", ":hunter4hunter4hunter4"],
         &["--tls-certificate", "planted.key", "--tls-key", "planted.key"],
+        &["--notify", "hunter4://hunter4@host/hunter4"],
+        &["--notify", "ntfys://hun/ter4:hunter4@host/topic"],
+        &["--notify", "smtp://user:1#severity=hunter4@host/?from=a@b&to=c@d"],
+        &["--notify", "webhook+https://host/#hunter4"],
     ] {
         let output = program(folder.path()).args(flags).output().unwrap();
         assert!(!output.status.success(), "{flags:?}");

@@ -5,6 +5,7 @@ mod common;
 use std::{fs, path::Path, time::Duration};
 
 use common::{program, run, text};
+use isems_alerts::ChannelConfig;
 use isems_server::settings::{Arguments, Settings};
 use isems_transport_http::Target;
 
@@ -30,7 +31,7 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 fn a_bad_setting_stops_the_start_with_its_origin_and_what_was_expected() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("value.toml"), "\n[http]\ninterval = \"soon\"").unwrap();
-    let cases: [Case<'_>; 27] = [
+    let cases: [Case<'_>; 32] = [
         (&["--poll-interval", "soon"], &[], &["soon", "--poll-interval", "15m"]),
         (&["--poll-interval", "0s"], &[], &["0ns", "more than 0 seconds"]),
         (&[], &[("ISEMS_POLL_INTERVAL", "soon")], &["soon", "ISEMS_POLL_INTERVAL", "15m"]),
@@ -58,6 +59,11 @@ fn a_bad_setting_stops_the_start_with_its_origin_and_what_was_expected() {
         (&[], &[("ISEMS_RETENTION", "90")], &["90", "ISEMS_RETENTION", "90d"]),
         (&["--retention-size", "4"], &[], &["4", "--retention-size", "at least 1MB", "4GB"]),
         (&[], &[("ISEMS_RETENTION_SIZE", "4 gigs")], &["4 gigs", "ISEMS_RETENTION_SIZE", "4GB"]),
+        (&[], &[("ISEMS_NOTIFY", "pigeon://roof")], &["ISEMS_NOTIFY", "ntfys://TOKEN@HOST/TOPIC"]),
+        (&["--notify", "ntfy://host/roof#loud=yes"], &[], &["--notify", "unknown setting", "severity"]),
+        (&["--alert-hold", "a while"], &[], &["--alert-hold", "a while", "15m"]),
+        (&[], &[("ISEMS_ALERT_TIME_ZONE", "Moon/Base")], &["ISEMS_ALERT_TIME_ZONE", "Moon/Base", "Europe/Berlin"]),
+        (&["--public-url", "isems.example"], &[], &["--public-url", "isems.example", "https://isems.example.org"]),
     ];
     for (flags, environment, wanted) in cases {
         let output = program(folder.path()).args(flags).envs(environment.iter().copied()).output().unwrap();
@@ -131,6 +137,14 @@ fn a_bad_file_is_an_error_with_line_key_and_what_was_expected() {
         (
             "[server.limits]\nconnections = 70000",
             "line 2, server.limits.connections: invalid number 70000: expected 1 to",
+        ),
+        ("[alerts]\nchannels = \"a\"", "line 2, alerts.channels: expected a list"),
+        ("[alerts]\nchannels = [1]", "line 2, alerts.channels: expected the address of a channel, or a table"),
+        ("[alerts]\nchannels = [\n\"ntfy://\"]", "line 3, alerts.channels: invalid address of a channel: "),
+        ("[[alerts.channels]]\nname = \"a\"", "line 1, alerts.channels: the key `to` is missing"),
+        (
+            "[[alerts.channels]]\nto = \"exec:/a\"\nloud = true",
+            "line 1, alerts.channels: unknown key; expected one of `name`, `to`",
         ),
         ("log = \"loud\"", "line 1, log: invalid value `loud`: expected one of `error`, `warn`, `info`"),
         ("router_ips = [\"a\"]", "line 1, router_ips: this setting is called `targets` in the table [http]"),
@@ -240,6 +254,26 @@ fn one_broker_needs_no_list() {
 }
 
 #[test]
+fn channels_are_addresses_or_tables() {
+    let names =
+        |settings: &Settings| -> Vec<String> { settings.alerts.channels.iter().map(ChannelConfig::name).collect() };
+    let file = "[alerts]\nhold = \"1h\"\n[[alerts.channels]]\nname = \"ops\"\nto = \"exec:/bin/tell\"\nrepeat = \"2h\"\n\
+                [[alerts.channels]]\nto = \"ntfys://tk@ntfy.example/roof\"";
+    let settings = read(file, &[]).unwrap();
+    assert_eq!(names(&settings), ["ops", "ntfy-ntfy.example"]);
+    assert_eq!(settings.alerts.channels[0].options.repeat, Some(Duration::from_hours(2)));
+    let flags =
+        ["--notify", "smtp://u:a%2Cb@mail.example/?from=a@b&to=c@d%2Ce@f,webhook+http://10.0.0.1:8080/x#nodes=A%2C*"];
+    let settings = read(file, &flags).unwrap();
+    assert_eq!(names(&settings), ["email-mail.example", "webhook-10.0.0.1:8080"]);
+    assert!(
+        settings.alerts.channels[1].options.nodes.matches("A,B") && settings.alerts.hold == Duration::from_hours(1)
+    );
+    let settings = read("", &["--public-url", " https://isems.example.org/ "]).unwrap();
+    assert_eq!(settings.server.public_url.as_deref(), Some("https://isems.example.org"));
+}
+
+#[test]
 fn the_example_file_states_the_defaults_and_all_settings() {
     let example = fs::read_to_string(EXAMPLE).unwrap();
     let defaults = Arguments::read(["isems-server".into()]).unwrap().settings;
@@ -249,11 +283,12 @@ fn the_example_file_states_the_defaults_and_all_settings() {
     let is_setting = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let lines = example.lines().map(|line| line.strip_prefix("# ").filter(|line| is_setting(line)).unwrap_or(line));
     let all = read(&lines.collect::<Vec<_>>().join("\n"), &[]).unwrap();
-    assert_eq!((all.http.targets.len(), all.brokers.len()), (4, 2));
+    assert_eq!((all.http.targets.len(), all.brokers.len(), all.alerts.channels.len()), (4, 2, 2));
+    assert!(all.alerts.time_zone.is_some() && all.server.public_url.is_some());
     assert!(all.database.retention.age.is_some() && all.server.tls_key.is_some() && !all.access.push_tokens.is_empty());
     let tables: Vec<&str> = example.lines().filter_map(|line| line.strip_prefix("#     ")).collect();
     let tables = read(&tables.join("\n"), &[]).unwrap();
-    assert_eq!((tables.http.targets.len(), tables.brokers.len()), (2, 2));
+    assert_eq!((tables.http.targets.len(), tables.brokers.len(), tables.alerts.channels.len()), (2, 2, 2));
 
     let help = text(&run(Path::new("."), &["--help"], &[]).stdout);
     let variables = help.split("[env:").skip(1).filter_map(|rest| rest.split(']').next());
@@ -274,6 +309,7 @@ fn the_help_takes_defaults_from_the_settings() {
         "[env: ISEMS_MAX_NODES] [default: 10000]",
         "[env: ISEMS_COMMIT_INTERVAL] [default: 0s]",
         "[env: ISEMS_LISTEN] [default: 127.0.0.1:5000]",
+        "[env: ISEMS_ALERT_HOLD] [default: 10m]",
     ] {
         assert!(help.contains(wanted), "{wanted} is missing in {help}");
     }

@@ -144,7 +144,7 @@ static POLL: [Flag; 8] = [
 ];
 
 /// The flags of serving.
-static SERVICE: [Flag; 19] = [
+static SERVICE: [Flag; 20] = [
     flag(
         "poll-interval",
         "ISEMS_POLL_INTERVAL",
@@ -292,6 +292,44 @@ static SERVICE: [Flag; 19] = [
         "FILE",
         "PEM file with the private key of the certificate; both files are reloaded when they change",
     ),
+    flag(
+        "public-url",
+        "ISEMS_PUBLIC_URL",
+        "server.public_url",
+        Text,
+        "URL",
+        "Address at which people reach the service, for links in alerts: https://isems.example.org",
+    ),
+];
+
+/// The flags of alerts.
+static ALERTS: [Flag; 3] = [
+    flag(
+        "notify",
+        "ISEMS_NOTIFY",
+        "alerts.channels",
+        List,
+        "CHANNELS",
+        "Channels through which people are told what happens, separated by commas: ntfys://TOKEN@HOST/TOPIC, \
+         smtp://USER:PASSWORD@HOST/?from=A@B&to=C@D, webhook+https://HOST/PATH, mqtts://USER:PASSWORD@HOST/PREFIX or \
+         exec:/PATH; then, after #, settings for that channel only: ...#severity=attention&quiet=22:00-07:00",
+    ),
+    flag(
+        "alert-hold",
+        "ISEMS_ALERT_HOLD",
+        "alerts.hold",
+        Text,
+        "DURATION",
+        "Time that something has to last before people are told",
+    ),
+    flag(
+        "alert-time-zone",
+        "ISEMS_ALERT_TIME_ZONE",
+        "alerts.time_zone",
+        Text,
+        "NAME",
+        "Time zone of quiet hours and digests, such as Europe/Berlin [default: that of the system]",
+    ),
 ];
 
 /// The default settings, as they would be written in a file.
@@ -301,13 +339,13 @@ static DEFAULTS: LazyLock<Value> =
 impl Flag {
     /// Returns the flags of a command.
     pub(super) fn of(command: &str) -> impl Iterator<Item = &'static Self> {
-        let (poll, database, service): (&[Self], &[Self], &[Self]) = match command {
-            "serve" => (&POLL, &DATABASE, &SERVICE),
-            "poll" => (&POLL, &DATABASE, &[]),
-            "openapi" => (&[], &[], &[]),
-            _ => (&[], &DATABASE, &[]),
+        let (poll, database, service, alerts): (&[Self], &[Self], &[Self], &[Self]) = match command {
+            "serve" => (&POLL, &DATABASE, &SERVICE, &ALERTS),
+            "poll" => (&POLL, &DATABASE, &[], &[]),
+            "openapi" => (&[], &[], &[], &[]),
+            _ => (&[], &DATABASE, &[], &[]),
         };
-        poll.iter().chain(database).chain(service)
+        poll.iter().chain(database).chain(service).chain(alerts)
     }
 
     /// Returns whether the value is the path of the settings file rather than a setting in it.

@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use isems_alerts::AlertsConfig;
 use isems_core::{Limits, RedbOptions};
 use isems_transport_http::HttpConfig;
 use isems_transport_mqtt::MqttConfig;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub access: Access,
     /// The HTTP service.
     pub server: ServerSettings,
+    /// The channels through which people are told what happens to nodes.
+    pub alerts: AlertsConfig,
 }
 
 impl Settings {
@@ -81,6 +84,9 @@ pub struct ServerSettings {
     pub tls_certificate: Option<PathBuf>,
     /// The PEM file with the private key of the certificate. Default: none.
     pub tls_key: Option<PathBuf>,
+    /// The address at which people reach the service, for links: without a slash at the end. Default: unknown.
+    #[serde(deserialize_with = "values::public_url")]
+    pub public_url: Option<String>,
     /// The limits on what clients can use.
     pub limits: ConnectionLimits,
 }
@@ -93,6 +99,7 @@ impl Default for ServerSettings {
             cors_origins: vec!["*".into()],
             tls_certificate: None,
             tls_key: None,
+            public_url: None,
             limits: ConnectionLimits::default(),
         }
     }

@@ -7,6 +7,7 @@ use std::{
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use isems_core::{Field, RejectReason};
+use reqwest::Url;
 use serde::{Deserialize, Deserializer, de};
 
 pub(super) fn database_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
@@ -54,6 +55,23 @@ fn is_origin(text: &str) -> bool {
         .split_once("://")
         .is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty() && !host.contains('/'));
     text == "*" || has_host && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Reads the address at which people reach the service. A blank one counts as unset.
+pub(super) fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let trimmed = text.trim().trim_end_matches('/');
+    if trimmed.is_empty() {
+        return Ok(None);
+    }
+    match Url::parse(trimmed) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none() => {
+            Ok(Some(trimmed.into()))
+        }
+        _ => Err(de::Error::custom(format_args!(
+            "invalid address {text:?}: expected one such as https://isems.example.org or http://10.36.0.1:5000"
+        ))),
+    }
 }
 
 /// Parses the stable code of a reason.
