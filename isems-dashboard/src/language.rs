@@ -1,8 +1,14 @@
 //! The languages of the page, and how they write numbers and times.
 
+use isems_insight::FindingValue;
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
 
-use crate::texts::{ENGLISH, GERMAN, Texts};
+use crate::texts::{ENGLISH, Fact, GERMAN, Texts};
+
+const DAY: i64 = 86_400;
+
+/// Times as far away as this are said without their day, seconds.
+const NEAR: i64 = 16 * 3600;
 
 /// A language of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,6 +107,38 @@ impl Language {
     /// Returns the short name of a day of the week.
     pub fn weekday(self, date: Date) -> &'static str {
         self.texts().weekdays[date.weekday().to_monday_zero_offset() as usize]
+    }
+
+    /// Returns a time, Unix seconds, UTC, in a time zone, as briefly as is clear to somebody who reads it at `now`.
+    pub fn when(self, time: i64, now: i64, zone: &TimeZone) -> String {
+        let away = (time - now).abs();
+        let (at, now) = (zoned(time, zone), zoned(now, zone));
+        let (clock, day) = (self.clock(&at), self.day(at.date()));
+        if at.date() == now.date() || away < NEAR {
+            clock
+        } else if away < 6 * DAY {
+            format!("{} {clock}", self.weekday(at.date()))
+        } else if away < 300 * DAY {
+            format!("{day} {clock}")
+        } else {
+            self.date(at.date())
+        }
+    }
+
+    /// Returns a figure of a finding, by its name in JSON, with its label, as it is read at `now` in a time zone.
+    /// Figures that only programs need have none.
+    pub fn fact(self, name: &str, value: &FindingValue, now: i64, zone: &TimeZone) -> Option<String> {
+        let pages = self.texts().pages;
+        if name == "cover" {
+            return Some(pages.snow.into());
+        }
+        let Fact { label, unit, decimals } = (pages.fact)(name)?;
+        let value = match value {
+            FindingValue::Number(number) => self.quantity(*number, decimals, unit),
+            FindingValue::Time(time) => self.when(*time, now, zone),
+            FindingValue::Text(text) => text.clone(),
+        };
+        Some(format!("{label}: {value}"))
     }
 
     /// Returns a moment, Unix seconds, UTC, as a day of the week, day and time of day in a time zone.

@@ -54,5 +54,5 @@ pub use crate::{
         Order, Overview, SignInPage, Span, StartPage, Storage, Theme, UnknownNode,
     },
     texts::{CollectorTexts, Fact, FindingTexts, NodeTexts, PageTexts, Texts},
-    viewer::{Kiosk, Viewer, manifest},
+    viewer::{Kiosk, Viewer, manifest, node_path},
 };

@@ -7,15 +7,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     assets,
-    language::{Language, zoned},
+    language::Language,
     page::Theme,
     texts::{PageTexts, Texts},
 };
-
-const DAY: i64 = 86_400;
-
-/// Times as far away as this are said without their day, seconds.
-const NEAR: i64 = 16 * 3600;
 
 /// Everything in a segment of a path but what never needs escaping.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -23,6 +18,17 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// Returns a text as a segment of a path, or as a value of a query.
 pub(crate) fn escaped(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// Returns the path of a node's page, below the prefix of the service.
+pub fn node_path(node: &str) -> String {
+    // A dot alone would be taken for the folder.
+    let name = match node {
+        "." => "%2E".into(),
+        ".." => "%2E%2E".into(),
+        _ => escaped(node),
+    };
+    format!("/nodes/{name}")
 }
 
 /// The light around a display on a wall.
@@ -95,29 +101,12 @@ impl Viewer {
 
     /// Returns the address of a node's page.
     pub(crate) fn node(&self, node: &str) -> String {
-        // A dot alone would be taken for the folder.
-        let name = match node {
-            "." => "%2E".into(),
-            ".." => "%2E%2E".into(),
-            _ => escaped(node),
-        };
-        self.href(&format!("/nodes/{name}"))
+        self.href(&node_path(node))
     }
 
     /// Returns a time, Unix seconds, UTC, as briefly as is clear at the moment.
     pub(crate) fn when(&self, time: i64) -> String {
-        let (at, now) = (zoned(time, &self.time_zone), zoned(self.now, &self.time_zone));
-        let away = (time - self.now).abs();
-        let (clock, day) = (self.language.clock(&at), self.language.day(at.date()));
-        if at.date() == now.date() || away < NEAR {
-            clock
-        } else if away < 6 * DAY {
-            format!("{} {clock}", self.language.weekday(at.date()))
-        } else if away < 300 * DAY {
-            format!("{day} {clock}")
-        } else {
-            self.language.date(at.date())
-        }
+        self.language.when(time, self.now, &self.time_zone)
     }
 
     /// Shows a time, Unix seconds, UTC.

@@ -1,9 +1,9 @@
 //! The condition of a node in words.
 
-use isems_insight::{Finding, FindingCode, FindingValue, Level, NodeState, SilenceCause, Survival, WatchedNode};
+use isems_insight::{Finding, FindingCode, Level, NodeState, SilenceCause, Survival, WatchedNode};
 use maud::{Markup, html};
 
-use crate::{map::mark, texts::Fact, viewer::Viewer};
+use crate::{map::mark, viewer::Viewer};
 
 /// The probability from which something is said to happen, rather than that it may.
 const LIKELY: f64 = 0.8;
@@ -100,22 +100,10 @@ impl Viewer {
 
     /// Returns the figures of a finding with their labels, in parentheses; empty if there are none.
     pub(crate) fn facts(&self, finding: &Finding) -> String {
-        let facts: Vec<String> = finding.values.iter().filter_map(|(name, value)| self.fact(name, value)).collect();
+        let facts = finding.values.iter();
+        let facts: Vec<String> =
+            facts.filter_map(|(name, value)| self.language.fact(name, value, self.now, &self.time_zone)).collect();
         if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) }
-    }
-
-    /// Returns a figure of a finding with its label. Those that only programs need have none.
-    fn fact(&self, name: &str, value: &FindingValue) -> Option<String> {
-        if name == "cover" {
-            return Some(self.pages().snow.into());
-        }
-        let Fact { label, unit, decimals } = (self.pages().fact)(name)?;
-        let value = match value {
-            FindingValue::Number(number) => self.language.quantity(*number, decimals, unit),
-            FindingValue::Time(time) => self.when(*time),
-            FindingValue::Text(text) => text.clone(),
-        };
-        Some(format!("{label}: {value}"))
     }
 
     /// Shows the level and the state of a node by shape, colour and text.
