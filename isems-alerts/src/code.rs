@@ -31,8 +31,8 @@ macro_rules! troubles {
 troubles! {
     DatabaseFull, "databaseFull", "There is no space left to store measurements.";
     DatabaseFailing, "databaseFailing", "Measurements cannot be stored.";
-    ClockUnset, "clockUnset", "The clock of the collector's computer is not set.";
-    ClockBehind, "clockBehind", "The clock of the collector's computer is behind.";
+    ClockUnset, "collectorClockUnset", "The clock of the collector's computer is not set.";
+    ClockBehind, "collectorClockBehind", "The clock of the collector's computer is behind.";
     SourcesAway, "sourcesAway", "Nothing that a transport collects from can be reached: a broker, or all nodes.";
     AllNodesSilent, "allNodesSilent", "Nearly all nodes fell silent together, so the cause is near the collector.";
     BackupFailed, "backupFailed", "The last backup failed.";

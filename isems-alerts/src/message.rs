@@ -41,6 +41,16 @@ pub enum MessageKind {
     Test,
 }
 
+impl MessageKind {
+    pub(crate) fn is_alert(self) -> bool {
+        self == Self::Alert
+    }
+
+    pub(crate) fn is_digest(self) -> bool {
+        self == Self::Digest
+    }
+}
+
 /// One thing that a [`Message`] tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,11 +1,11 @@
-//! Whom an alert is about.
+//! The subject of an alert.
 
 use std::fmt;
 
 use isems_core::NodeId;
 use serde::{Deserialize, Serialize};
 
-/// Whom an alert is about.
+/// The subject of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Subject {

@@ -1,0 +1,7 @@
+//! Alerts: what people are told, when, and how often.
+
+mod desk;
+mod german;
+mod properties;
+mod scenarios;
+mod texts;
