@@ -15,6 +15,7 @@
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
 pub mod api;
+mod base_path;
 mod berlin;
 mod csv;
 mod demo;
@@ -37,4 +38,4 @@ mod time;
 pub mod tls;
 pub mod tokens;
 
-pub use crate::{poll::poll, server::Server};
+pub use crate::{base_path::BasePath, poll::poll, server::Server};

@@ -92,6 +92,7 @@ impl Server {
         let mut builder = Service::builder(collector.watcher())
             .access(access.clone())
             .cors_origins(server.cors_origins)
+            .base_path(server.base_path.clone())
             .live(LiveOptions { subscribers, ..LiveOptions::default() });
         if let Some(push) = push {
             builder = builder.push(push);

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::{Access, Parts, Service, health::WriteProof, http_metrics::HttpMetrics, node_numbers::NodeNumbers};
 use crate::{
+    BasePath,
     live::{Live, LiveOptions},
     push::Push,
 };
@@ -21,6 +22,7 @@ pub struct ServiceBuilder {
     watcher: Watcher,
     access: Access,
     cors_origins: Vec<String>,
+    base_path: BasePath,
     live: LiveOptions,
     push: Option<Push>,
     triggers: Vec<PollTrigger>,
@@ -32,6 +34,7 @@ impl ServiceBuilder {
             watcher,
             access: Access::default(),
             cors_origins: vec!["*".into()],
+            base_path: BasePath::default(),
             live: LiveOptions::default(),
             push: None,
             triggers: Vec::new(),
@@ -46,6 +49,11 @@ impl ServiceBuilder {
     /// Sets the origins whose web pages may read the service. The default, `*`, is any.
     pub fn cors_origins(self, cors_origins: Vec<String>) -> Self {
         Self { cors_origins, ..self }
+    }
+
+    /// Sets the path prefix under which a proxy shows the service. Requests may have it or not.
+    pub fn base_path(self, base_path: BasePath) -> Self {
+        Self { base_path, ..self }
     }
 
     /// Sets how live events are served.
@@ -66,12 +74,13 @@ impl ServiceBuilder {
 
     /// Builds the service. A [`RedbRepository`] with a file can be backed up, and has metrics.
     pub fn build(self) -> Service {
-        let Self { watcher, access, cors_origins, live, push, triggers } = self;
+        let Self { watcher, access, cors_origins, base_path, live, push, triggers } = self;
         let repository = watcher.repository();
         let database = file(repository.clone());
         Service(Arc::new(Parts {
             access,
             cors_origins,
+            base_path,
             live: Arc::new(Live::new(watcher.clone(), live)),
             push,
             triggers,

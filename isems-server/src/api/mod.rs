@@ -91,9 +91,10 @@ pub(crate) use self::{
     time::UtcTime,
 };
 use crate::{
+    BasePath,
     berlin::Berlin,
     live::Live,
-    page::{Pages, base_of, forget_own_origin},
+    page::{Pages, forget_own_origin},
     push::Push,
 };
 
@@ -124,6 +125,7 @@ struct Parts {
     watcher: Watcher,
     access: Access,
     cors_origins: Vec<String>,
+    base_path: BasePath,
     live: Arc<Live>,
     push: Option<Push>,
     triggers: Vec<PollTrigger>,
@@ -211,6 +213,7 @@ impl Service {
         };
         let swagger_ui = HtmlPage::new(swagger_ui);
         let access = Arc::new(access);
+        let base_path = self.0.base_path.clone();
         let at_documented_path = {
             let paths = paths.clone();
             move |request| std::future::ready(Ok(paths.at_documented_path(request)))
@@ -221,14 +224,14 @@ impl Service {
             .add_to(Route::new())
             .at(
                 "/docs",
-                get(make_sync(move |request| match &*base_of(&request) {
+                get(make_sync(move |request| match BasePath::of(&request) {
                     "" => swagger_ui.response(),
                     base => swagger_ui_below(base),
                 })),
             )
             .at(
                 "/openapi.json",
-                get(make_sync(move |request| match &*base_of(&request) {
+                get(make_sync(move |request| match BasePath::of(&request) {
                     "" => json(document.clone()),
                     base => json(below(base, &String::from_utf8_lossy(&document)).into()),
                 })),
@@ -250,6 +253,7 @@ impl Service {
             .with(self.cors())
             .with_if(self.any_origin(), SetHeader::new().overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
             .before(forget_own_origin)
+            .before(move |request| std::future::ready(Ok(base_path.remove(request))))
             .before(limits::check)
             .catch_all_error(problem_of)
             .with(SetHeader::new().appending(header::VARY, "Accept-Encoding"))
@@ -280,7 +284,7 @@ async fn at_root(
 ) -> poem::Result<Response> {
     match request.uri().path() {
         "/" => root.call(request).await,
-        "/api" | "/api/" => Ok(Redirect::temporary("/docs").into_response()),
+        "/api" | "/api/" => Ok(Redirect::temporary(format!("{}/docs", BasePath::of(&request))).into_response()),
         _ => Ok(operations.call(request).await?.into_response()),
     }
 }

@@ -8,6 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use poem::{Request, http::StatusCode};
 
 use super::problem::Refusal;
+use crate::BasePath;
 
 /// Refuses unknown and repeated parameters, which must not be mistaken for filters.
 pub(super) fn only(request: &Request, known: &[&str]) -> Result<(), Refusal> {
@@ -53,7 +54,7 @@ pub(super) fn next_page(request: &Request, cursor: &str) -> String {
     let kept = query.filter(|parameter| !parameter.is_empty() && !is_cursor(parameter));
     let cursor = format!("cursor={}", utf8_percent_encode(cursor, NON_ALPHANUMERIC));
     let query: Vec<&str> = kept.chain([&*cursor]).collect();
-    format!("{}?{}", uri.path(), query.join("&"))
+    format!("{}{}?{}", BasePath::of(request), uri.path(), query.join("&"))
 }
 
 /// Returns the value of a `Link` header for the next page.

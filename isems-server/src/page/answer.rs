@@ -7,8 +7,7 @@ use poem::{
     web::headers::{HeaderMapExt, IfNoneMatch},
 };
 
-use super::viewer::base_of;
-use crate::api::tag_of;
+use crate::{BasePath, api::tag_of};
 
 /// The policy of pages: everything comes from this server, and nothing is written into the page itself.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -53,5 +52,5 @@ pub(super) fn manifest(request: &Request) -> Response {
     Response::builder()
         .content_type("application/manifest+json")
         .header(header::CACHE_CONTROL, "no-cache")
-        .body(isems_dashboard::manifest(&base_of(request)))
+        .body(isems_dashboard::manifest(BasePath::of(request)))
 }

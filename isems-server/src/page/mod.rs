@@ -26,7 +26,7 @@ pub(crate) use self::{
     asset::is_asset,
     origin::{check as check_origin, forget_own_origin},
     sign_in::{COOKIE, lead_to},
-    viewer::{base_of, cookie},
+    viewer::cookie,
 };
 use crate::api::Refusal;
 

@@ -10,9 +10,9 @@ use poem::{
 
 use super::{
     Pages, answer, origin, parameters,
-    viewer::{self, add_cookie, base_of, cookie_path, is_path},
+    viewer::{self, add_cookie, cookie_path, is_path},
 };
-use crate::api::Access;
+use crate::{BasePath, api::Access};
 
 /// The name of the cookie.
 pub(crate) const COOKIE: &str = "session";
@@ -29,7 +29,7 @@ pub(crate) fn lead_to(request: &Request) -> Response {
 
 /// Leads to a path of this server.
 pub(super) fn see_other(request: &Request, path: &str) -> Response {
-    let location = HeaderValue::try_from(format!("{}{path}", base_of(request)));
+    let location = HeaderValue::try_from(format!("{}{path}", BasePath::of(request)));
     let location = location.unwrap_or(HeaderValue::from_static("/"));
     Response::builder().status(StatusCode::SEE_OTHER).header(header::LOCATION, location).finish()
 }

@@ -9,7 +9,7 @@ use poem::{
 };
 
 use super::parameters;
-use crate::{api::Access, time::time_zone};
+use crate::{BasePath, api::Access, time::time_zone};
 
 /// Returns the viewer at a moment, Unix seconds, UTC.
 pub(super) fn of(request: &Request, zone: &TimeZone, now: i64) -> Viewer {
@@ -23,7 +23,7 @@ pub(super) fn of(request: &Request, zone: &TimeZone, now: i64) -> Viewer {
         theme: theme.unwrap_or_default(),
         time_zone: zone,
         now,
-        base: base_of(request),
+        base: BasePath::of(request).into(),
         path: path.into(),
         kiosk: None,
         signed_in: access.session(request).map(|name| name.to_string()),
@@ -37,21 +37,9 @@ pub(super) fn of_mesh(request: &Request, zone: &TimeZone, snapshot: &Snapshot) -
     Viewer { kiosk: is_kiosk.then(|| Kiosk::over(snapshot)), ..of(request, zone, snapshot.at) }
 }
 
-/// Returns the prefix of every path, as a proxy shows it to clients; empty if there is none, or if it would need
-/// escaping.
-pub(crate) fn base_of(request: &Request) -> String {
-    let prefix = request.header("x-forwarded-prefix").unwrap_or_default().trim_end_matches('/');
-    let is_segment = |segment: &str| {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(is_plain)
-    };
-    let is_path = prefix.strip_prefix('/').is_some_and(|path| path.split('/').all(is_segment));
-    if is_path { prefix.into() } else { String::new() }
-}
-
 /// Returns the path of cookies, which is the prefix.
-pub(super) fn cookie_path(request: &Request) -> String {
-    Some(base_of(request)).filter(|base| !base.is_empty()).unwrap_or_else(|| "/".into())
+pub(super) fn cookie_path(request: &Request) -> &str {
+    Some(BasePath::of(request)).filter(|base| !base.is_empty()).unwrap_or("/")
 }
 
 /// Adds a cookie with its attributes to an answer.

@@ -144,7 +144,7 @@ static POLL: [Flag; 8] = [
 ];
 
 /// The flags of serving.
-static SERVICE: [Flag; 20] = [
+static SERVICE: [Flag; 21] = [
     flag(
         "poll-interval",
         "ISEMS_POLL_INTERVAL",
@@ -243,6 +243,14 @@ static SERVICE: [Flag; 20] = [
         List,
         "ORIGINS",
         "Origins whose web pages may read from the service, separated by commas; * allows any",
+    ),
+    flag(
+        "base-path",
+        "ISEMS_BASE_PATH",
+        "server.base_path",
+        Text,
+        "PATH",
+        "Path prefix under which a reverse proxy shows the service, such as /mesh; the proxy may remove it or not",
     ),
     flag(
         "api-tokens",

@@ -25,7 +25,7 @@ use sentry_core::types::Dsn;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub use self::arguments::{Action, Arguments, ServeArguments};
-use crate::{api::Access, serve::ConnectionLimits};
+use crate::{BasePath, api::Access, serve::ConnectionLimits};
 
 /// The settings of the program.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct ServerSettings {
     /// The origins whose web pages may read from the service. Default: `*`, which is any.
     #[serde(deserialize_with = "values::origins")]
     pub cors_origins: Vec<String>,
+    /// The path prefix under which a proxy shows the service. Default: none.
+    #[serde(skip_serializing_if = "BasePath::is_empty")]
+    pub base_path: BasePath,
     /// The PEM file with the certificate chain, to serve HTTPS instead of HTTP. Default: none.
     pub tls_certificate: Option<PathBuf>,
     /// The PEM file with the private key of the certificate. Default: none.
@@ -97,6 +100,7 @@ impl Default for ServerSettings {
             listen: (Ipv4Addr::LOCALHOST, 5000).into(),
             hide_inactive_after_days: 30,
             cors_origins: vec!["*".into()],
+            base_path: BasePath::default(),
             tls_certificate: None,
             tls_key: None,
             public_url: None,

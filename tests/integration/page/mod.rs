@@ -1,6 +1,7 @@
 //! The pages for people, over HTTP.
 
 mod assets;
+mod base_path;
 mod collector;
 mod map;
 mod node;

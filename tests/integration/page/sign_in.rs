@@ -1,4 +1,4 @@
-//! Signing in, where reading is protected, and the prefix of a proxy.
+//! Signing in, where reading is protected.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use isems_core::RedbRepository;
 use isems_server::{api::Access, tokens::Tokens};
 use reqwest::{Method, Response, StatusCode};
 
-use super::{at_noon, measured, page};
+use super::page;
 use crate::server::{ADMIN, TestService};
 
 const HTML: (&str, &str) = ("accept", "text/html,*/*");
@@ -107,32 +107,4 @@ async fn a_session_changes_something_only_from_a_page_of_this_server() {
     let behind_https = [("x-forwarded-proto", "https")];
     let response = send(&service, Method::POST, "/sign-in", &format!("token={ADMIN}"), &behind_https).await;
     assert!(response.headers()["set-cookie"].to_str().unwrap().ends_with("; Secure"));
-}
-
-#[tokio::test]
-async fn behind_a_proxy_every_address_has_its_prefix() {
-    let service = at_noon(vec![measured("Hafen")]).await;
-    let prefix = [("x-forwarded-prefix", "/solar/mesh/"), HTML];
-    for path in ["/", "/nodes/Hafen", "/map", "/collector", "/sign-in"] {
-        let page = page(&service, path, &prefix).await;
-        for attribute in ["href=\"", "src=\"", "action=\""] {
-            for address in page.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()) {
-                assert!(address.starts_with("/solar/mesh/") || address.starts_with('#'), "{path}: {address}");
-            }
-        }
-    }
-    let docs = page(&service, "/docs", &prefix).await;
-    assert!(docs.contains("\"url\": \"/solar/mesh/\""));
-    let document = send(&service, Method::GET, "/openapi.json", "", &prefix).await.text().await.unwrap();
-    assert!(document.contains("\"url\": \"/solar/mesh/\""));
-    let choice = send(&service, Method::POST, "/preferences", "theme=dark&back=%2Fmap", &prefix).await;
-    assert_eq!(choice.headers()["location"], "/solar/mesh/map");
-    assert!(choice.headers()["set-cookie"].to_str().unwrap().contains("Path=/solar/mesh;"));
-    let manifest = send(&service, Method::GET, "/manifest.webmanifest", "", &prefix).await;
-    let manifest: serde_json::Value = serde_json::from_slice(&manifest.bytes().await.unwrap()).unwrap();
-    assert_eq!(manifest["start_url"], "/solar/mesh/");
-    for bad in ["//evil.example", "/a\"b", "https://evil.example", "/a/../b", "/a b"] {
-        let page = page(&service, "/", &[("x-forwarded-prefix", bad)]).await;
-        assert!(page.contains("action=\"/preferences\""), "{bad}");
-    }
 }
