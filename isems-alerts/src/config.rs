@@ -1,6 +1,12 @@
 //! The configuration of alerts: the channels, and what they have in common.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
@@ -10,7 +16,13 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use crate::{ChannelAddress, ChannelOptions, channels::Secret};
+use crate::{
+    Channel, ChannelAddress, ChannelOptions,
+    channels::{self, Kind, Secret},
+};
+
+/// The maximum length of a name in bytes.
+const NAME_BYTES: usize = 64;
 
 /// The configuration of alerts. Everything has a default; without a channel, nobody is told anything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +44,31 @@ impl Default for AlertsConfig {
     }
 }
 
-/// The configuration of a [`Channel`](crate::Channel).
+impl AlertsConfig {
+    /// Opens the channels. Those without a name get one that no other has.
+    pub fn open(&self) -> Result<Vec<Channel>, InvalidChannel> {
+        let mut names = BTreeSet::new();
+        for name in self.channels.iter().filter_map(|channel| channel.name.clone()) {
+            if let Some(name) = names.replace(name) {
+                return Err(InvalidChannel(format!("two channels are named {name:?}: rename one of them")));
+            }
+        }
+        let open = |config: &ChannelConfig| {
+            let mut name = config.name();
+            if config.name.is_none() {
+                let (first, mut number) = (name.clone(), 1);
+                while !names.insert(name.clone()) {
+                    number += 1;
+                    name = format!("{first}-{number}");
+                }
+            }
+            ChannelConfig { name: Some(name), ..config.clone() }.open()
+        };
+        self.channels.iter().map(open).collect()
+    }
+}
+
+/// The configuration of a [`Channel`].
 ///
 /// It is deserialized from a table with the names of its fields and of those of [`ChannelOptions`], or from a text: the
 /// address, followed by a `#` and some of these settings by name, joined by `&` and percent-encoded where necessary.
@@ -48,7 +84,7 @@ impl Default for AlertsConfig {
 #[serde(remote = "Self")]
 pub struct ChannelConfig {
     /// The name, which no other channel has. What the channel was told is remembered under this name. Default: the kind
-    /// and the host.
+    /// with the host, or with the name of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The address.
@@ -125,10 +161,42 @@ impl FromStr for ChannelConfig {
 }
 
 impl ChannelConfig {
-    /// Returns the name, which is made of the kind and the host if none is given.
+    /// Returns the name. If none is given, it is the kind with the host, or with the name of the program.
     pub fn name(&self) -> String {
-        let of_address = || format!("{}-{}", self.to.kind().name(), self.to.place());
+        let place = self.to.place();
+        let of_address = || format!("{}-{}", self.to.kind().name(), place.rsplit('/').next().unwrap_or_default());
         self.name.clone().unwrap_or_else(of_address)
+    }
+
+    /// Opens the channel. Nothing is sent yet.
+    pub fn open(&self) -> Result<Channel, InvalidChannel> {
+        let name = self.name();
+        let opened = self.check().and_then(|()| channels::open(self));
+        let notifier = opened.map_err(|problem| InvalidChannel(format!("channel {name:?}: {problem}")))?;
+        Ok(Channel { name, notifier, options: self.options.clone() })
+    }
+
+    /// Checks that all settings are used: one that is not shows a misunderstanding.
+    fn check(&self) -> Result<(), String> {
+        let name = self.name();
+        if name.trim().is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
+            return Err("invalid name: expected 1 to 64 bytes without control characters".into());
+        }
+        let of_webhooks = [
+            ("template", self.template.is_some()),
+            ("method", self.method.is_some()),
+            ("headers", !self.headers.is_empty()),
+            ("secret", self.secret.is_some()),
+        ];
+        if self.to.kind() != Kind::Webhook
+            && let Some((key, _)) = of_webhooks.into_iter().find(|(_, is_set)| *is_set)
+        {
+            return Err(format!("{key} is only for webhooks: leave it out"));
+        }
+        if self.ca_file.is_some() && !self.to.uses_tls() {
+            return Err("ca_file is of no use without TLS: leave it out, or write an address with TLS".into());
+        }
+        Ok(())
     }
 
     fn of_table(table: Map<String, Value>) -> Result<Self, serde_json::Error> {

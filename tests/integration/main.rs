@@ -1,5 +1,6 @@
 //! Behaviour through public interfaces: one binary, with a module for each part.
 
+mod alerts;
 mod core;
 mod http;
 mod insight;

@@ -1,9 +1,12 @@
 //! Addresses of channels.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+
+use super::{command, email, mqtt, ntfy};
 
 /// The address of a channel, with what it takes to use it.
 ///
@@ -42,6 +45,19 @@ pub(crate) enum Kind {
     Webhook,
     Mqtt,
     Command,
+}
+
+/// A user with a password, or a token alone.
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: Option<String>,
+}
+
+impl Login {
+    /// Returns what must not be shown.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        vec![self.password.as_ref().unwrap_or(&self.user).clone()]
+    }
 }
 
 /// A scheme of addresses.
@@ -96,6 +112,44 @@ impl ChannelAddress {
         self.scheme.kind
     }
 
+    /// Returns the URL, with secrets.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Returns whether the connection can be encrypted.
+    pub(crate) fn uses_tls(&self) -> bool {
+        match self.url.scheme() {
+            "https" | "smtps" | "mqtts" => true,
+            "smtp" => email::Envelope::parse(&self.url).is_ok_and(|envelope| !envelope.is_plain()),
+            _ => false,
+        }
+    }
+
+    /// Returns the login, if there is one.
+    pub(crate) fn login(&self) -> Result<Option<Login>, &'static str> {
+        let decoded = |text| percent_decode_str(text).decode_utf8().map(Cow::into_owned);
+        let password = self.url.password().map(decoded).transpose();
+        match (decoded(self.url.username()), password) {
+            (Ok(user), Ok(password)) if !user.is_empty() => Ok(Some(Login { user, password })),
+            (Ok(_), Ok(None)) => Ok(None),
+            (Ok(_), Ok(Some(_))) => Err("it has a password, but no user"),
+            _ => Err("its user, password or token is no UTF-8"),
+        }
+    }
+
+    /// Checks what the kind of channel requires of its address.
+    fn check(&self) -> Result<(), &'static str> {
+        self.login()?;
+        match self.kind() {
+            Kind::Ntfy => ntfy::Topic::parse(&self.url).map(drop),
+            Kind::Email => email::Envelope::parse(&self.url).map(drop),
+            Kind::Webhook => Ok(()),
+            Kind::Mqtt => mqtt::prefix(&self.url).map(drop),
+            Kind::Command => command::program(&self.url).map(drop),
+        }
+    }
+
     /// Returns the host, with its port if one is given, or the path of the program.
     pub(crate) fn place(&self) -> String {
         match (self.url.host_str(), self.url.port()) {
@@ -126,18 +180,18 @@ impl FromStr for ChannelAddress {
                 "host or port cannot be read; write / ? # @ and : in user, password or token as %2F %3F %23 %40 %3A",
             )
         })?;
-        if scheme.kind == Kind::Command {
-            if !url.path().starts_with('/') {
-                return Err(invalid("it names no absolute path"));
-            }
-        } else if !rest.starts_with("//") || url.host_str().is_none_or(str::is_empty) {
+        if scheme.kind != Kind::Command && (!rest.starts_with("//") || url.host_str().is_none_or(str::is_empty)) {
             return Err(invalid("its host is missing"));
         }
         // A login that contains a slash would otherwise be taken for the host, and be shown.
-        if url.path().contains('@') {
-            return Err(invalid("its path contains an @: write it as %40, and a / in user, password or token as %2F"));
+        if url.path().contains('@')
+            || scheme.kind != Kind::Email && url.query().is_some_and(|query| query.contains('@'))
+        {
+            return Err(invalid("an @ follows its host: write it as %40, and a / in user, password or token as %2F"));
         }
-        Ok(Self { scheme, url })
+        let address = Self { scheme, url };
+        address.check().map_err(invalid)?;
+        Ok(address)
     }
 }
 
