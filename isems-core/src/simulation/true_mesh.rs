@@ -345,6 +345,12 @@ impl TrueMesh {
         self.node(node).map(|node| node.panel.clearness())
     }
 
+    /// Returns the light that passes the clouds over a node alone and what lies on its panel, as a fraction of what the
+    /// mesh's sky gives, or `None` if there is no such node.
+    pub fn light(&self, node: &NodeId) -> Option<f64> {
+        self.node(node).map(TrueNode::light)
+    }
+
     /// Returns the azimuths of the sun, degrees clockwise from north, from which and to which obstacles shade a node's
     /// panel if the sun is low enough.
     pub fn shades(&self, node: &NodeId) -> Vec<(f64, f64)> {

@@ -99,6 +99,8 @@ pub(super) struct TrueNode {
     /// The passing clouds and the wind that only this node has, in standard deviations.
     clouds: f64,
     wind: f64,
+    /// The light that its passing clouds let through, as a fraction of what the mesh's sky gives.
+    passed: f64,
     /// The cells' usual heating in the sun, degC per W/m2.
     heating: f64,
     /// The open-circuit voltage in the last sweep, V.
@@ -169,6 +171,7 @@ impl TrueNode {
             load_drift: 0.0,
             clouds: 0.0,
             wind: 0.0,
+            passed: 1.0,
             heating,
             swept: 0.0,
             gauge: None,
@@ -206,6 +209,11 @@ impl TrueNode {
         self.is_load_on && self.starting == 0
     }
 
+    /// Returns the light that passes its clouds and what lies on the panel, as a fraction of what the mesh's sky gives.
+    pub(super) fn light(&self) -> f64 {
+        self.passed * self.panel.clearness()
+    }
+
     /// Advances by a minute, and returns the measurement at its end, unless the node is down.
     pub(super) fn live(&mut self, time: i64, sky: &Moment) -> Option<Measurement> {
         self.starting = self.starting.saturating_sub(1);
@@ -216,7 +224,8 @@ impl TrueNode {
         self.clouds = 0.95 * self.clouds + 0.312 * self.random.normal(0.0, 1.0);
         self.wind = 0.995 * self.wind + 0.1 * self.random.normal(0.0, 1.0);
         self.panel.heating = self.heating * (1.0 - 0.2 * self.wind).max(0.2);
-        let irradiance = self.panel.irradiance(sky) * (sky.patchiness * self.clouds).exp().min(1.5);
+        self.passed = (sky.patchiness * self.clouds).exp().min(1.5);
+        let irradiance = self.panel.irradiance(sky) * self.passed;
         self.temperature += (sky.temperature + 0.006 * irradiance - self.temperature) / 150.0;
         let temperature = self.temperature;
         self.panel.weather(sky, self.dust);

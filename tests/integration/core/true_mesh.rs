@@ -165,6 +165,21 @@ fn rain_washes_panels() {
 }
 
 #[test]
+fn the_light_on_a_panel_is_what_lies_on_it_and_passing_clouds_leave() {
+    let mut mesh = mesh(6, 30, false);
+    let nodes: Vec<NodeId> = mesh.ids().cloned().collect();
+    let mut of_clouds = Vec::new();
+    for _ in 0..100 {
+        mesh.advance(mesh.now() + 3600);
+        of_clouds.extend(nodes.iter().map(|node| mesh.light(node).unwrap() / mesh.clearness(node).unwrap()));
+    }
+    assert!(of_clouds.iter().all(|light| (0.2..=1.5 + 1e-9).contains(light)), "{of_clouds:?}");
+    let mean = of_clouds.iter().sum::<f64>() / of_clouds.len() as f64;
+    assert!((mean - 1.0).abs() < 0.05, "{mean}");
+    assert!(mesh.light(&NodeId::new("nobody").unwrap()).is_none());
+}
+
+#[test]
 fn what_covers_a_panel_and_the_labels_agree() {
     let Eventful { events, clearness, .. } = &*EVENTFUL;
     for (node, time, clearness) in clearness {

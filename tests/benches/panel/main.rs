@@ -6,6 +6,10 @@
 //! each node is assessed. A panel that loses a quarter of its light counts as found on the first evening on which its
 //! yield is said to be low; a finding of a node with whose panel nothing is the matter is false. Snow that lies on a
 //! third of the mesh is not counted as a covered panel, and neither is what lies there for less than 30 hours.
+//!
+//! It also prints the most that could be said by anybody who knew the true light on each panel.
+
+mod bound;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,13 +21,16 @@ use isems_core::{
     NodeId,
     simulation::{TrueEvent, TrueEventKind, TrueMesh, TrueMeshOptions},
 };
-use isems_insight::{Assessment, Evidence, FindingCode, History, Mesh, assess};
+use isems_insight::{Assessment, Evidence, FindingCode, History, Mesh, Slot, Sun, assess};
+
+use self::bound::{Known, Threshold, TrueLight};
 
 const DAY: i64 = 86_400;
 const DAYS: i64 = 89;
 const LEAD: i64 = 32;
 /// 2025-02-01T20:00Z and 2025-09-01T20:00Z.
 const SEASONS: [i64; 2] = [1_738_440_000, 1_756_756_800];
+const PLACE: (f64, f64) = (52.5, 13.4);
 
 #[derive(Default)]
 struct Outcome {
@@ -49,34 +56,41 @@ fn main() {
     let first_seed = arguments.first().copied().unwrap_or(121);
     let seeds = arguments.get(1).copied().unwrap_or(4);
     let mut outcome = Outcome::default();
+    let mut bounds = Bounds::new();
     for seed in first_seed..first_seed + seeds {
         for start in SEASONS {
-            season(seed, start, &mut outcome);
+            season(seed, start, &mut outcome, &mut bounds);
         }
     }
     print(&mut outcome);
+    print_bounds(&mut bounds);
 }
 
-fn season(seed: u64, start: i64, outcome: &mut Outcome) {
+fn season(seed: u64, start: i64, outcome: &mut Outcome, bounds: &mut Bounds) {
     let end = start + DAYS * DAY;
     let mut mesh = TrueMesh::new(TrueMeshOptions {
         seed: seed.wrapping_mul(2) + u64::from(start > SEASONS[0]),
         nodes: 24,
-        place: (52.5, 13.4),
+        place: PLACE,
         start: start - LEAD * DAY,
         end,
         has_events: true,
     });
     let mut histories: BTreeMap<NodeId, History> =
         mesh.ids().map(|node| (node.clone(), History::new(node.clone()))).collect();
+    let mut true_light = TrueLight::new(Sun::at_place(PLACE.0, PLACE.1).expect("the place exists"));
     let mut said: BTreeMap<(NodeId, FindingCode), BTreeSet<i64>> = BTreeMap::new();
     let mut known: BTreeSet<(NodeId, i64)> = BTreeSet::new();
     let mut before: BTreeMap<NodeId, Assessment> = BTreeMap::new();
     let mut shades: BTreeMap<(NodeId, i64), (bool, bool)> = BTreeMap::new();
     for evening in (0..DAYS).map(|day| start + day * DAY) {
-        for measurement in mesh.advance(evening) {
-            if let Some(history) = histories.get_mut(&measurement.node_id) {
-                history.extend(&[measurement]);
+        while mesh.now() < evening {
+            let arrived = mesh.advance(mesh.now() + Slot::SECONDS);
+            true_light.observe(&mesh, &arrived);
+            for measurement in arrived {
+                if let Some(history) = histories.get_mut(&measurement.node_id) {
+                    history.extend(&[measurement]);
+                }
             }
         }
         let began = Instant::now();
@@ -108,8 +122,32 @@ fn season(seed: u64, start: i64, outcome: &mut Outcome) {
     let events = mesh.events().into_iter().filter(|event| event.kind.is_of_panel()).collect();
     let nodes = histories.into_keys().collect();
     outcome.known_evenings += known.len() as u32;
-    Season { start, nodes, events, said, shades }.score(outcome);
+    let mut season = Season { start, nodes, events, said, shades };
+    season.score(outcome);
+    for known in [Known::Heard, Known::Charging] {
+        let days = true_light.days(known);
+        for threshold in Threshold::all() {
+            season.said = days
+                .iter()
+                .map(|(node, days)| {
+                    let is_said = |evening: &i64| bound::is_said(days, evening / DAY, threshold);
+                    ((node.clone(), FindingCode::PanelYieldLow), season.evenings().filter(is_said).collect())
+                })
+                .collect();
+            let bound = bounds.iter_mut().find(|bound| (bound.0, bound.1) == (known, threshold));
+            if let Some((.., outcome)) = bound {
+                season.score(outcome);
+            } else {
+                let mut outcome = Outcome::default();
+                season.score(&mut outcome);
+                bounds.push((known, threshold, outcome));
+            }
+        }
+    }
 }
+
+/// The most that could be said, by the knowledge of the light and the threshold.
+type Bounds = Vec<(Known, Threshold, Outcome)>;
 
 /// All that was said in a season, and what was true.
 struct Season {
@@ -207,9 +245,36 @@ impl Season {
     }
 }
 
+impl Outcome {
+    /// Returns the number of dirty panels found within some days.
+    fn within(&self, days: i64) -> usize {
+        self.dirty.iter().filter(|found| found.is_some_and(|found| found <= days)).count()
+    }
+
+    fn node_months(&self) -> f64 {
+        f64::from(self.node_days) / 30.0
+    }
+}
+
+/// Prints the most that was found with at most one false in a hundred node-months.
+fn print_bounds(bounds: &mut Bounds) {
+    bounds.retain(|(.., outcome)| f64::from(outcome.false_yields) <= outcome.node_months() / 100.0);
+    for (known, light) in [(Known::Heard, "all light"), (Known::Charging, "the light while the battery takes it")] {
+        let of_known = bounds.iter().filter(|bound| bound.0 == known);
+        let Some((_, threshold, best)) = of_known.max_by_key(|(.., outcome)| outcome.within(14)) else { continue };
+        println!(
+            "who knew {light}: {} within 7 days, {} within 14, {} within 30, {} false, by {threshold:?}",
+            best.within(7),
+            best.within(14),
+            best.within(30),
+            best.false_yields
+        );
+    }
+}
+
 fn print(outcome: &mut Outcome) {
     outcome.dirty.sort_unstable_by_key(|days| days.unwrap_or(i64::MAX));
-    let within = |days: i64| outcome.dirty.iter().filter(|found| found.is_some_and(|found| found <= days)).count();
+    let within = |days: i64| outcome.within(days);
     let all = outcome.dirty.len();
     println!("panels that lost a quarter of their light: {all}");
     println!("said within 7 days: {}, within 14: {}, within 30: {}", within(7), within(14), within(30));
@@ -217,7 +282,7 @@ fn print(outcome: &mut Outcome) {
     for ((kind, found), count) in &outcome.found {
         println!("{kind:?} {}: {count}", if *found { "said" } else { "not said" });
     }
-    let months = f64::from(outcome.node_days) / 30.0;
+    let months = outcome.node_months();
     println!("false `panelYieldLow`: {} in {months:.0} node-months", outcome.false_yields);
     println!("false `panelCovered` or `panelDisconnected`: {} in {months:.0} node-months", outcome.false_others);
     println!("false `panelShaded`: {} in {months:.0} node-months", outcome.false_shades);
