@@ -1,7 +1,9 @@
 /**
  * Follows the server's live events while the page can be seen, and passes them on as events of the document:
- * `live:measurement`, `live:state`, `live:finding` and `live:gap`, each with its data as detail, and `live:open` and
- * `live:lost` when the link comes and goes. If the page names nodes in attributes `data-node`, only these are followed.
+ * `live:measurement`, `live:state`, `live:finding` and `live:gap`, each with its data as detail, `live:lost` whenever the
+ * link breaks or is tried in vain, and `live:open` when it comes back. If the page names nodes in attributes `data-node`,
+ * all events of these are followed, and otherwise states and findings of all nodes: measurements of many would fill a
+ * slow link.
  */
 
 /** The time after which a refused link is tried again, milliseconds. A link that breaks is mended by the browser. */
@@ -12,6 +14,7 @@ const KINDS = ["measurement", "state", "finding", "gap"];
 /** @type {EventSource | undefined} */
 let source;
 let lastEventId = "";
+let isLost = false;
 
 /**
  * @param {string} name
@@ -26,14 +29,22 @@ function open() {
         return;
     }
     const nodes = [...document.querySelectorAll("[data-node]")].map((element) => element.getAttribute("data-node") ?? "");
-    const query = new URLSearchParams([...new Set(nodes)].map((node) => ["nodes", node]));
+    const ofNodes = [...new Set(nodes)].map((node) => ["nodes", node]);
+    const ofAll = ["state", "finding"].map((kind) => ["kinds", kind]);
+    const query = new URLSearchParams(ofNodes.length > 0 ? ofNodes : ofAll);
     if (lastEventId) {
         query.set("lastEventId", lastEventId);
     }
     const link = new EventSource(`${document.body.dataset["base"] ?? ""}/api/v1/live?${query}`);
     source = link;
-    link.addEventListener("open", () => pass("open"));
+    link.addEventListener("open", () => {
+        if (isLost) {
+            pass("open");
+        }
+        isLost = false;
+    });
     link.addEventListener("error", () => {
+        isLost = true;
         pass("lost");
         if (link.readyState === EventSource.CLOSED && source === link) {
             source = undefined;

@@ -1,8 +1,20 @@
 // @ts-check
-/** What every page does by itself: it tells the server the viewer's time zone, and stays up to date. */
+/**
+ * What every page does by itself: it tells the server the viewer's time zone, and stays up to date. It looks at the server
+ * once a minute, and soon after an event that `live.js` passes on.
+ */
 
-/** The time between two looks at the server, in milliseconds. */
+/** The longest time between two looks at the server, milliseconds. */
 const INTERVAL = 60_000;
+
+/** The shortest time from one look to the next, milliseconds. */
+const PAUSE = 4000;
+
+/** A look is followed by a pause that is this many times as long, so that a slow link stays free for others. */
+const SHARE = 10;
+
+/** The time after an event in which further ones mostly follow, milliseconds. */
+const DELAY = 500;
 
 const { zone: shown, base } = document.body.dataset;
 const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -26,9 +38,15 @@ if (!document.cookie.split("; ").includes(cookie)) {
 async function refresh() {
     const offline = /** @type {HTMLElement} */ (document.getElementById("offline"));
     try {
-        const response = await fetch(location.href);
+        const response = await fetch(location.href, { headers: { accept: "text/html" } });
         if (!response.ok) throw new Error(response.statusText);
         const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        const style = (/** @type {Document} */ of) => of.querySelector("link[rel=stylesheet]")?.getAttribute("href");
+        // The session has ended, or the server has been replaced by one with other looks and scripts.
+        if (response.redirected || style(page) !== style(document)) {
+            location.reload();
+            return;
+        }
         for (const id of ["offline", "as-of", ...[...document.querySelectorAll("[data-live]")].map(({ id }) => id)]) {
             const [before, after] = [document.getElementById(id), page.getElementById(id)];
             if (before && after && !before.isEqualNode(after)) {
@@ -45,18 +63,28 @@ async function refresh() {
     }
 }
 
-let last = Date.now();
-setInterval(() => {
-    if (!document.hidden && Date.now() - last >= INTERVAL - 1000) {
-        last = Date.now();
-        refresh();
+let isWanted = false;
+let isLooking = false;
+/** The time before which there is no other look. */
+let rested = 0;
+
+/** Looks at the server soon, but no more often than a slow link bears, and only while somebody sees it. */
+async function look() {
+    isWanted = true;
+    if (isLooking) return;
+    isLooking = true;
+    while (isWanted && !document.hidden) {
+        await new Promise((done) => setTimeout(done, Math.max(DELAY, rested - Date.now())));
+        isWanted = false;
+        const began = Date.now();
+        await refresh();
+        rested = Date.now() + Math.max(PAUSE, SHARE * (Date.now() - began));
     }
-}, INTERVAL);
-for (const event of ["online", "visibilitychange"]) {
-    (event === "online" ? window : document).addEventListener(event, () => {
-        if (!document.hidden && Date.now() - last >= INTERVAL / 6) {
-            last = Date.now();
-            refresh();
-        }
-    });
+    isLooking = false;
+}
+
+setInterval(look, INTERVAL);
+addEventListener("online", look);
+for (const event of ["visibilitychange", "live:open", "live:lost", "live:state", "live:finding", "live:measurement"]) {
+    document.addEventListener(event, look);
 }

@@ -16,6 +16,7 @@ use futures_util::{Stream, TryStreamExt, stream};
 use isems_core::Field;
 use isems_insight::{Event, FindingChange, NumberedEvent, StateChange, Subscription, Taken, Watcher};
 use jiff::tz::TimeZone;
+use poem_openapi::Enum;
 use serde::Serialize;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -58,6 +59,28 @@ pub struct Live {
     texts: EventTexts,
     seats: Arc<Semaphore>,
     dropped: AtomicU64,
+}
+
+/// A kind of event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "camelCase", rename = "EventKind")]
+pub(crate) enum Kind {
+    /// A new measurement was stored.
+    Measurement,
+    /// A node became active, silent or inactive.
+    State,
+    /// Something about a node was raised, changed or cleared.
+    Finding,
+}
+
+impl Kind {
+    fn of(event: &Event) -> Self {
+        match event {
+            Event::Stored(_) => Self::Measurement,
+            Event::StateChanged(_) => Self::State,
+            Event::FindingRaised(_) | Event::FindingChanged(_) | Event::FindingCleared(_) => Self::Finding,
+        }
+    }
 }
 
 /// The texts of the newest events.
@@ -220,12 +243,13 @@ impl Live {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Subscribes to the events of the given nodes, or of all if there are none, from now on or after the event with an
-    /// id. Returns `None` if the maximum number of subscribers is reached. The stream ends when the collector stops. It
+    /// Subscribes to the events of the given nodes and kinds, or of all if there are none, from now on or after the event
+    /// with an id. Returns `None` if the maximum number of subscribers is reached. The stream ends when the collector stops. It
     /// ends with an error if it is read so slowly that its next event is no longer kept.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         mut nodes: Vec<String>,
+        kinds: Vec<Kind>,
         last_event_id: Option<&str>,
     ) -> Option<impl Stream<Item = io::Result<Bytes>> + Send + 'static> {
         let seat = self.seats.clone().try_acquire_owned().ok()?;
@@ -242,6 +266,7 @@ impl Live {
         let subscriber = Subscriber {
             live: self.clone(),
             nodes,
+            kinds,
             events,
             opening: Some(opening.into()),
             interval,
@@ -279,6 +304,8 @@ struct Subscriber {
     live: Arc<Live>,
     /// Sorted; empty for all nodes.
     nodes: Vec<String>,
+    /// Empty for all kinds.
+    kinds: Vec<Kind>,
     events: Subscription,
     opening: Option<Bytes>,
     interval: Interval,
@@ -320,9 +347,10 @@ impl Subscriber {
 
     /// Returns the news for this subscriber, as much as is sent at once.
     fn take(&mut self) -> Vec<Bytes> {
-        let Self { live, nodes, events, .. } = self;
+        let Self { live, nodes, kinds, events, .. } = self;
         let is_wanted = |event: &Event| {
-            nodes.is_empty() || nodes.binary_search_by(|node| (**node).cmp(event.node().as_str())).is_ok()
+            let is_of_node = || nodes.binary_search_by(|node| (**node).cmp(event.node().as_str())).is_ok();
+            (kinds.is_empty() || kinds.contains(&Kind::of(event))) && (nodes.is_empty() || is_of_node())
         };
         let before = events.position();
         let Taken { missed, events, has_more } = events.take(AT_ONCE, is_wanted);

@@ -56,6 +56,6 @@ impl MapPage<'_> {
             }
             p { a href={ (viewer.href("/")) (filter.query()) } { (viewer.texts().collector.as_list) } }
         };
-        Layout { viewer, title, section: Some(Section::Map), scripts: &["map.js"], main }.page()
+        Layout { viewer, title, section: Some(Section::Map), scripts: &["live.js", "map.js"], main }.page()
     }
 }

@@ -51,7 +51,7 @@ impl Overview<'_> {
             (self.all(&worst))
         };
         let section = Some(Section::Overview);
-        Layout { viewer, title: viewer.pages().overview, section, scripts: &["filter.js"], main }.page()
+        Layout { viewer, title: viewer.pages().overview, section, scripts: &["live.js", "filter.js"], main }.page()
     }
 
     /// The mesh in a sentence.

@@ -18,7 +18,7 @@ use super::{
     problem::{FORBIDDEN, INVALID, Problems, Refusal, Refused, UNAUTHORIZED},
     query,
 };
-use crate::live::Live;
+use crate::live::{Kind, Live};
 
 /// An example of a stream of events.
 const EXAMPLE: &str = r#"retry: 5000
@@ -103,6 +103,9 @@ impl LiveApi {
         /// A node whose events are sent; may be repeated, and need not exist yet. All nodes by default.
         #[oai(default)]
         Query(nodes): Query<Vec<String>>,
+        /// A kind of event that is sent; may be repeated. All kinds by default. A `gap` is always told.
+        #[oai(default)]
+        Query(kinds): Query<Vec<Kind>>,
         /// Resumes after the event with this id, for clients that cannot send the header.
         #[oai(name = "lastEventId")]
         Query(last_event_id): Query<Option<String>>,
@@ -110,9 +113,9 @@ impl LiveApi {
         #[oai(name = "Last-Event-ID")]
         Header(last_event_id_header): Header<Option<String>>,
     ) -> Result<Answer<Events>, Refused<OfListening>> {
-        query::only_or_repeated(request, &["lastEventId"], &["nodes"])?;
+        query::only_or_repeated(request, &["lastEventId"], &["nodes", "kinds"])?;
         let id = last_event_id_header.or(last_event_id).filter(|id| !id.is_empty());
-        let events = self.live.subscribe(nodes, id.as_deref()).ok_or_else(|| {
+        let events = self.live.subscribe(nodes, kinds, id.as_deref()).ok_or_else(|| {
             let detail = "the maximum number of clients is connected; try again later, or poll /api/v1/measurements";
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })?;

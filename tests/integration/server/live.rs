@@ -250,6 +250,19 @@ async fn only_the_nodes_that_are_named_also_before_they_exist() {
 }
 
 #[tokio::test]
+async fn only_the_kinds_that_are_asked_for() {
+    let (clock, options) = clock();
+    let mut service = watching(options).await;
+    let mut listener = Listener::new(&service, "?kinds=state&kinds=finding").await;
+    fall_silent(&service, &clock, "Barn").await;
+    assert_eq!(listener.block().await.unwrap().event, "state");
+    service.stop_collecting();
+    assert_eq!(listener.block().await, None);
+    let unknown = service.get("/api/v1/live?kinds=weather").await;
+    assert_eq!(unknown.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_comment_comes_when_there_is_nothing_to_tell_and_brings_the_newest_id() {
     let service = service(LiveOptions { heartbeat: Duration::from_millis(20), ..options() }).await;
     let mut listener = Listener::new(&service, "?nodes=Barn").await;
