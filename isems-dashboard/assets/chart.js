@@ -678,6 +678,9 @@ export function enhance(root) {
             charts.set(plot, new TimeChart(figure, plot));
         }
     }
+    for (const link of root.querySelectorAll("a[data-png][hidden]")) {
+        link.removeAttribute("hidden");
+    }
 }
 
 enhance(document);

@@ -5,6 +5,7 @@
 //! this picture is a bucket across, and a round part of the value axis down. So a path consists of small whole numbers,
 //! and a script can read the values from it.
 
+mod downloads;
 mod file;
 mod forecast;
 mod line;
@@ -22,6 +23,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
 
 pub use self::{
+    downloads::Downloads,
     forecast::Forecast,
     line::{Limit, Line},
     sparkline::Sparkline,
@@ -67,6 +69,15 @@ pub struct Chart<'a> {
     pub silences: &'a [Silence],
     /// The nights, Unix seconds, UTC: see [`nights`](crate::nights()). They are not drawn in ranges of over 62 days.
     pub nights: &'a [Range<i64>],
+    /// What the figure offers to save.
+    pub downloads: Option<Downloads<'a>>,
+}
+
+/// An edge of the plot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    Top,
+    Bottom,
 }
 
 impl<'a> Chart<'a> {
@@ -93,6 +104,7 @@ impl<'a> Chart<'a> {
             forecast: None,
             silences: &[],
             nights: &[],
+            downloads: None,
         }
     }
 
@@ -116,6 +128,7 @@ impl<'a> Chart<'a> {
                         @if self.forecast.is_some() { li { (key("forecast")) (texts.forecast) } }
                     }
                 }
+                @if let Some(downloads) = &self.downloads { (downloads.links(self.title)) }
             }
         }
     }
@@ -163,6 +176,10 @@ impl<'a> Chart<'a> {
                     }
                 }
                 (self.silence_labels())
+                @for (place, words) in self.cut_off(&axis) {
+                    text.cut-off x="0" y=(if place == Edge::Top { "0" } else { "100%" }) dx="4"
+                        dy=(if place == Edge::Top { "1em" } else { "-.4em" }) { (words) }
+                }
                 @if self.is_empty() {
                     text.empty x="50%" y="50%" text-anchor="middle" { (self.language.texts().no_values) }
                 }
@@ -208,13 +225,30 @@ impl<'a> Chart<'a> {
         format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
     }
 
-    fn value_axis(&self) -> ValueAxis {
+    /// Returns the values at both ends of every bucket.
+    fn extremes(&self) -> impl Iterator<Item = f64> {
         let buckets = self.lines.iter().flat_map(|line| line.within(&self.range, self.interval));
-        let of_lines = buckets.flat_map(|(_, bucket)| [bucket.min, bucket.max]);
+        buckets.flat_map(|(_, bucket)| [bucket.min, bucket.max])
+    }
+
+    fn value_axis(&self) -> ValueAxis {
+        let of_lines = value_axis::without_outliers(self.extremes().collect());
         let of_forecast = self.forecast.iter().flat_map(Forecast::values);
         let limit = self.limit.as_ref().map(|limit| limit.value);
         let covered = self.covers.iter().flat_map(|covered| [*covered.start(), *covered.end()]);
-        ValueAxis::covering(of_lines.chain(of_forecast).chain(limit).chain(covered))
+        ValueAxis::covering(of_lines.into_iter().chain(of_forecast).chain(limit).chain(covered))
+    }
+
+    /// Says which values lie beyond the edges of the plot, if any do.
+    fn cut_off(&self, axis: &ValueAxis) -> Vec<(Edge, String)> {
+        let (lowest, highest) = axis.edges();
+        let texts = self.language.texts();
+        let quantity = |value| self.language.quantity(value, axis.decimals_of_values(), self.unit);
+        let above = self.extremes().filter(|value| *value > highest).reduce(f64::max);
+        let below = self.extremes().filter(|value| *value < lowest).reduce(f64::min);
+        let above = above.map(|value| (Edge::Top, (texts.cut_off_above)(&quantity(value))));
+        let below = below.map(|value| (Edge::Bottom, (texts.cut_off_below)(&quantity(value))));
+        above.into_iter().chain(below).collect()
     }
 
     fn night_path(&self, axis: &ValueAxis, view: &str) -> Markup {
@@ -276,6 +310,7 @@ impl<'a> Chart<'a> {
         if let Some(limit) = &self.limit {
             sentences.push(format!("{}.", limit.label));
         }
+        sentences.extend(self.cut_off(axis).into_iter().map(|(_, words)| format!("{words}.")));
         sentences.extend(self.silences_in_words());
         if let Some([earliest, expected, latest]) = self.forecast.as_ref().and_then(Forecast::ends) {
             let value = quantity(expected.1);

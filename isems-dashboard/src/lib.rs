@@ -45,7 +45,7 @@ mod words;
 
 pub use crate::{
     assets::Asset,
-    chart::{Chart, Forecast, Limit, Line, Sparkline, Strip, StripRow, StripSpan},
+    chart::{Chart, Downloads, Forecast, Limit, Line, Sparkline, Strip, StripRow, StripSpan},
     language::Language,
     map::{Ground, Map, MapNode},
     nights::nights,

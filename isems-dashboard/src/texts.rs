@@ -58,6 +58,10 @@ pub struct Texts {
     pub from_to: fn(&str, &str, &str) -> String,
     /// A line of a chart: its label, the lowest, highest, average and last value.
     pub course: fn(&str, &str, &str, &str, &str) -> String,
+    /// Values of a chart that lie above its upper edge: the highest one.
+    pub cut_off_above: fn(&str) -> String,
+    /// Values of a chart that lie below its lower edge: the lowest one.
+    pub cut_off_below: fn(&str) -> String,
     /// Something that lasted for a time: what it was, from, to if it is over.
     pub lasted: fn(&str, &str, Option<&str>) -> String,
     /// A silence: from, to if it is over, cause.

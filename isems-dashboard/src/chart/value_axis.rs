@@ -11,6 +11,28 @@ const UNITS: i64 = 500;
 /// No field has values as large as this.
 const TOO_LARGE: f64 = 1e9;
 
+/// The share of the values at each end that may be outliers.
+const OUTLIERS: f64 = 0.02;
+
+/// An outlier lies beyond the others by this many times the range that they span,
+const FAR: f64 = 3.0;
+
+/// and by this share of their size.
+const CONSIDERABLE: f64 = 0.3;
+
+/// Returns the values without the few that lie so far from all others that an axis that covers them, too, would show the
+/// others as a flat line.
+pub(super) fn without_outliers(mut values: Vec<f64>) -> Vec<f64> {
+    values.retain(|value| value.is_finite());
+    values.sort_by(f64::total_cmp);
+    let skipped = (values.len() as f64 * OUTLIERS) as usize;
+    let usual = &values[skipped..values.len() - skipped];
+    let (Some(low), Some(high)) = (usual.first().copied(), usual.last().copied()) else { return values };
+    let room = (FAR * (high - low)).max(CONSIDERABLE * low.abs().max(high.abs()));
+    values.retain(|value| (low - room..=high + room).contains(value));
+    values
+}
+
 /// The axis of values, from one round number to another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ValueAxis {
@@ -55,6 +77,12 @@ impl ValueAxis {
     pub(super) fn ticks(&self) -> impl Iterator<Item = f64> {
         let step = self.step;
         (self.lowest..=self.highest).map(move |count| step.value(count))
+    }
+
+    /// Returns the lowest and the highest value that are within the plot, with its margins.
+    pub(super) fn edges(&self) -> (f64, f64) {
+        let margin = self.unit.value(self.margin());
+        (self.step.value(self.lowest) - margin, self.step.value(self.highest) + margin)
     }
 
     /// Returns the number of decimals of ticks.

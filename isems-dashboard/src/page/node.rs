@@ -2,9 +2,6 @@
 
 mod charts;
 
-use std::fmt::Write as _;
-
-use isems_core::NumberField;
 use isems_insight::{Assessment, Estimate, Expected, FindingCode, Level, NodeState, Position, Silence, Survival};
 use maud::{Markup, html};
 
@@ -291,32 +288,17 @@ impl NodePage<'_> {
                         (charts.figure(field))
                     }
                 }
-                p #links data-range {
-                    a href=(self.address("/api/v1", "/measurements", &[("format", "csv"), ("order", "asc")])) { (texts.csv) }
-                    @for (field, title) in [
-                        (NumberField::BatteryVoltage, texts.voltage),
-                        (NumberField::BatteryChargeEstimate, texts.gauge),
-                        (NumberField::BatteryTemperature, texts.temperature),
-                        (NumberField::MppVoltage, texts.panel_voltage),
-                    ] {
-                        " · " a href=(self.address("", &format!("/{}.svg", field.name()), &[])) { (title) " " (texts.svg) }
-                    }
-                }
+                p #links data-range { a href=(self.csv_address()) download { (texts.csv) } }
             }
         }
     }
 
-    /// The address of something of this node in the range that is shown.
-    fn address(&self, before: &str, after: &str, more: &[(&str, &str)]) -> String {
-        let NodeCharts { viewer, node, range, .. } = &self.charts;
+    /// The address of all values of this node in the range that is shown.
+    fn csv_address(&self) -> String {
+        let NodeCharts { viewer, node, .. } = &self.charts;
         let page = viewer.node(node.node.id.as_str());
         let path = page.strip_prefix(&viewer.base).unwrap_or(&page);
-        let mut address = format!("{}{before}{path}{after}?from={}&to={}", viewer.base, range.start, range.end);
-        for (name, value) in more {
-            // Writing to a string cannot fail.
-            let _ = write!(address, "&{name}={value}");
-        }
-        address
+        format!("{}/api/v1{path}/measurements?{}&format=csv&order=asc", viewer.base, self.charts.range_query())
     }
 
     /// The controls for the range of the charts and the comparison.

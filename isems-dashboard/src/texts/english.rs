@@ -52,6 +52,8 @@ pub(crate) static ENGLISH: Texts = Texts {
     course: |label, low, high, average, last| {
         format!("{label}: lowest {low}, highest {high}, average {average}, last {last}.")
     },
+    cut_off_above: |value| format!("↑ Not shown: outliers up to {value}"),
+    cut_off_below: |value| format!("↓ Not shown: outliers down to {value}"),
     lasted: |what, from, to| match to {
         Some(to) => format!("{what}, from {from} to {to}."),
         None => format!("{what}, since {from}."),

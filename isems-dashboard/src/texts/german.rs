@@ -52,6 +52,8 @@ pub(crate) static GERMAN: Texts = Texts {
     course: |label, low, high, average, last| {
         format!("{label}: niedrigster Wert {low}, höchster {high}, Mittel {average}, letzter {last}.")
     },
+    cut_off_above: |value| format!("↑ Nicht gezeigt: Ausreißer bis {value}"),
+    cut_off_below: |value| format!("↓ Nicht gezeigt: Ausreißer bis {value}"),
     lasted: |what, from, to| match to {
         Some(to) => format!("{what}, von {from} bis {to}."),
         None => format!("{what}, seit {from}."),

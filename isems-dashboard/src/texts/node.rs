@@ -131,8 +131,6 @@ pub struct NodeTexts {
     pub silence: fn(&str, &str, &str, &str, &str) -> String,
     /// The link to the measurements that are shown, as CSV.
     pub csv: &'static str,
-    /// The link to the chart as a file.
-    pub svg: &'static str,
     /// There is no such node.
     pub unknown: fn(&str) -> String,
 }

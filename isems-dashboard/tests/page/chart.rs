@@ -2,7 +2,7 @@ use std::{io::Write, slice};
 
 use flate2::{Compression, write::GzEncoder};
 use isems_core::{Bucket, NodeId, NumberField};
-use isems_dashboard::{Chart, Forecast, Language, Limit, Line};
+use isems_dashboard::{Chart, Downloads, Forecast, Language, Limit, Line};
 use isems_insight::{Silence, SilenceCause};
 use jiff::tz::{Offset, TimeZone};
 
@@ -75,6 +75,44 @@ fn points_on_a_straight_line_are_left_out() {
     let hours = buckets((0..24).map(|hour| Some(if hour < 12 { 12.0 } else { 13.0 })));
     let line = line("Hafen", &hours);
     assert_eq!(path(&chart(slice::from_ref(&line))).matches(|char: char| char.is_ascii_digit()).count(), 14);
+}
+
+#[test]
+fn a_few_far_values_do_not_flatten_the_others_and_are_told_of() {
+    let with_hole = |from: usize, to: usize| {
+        let value = |place: usize| if (from..to).contains(&place) { 0.0 } else { 12.0 + (place % 24) as f64 / 24.0 };
+        buckets((0..288).map(|place| Some(value(place))))
+    };
+    let markup = |values: &[Bucket]| {
+        let line = line("Hafen", values);
+        Chart { interval: 300, ..chart(slice::from_ref(&line)) }.svg().into_string()
+    };
+    let top_and_bottom = |markup: &str| {
+        let [top, step] =
+            ["data-top", "data-step"].map(|name| attributes(markup, "svg class=\"plot\"", name)[0].parse().unwrap());
+        let view = attributes(markup, "svg class=\"data\"", "viewBox")[0];
+        let [_, above, _, height]: [f64; 4] =
+            view.split(' ').map(|number| number.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
+        let (top, step): (f64, f64) = (top, step);
+        (top - above * step, top - (above + height) * step)
+    };
+    let few = markup(&with_hole(40, 43));
+    let (top, bottom) = top_and_bottom(&few);
+    assert!(bottom > 11.5 && top < 13.5, "{bottom} to {top}");
+    assert_eq!(few.matches("Not shown: outliers down to 0.0").count(), 2, "in the plot and in words");
+    let many = markup(&with_hole(40, 60));
+    assert!(top_and_bottom(&many).1 <= 0.0, "what is seen often is no outlier");
+    assert!(!many.contains("Not shown"));
+}
+
+#[test]
+fn files_are_offered_and_a_png_only_where_a_script_makes_it() {
+    let downloads = Downloads { svg: "/a.svg?from=1&to=2", csv: "/a.csv", name: "<Hafen>" };
+    let figure = Chart { downloads: Some(downloads), ..chart(&[]) }.figure().into_string();
+    let links = within(&figure, "<p class=\"downloads\">", "</p>");
+    assert_eq!(attributes(links, "a", "href"), ["/a.csv", "/a.svg?from=1&amp;to=2", "/a.svg?from=1&amp;to=2"]);
+    assert_eq!(attributes(links, "a", "data-png"), ["&lt;Hafen&gt;.png"]);
+    assert_eq!(links.matches(" hidden").count(), 1);
 }
 
 #[test]

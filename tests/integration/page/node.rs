@@ -1,5 +1,7 @@
 //! The page of a node.
 
+use std::collections::BTreeSet;
+
 use reqwest::{Method, StatusCode};
 
 use super::{NOON, assessed, at_noon, measured, page, simulated};
@@ -66,15 +68,18 @@ async fn its_links_lead_to_the_measurements_and_charts_that_are_shown() {
     let nodes = service.json("/api/v1/nodes").await;
     let name = nodes["nodes"][0]["nodeId"].as_str().unwrap();
     let page = page(&service, &format!("/nodes/{name}"), &[]).await;
-    let links = page.split_once("id=\"links\"").unwrap().1.split_once("</p>").unwrap().0;
-    let links: Vec<String> =
-        links.split("href=\"").skip(1).map(|link| link.split_once('"').unwrap().0.replace("&amp;", "&")).collect();
-    assert_eq!(links.len(), 5);
-    let csv = service.get(&links[0]).await;
-    assert!(csv.headers()["content-type"].to_str().unwrap().starts_with("text/csv"));
-    let rows = csv.text().await.unwrap().lines().count();
-    assert!(rows > 1000, "{rows}");
-    for link in &links[1..] {
+    let links = page.split("href=\"").skip(1).map(|link| link.split_once('"').unwrap().0.replace("&amp;", "&"));
+    let (tables, others): (Vec<String>, Vec<String>) = links.partition(|link| link.contains("format=csv"));
+    assert_eq!(tables.len(), 5, "one of each chart, and one of all values: {tables:?}");
+    for link in &tables {
+        let csv = service.get(link).await;
+        assert!(csv.headers()["content-type"].to_str().unwrap().starts_with("text/csv"));
+        let rows = csv.text().await.unwrap().lines().count();
+        assert!(rows > 1000, "{link}: {rows}");
+    }
+    let pictures: BTreeSet<&String> = others.iter().filter(|link| link.contains(".svg?")).collect();
+    assert_eq!(pictures.len(), 4);
+    for link in pictures {
         let svg = service.get(link).await;
         assert_eq!(svg.status(), StatusCode::OK, "{link}");
         assert_eq!(svg.headers()["content-type"], "image/svg+xml");

@@ -7,10 +7,10 @@ use isems_insight::{Expected, Silence, Sun, WatchedNode};
 use maud::Markup;
 
 use crate::{
-    chart::{Chart, Forecast, Limit, Line},
+    chart::{Chart, Downloads, Forecast, Limit, Line},
     nights::nights,
     texts::NodeTexts,
-    viewer::Viewer,
+    viewer::{Viewer, escaped},
 };
 
 const DAY: i64 = 86_400;
@@ -126,6 +126,8 @@ impl NodeCharts<'_> {
         let end = if expected.is_empty() { self.range.end } else { self.end() };
         let range = self.range.start..end.max(self.range.start + 1);
         let nights = self.sun().map_or_else(Vec::new, |sun| nights(&sun, range.clone()));
+        let (svg, csv) = (self.svg_address(field), self.csv_address(field));
+        let name = format!("{id}-{}", field.name());
         let (interval, zone) = (self.series.interval, self.viewer.time_zone.clone());
         Some(draw(Chart {
             unit: if field.unit() == "degC" { "°C" } else { field.unit() },
@@ -135,8 +137,38 @@ impl NodeCharts<'_> {
             forecast,
             silences: self.silences,
             nights: &nights,
+            downloads: Some(Downloads { svg: &svg, csv: &csv, name: &name }),
             ..Chart::new(field.name(), title, range, interval, zone, self.viewer.language)
         }))
+    }
+
+    /// Returns the address of the chart of a field as a file.
+    fn svg_address(&self, field: NumberField) -> String {
+        let node = self.viewer.node(self.node.node.id.as_str());
+        let compared = self.comparison.map(|comparison| format!("&compare={}", escaped(&comparison.value())));
+        format!("{node}/{}.svg?{}{}", field.name(), self.range_query(), compared.unwrap_or_default())
+    }
+
+    /// Returns the address of the measurements that the chart of a field shows. A median has none.
+    fn csv_address(&self, field: NumberField) -> String {
+        let node = self.node.node.id.as_str();
+        let mut fields = format!("timestamp,{}", field.name());
+        if field == NumberField::MppVoltage && self.comparison.is_none() {
+            fields = format!("{fields},{}", NumberField::OpenCircuitVoltage.name());
+        }
+        let mut nodes = format!("nodes={}", escaped(node));
+        if let Some(Comparison::Node(other, _)) = self.comparison {
+            nodes = format!("{nodes}&nodes={}", escaped(other.as_str()));
+            fields = format!("nodeId,{fields}");
+        }
+        let address =
+            format!("/api/v1/measurements?{nodes}&fields={fields}&{}&format=csv&order=asc", self.range_query());
+        self.viewer.href(&address)
+    }
+
+    /// Returns the part of a query that selects the range.
+    pub(super) fn range_query(&self) -> String {
+        format!("from={}&to={}", self.range.start, self.range.end)
     }
 
     /// The longest time between two values that belong together, seconds.

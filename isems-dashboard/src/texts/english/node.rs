@@ -73,6 +73,5 @@ pub(crate) static NODE: NodeTexts = NodeTexts {
     no_silences: "None: the node reported all the time.",
     silence: |from, to, duration, cause, confidence| format!("{from} to {to} ({duration}): {cause}, {confidence} sure"),
     csv: "These measurements as CSV",
-    svg: "as SVG",
     unknown: |name| format!("There is no node {name}."),
 };

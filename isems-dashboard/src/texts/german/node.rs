@@ -75,6 +75,5 @@ pub(crate) static NODE: NodeTexts = NodeTexts {
         format!("{from} bis {to} ({duration}): {cause}, zu {confidence} sicher")
     },
     csv: "Diese Messungen als CSV",
-    svg: "als SVG",
     unknown: |name| format!("Es gibt keinen Knoten {name}."),
 };
