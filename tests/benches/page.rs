@@ -2,15 +2,19 @@
 //! the time to render, and the memory that those take who follow.
 //!
 //! `cargo build --release && cargo bench -p isems-tests --bench page` (needs `wrk`)
+//!
+//! With arguments, it runs them as a command beside each server instead: see `.ci/fluency`.
 
 mod clients;
 mod running;
 
 use std::{
     collections::BTreeSet,
+    env,
     io::{Read, Write},
     net::TcpStream,
     path::Path,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -34,6 +38,8 @@ const FOLLOWERS: usize = 50;
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let server = program()?;
+    // Cargo adds an argument of its own.
+    let command: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let folder = tempfile::tempdir()?;
     for (nodes, days) in [(100, 10), (1000, 2)] {
         let path = folder.path().join(format!("{nodes}.redb"));
@@ -41,6 +47,15 @@ async fn main() -> Result<(), BoxError> {
         println!("\n{nodes} nodes with {days} days of history");
         let running = Running::start(&server, &path)?;
         running.wait_until_assessed(nodes as usize)?;
+        if let Some((name, arguments)) = command.split_first() {
+            let address = format!("http://{}", running.address);
+            let status =
+                Command::new(name).args(arguments).env("PAGE_URL", address).env("PAGE_NODE", &node).status()?;
+            if !status.success() {
+                return Err(format!("{name} has failed: {status}").into());
+            }
+            continue;
+        }
         for (name, path) in [("overview", "/".to_owned()), ("map", "/map".into()), ("a node", format!("/nodes/{node}"))]
         {
             let (first, again) = running.travelled(&path)?;

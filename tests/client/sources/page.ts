@@ -7,16 +7,21 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 
 import axe from "axe-core";
-import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import type { Page } from "puppeteer-core";
+
+import { launch, withPage } from "./window.js";
 
 const LANGUAGES = ["en", "de"];
 const THEMES = ["light", "dark"];
 const WIDTHS = [360, 1440];
 
+/** The width of a screen of 1280 pixels at 200 %. */
+const ENLARGED = 640;
+
 /** A node of every demo. */
 const NODE = "Elektra-Dach";
 
-const { DEMO_URL, CHROMIUM = "/usr/bin/chromium" } = process.env;
+const { DEMO_URL } = process.env;
 const [screenshots] = process.argv.slice(2);
 assert(DEMO_URL && screenshots, "DEMO_URL is to name a demo server, and an argument a folder; run .ci/browser");
 
@@ -28,51 +33,27 @@ for (let tries = 0; (await count("/api/v1/insight", ({ nodes }) => nodes.length)
     await new Promise((done) => setTimeout(done, 500));
 }
 
-// Without its sandbox, which root cannot have: it opens nothing but the server that was just built.
-const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+const browser = await launch();
 try {
-    const paths = await withPage(browser, discover);
+    const paths = await withPage(browser, DEMO_URL, discover);
     console.log(`pages: ${paths.join(" ")}`);
     for (const path of paths) {
         for (const language of LANGUAGES) {
             for (const theme of THEMES) {
                 for (const width of WIDTHS) {
-                    await withPage(browser, (page) => look(page, path, language, theme, width));
+                    await withPage(browser, DEMO_URL, (page) => look(page, path, language, theme, width));
                 }
             }
         }
     }
-    await withPage(browser, readWithoutScript);
-    await withPage(browser, filterWhileTyping);
-    await withPage(browser, switchLanguageAndColours);
+    for (const path of paths) {
+        await withPage(browser, DEMO_URL, (page) => fitsEnlarged(page, path));
+    }
+    await withPage(browser, DEMO_URL, readWithoutScript);
+    await withPage(browser, DEMO_URL, filterWhileTyping);
+    await withPage(browser, DEMO_URL, switchLanguageAndColours);
 } finally {
     await browser.close();
-}
-
-/** Runs a check in a browser window of its own, and fails if the page complains or loads something from elsewhere. */
-async function withPage<T>(browser: Browser, check: (page: Page) => Promise<T>): Promise<T> {
-    const context = await browser.createBrowserContext();
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on("console", (message) => {
-        if (["error", "warn"].includes(message.type())) {
-            complaints.push(`${message.type()}: ${message.text()} ${message.location().url ?? ""}`);
-        }
-    });
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("request", (request) => {
-        const { origin, protocol } = new URL(request.url());
-        if (origin !== DEMO_URL && protocol !== "data:") {
-            complaints.push(`loaded from elsewhere: ${request.url()}`);
-        }
-    });
-    try {
-        const result = await check(page);
-        assert.deepEqual(complaints, [], page.url());
-        return result;
-    } finally {
-        await context.close();
-    }
 }
 
 /** Follows links from the first page, and returns one path of each kind of page. */
@@ -116,13 +97,23 @@ async function look(page: Page, path: string, language: string, theme: string, w
     const lang = await page.$eval("html", ({ lang }) => lang);
     assert.equal(lang, language, name);
     await page.screenshot({ path: join(screenshots!, `${name}.png`), fullPage: true });
-    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    assert(content! <= window!, `${name}: the page is ${content} wide in a window of ${window}`);
+    await fits(page, name);
     await page.evaluate(axe.source);
     const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
     const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
     const told = serious.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).slice(0, 3).join(" ")}`);
     assert.deepEqual(told, [], name);
+}
+
+async function fits(page: Page, name: string): Promise<void> {
+    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert(content! <= window!, `${name}: the page is ${content} wide in a window of ${window}`);
+}
+
+async function fitsEnlarged(page: Page, path: string): Promise<void> {
+    await page.setViewport({ width: ENLARGED, height: 400, deviceScaleFactor: 2 });
+    await open(page, path);
+    await fits(page, `${path} at 200 %`);
 }
 
 async function readWithoutScript(page: Page): Promise<void> {
@@ -143,7 +134,8 @@ async function filterWhileTyping(page: Page): Promise<void> {
     await page.type("input[name=q]", NODE.slice(0, 7).toLowerCase());
     await page.waitForFunction(() => [...document.querySelectorAll<HTMLElement>("#nodes > tr")].some((row) => row.hidden));
     assert((await shown()).every((row) => row.includes(NODE.slice(0, 7))));
-    assert.equal(new URL(page.url()).search, `?q=${NODE.slice(0, 7).toLowerCase()}`, "the address shows the same to others");
+    // The address shows the same to others.
+    await page.waitForFunction((wanted) => location.search === wanted, {}, `?q=${NODE.slice(0, 7).toLowerCase()}`);
 }
 
 async function switchLanguageAndColours(page: Page): Promise<void> {
