@@ -69,7 +69,7 @@ pub struct Chart<'a> {
     pub silences: &'a [Silence],
     /// The nights, Unix seconds, UTC: see [`nights`](crate::nights()). They are not drawn in ranges of over 62 days.
     pub nights: &'a [Range<i64>],
-    /// What the figure offers to save.
+    /// The files that the figure offers to save.
     pub downloads: Option<Downloads<'a>>,
 }
 

@@ -243,9 +243,9 @@ impl Live {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Subscribes to the events of the given nodes and kinds, or of all if there are none, from now on or after the event
-    /// with an id. Returns `None` if the maximum number of subscribers is reached. The stream ends when the collector stops. It
-    /// ends with an error if it is read so slowly that its next event is no longer kept.
+    /// Subscribes to the events of the given nodes and kinds, or of all if there are none, from now on or after the
+    /// event with an id. Returns `None` if the maximum number of subscribers is reached. The stream ends when the
+    /// collector stops. It ends with an error if it is read so slowly that its next event is no longer kept.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         mut nodes: Vec<String>,

@@ -1,4 +1,4 @@
-//! What a chart offers to save.
+//! The files that a chart offers to save.
 
 use maud::{Markup, html};
 

@@ -20,7 +20,7 @@ const FAR: f64 = 3.0;
 /// and by this share of their size.
 const CONSIDERABLE: f64 = 0.3;
 
-/// Returns the values without the few that lie so far from all others that an axis that covers them, too, would show the
+/// Returns the values without the few that lie far from all others: an axis that covers them, too, would show the
 /// others as a flat line.
 pub(super) fn without_outliers(mut values: Vec<f64>) -> Vec<f64> {
     values.retain(|value| value.is_finite());
