@@ -26,8 +26,8 @@ use reqwest::Url;
 use super::address::Login;
 use crate::{ChannelConfig, Message, Notifier, NotifyError};
 
-/// The time limit for each answer of a server.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// The time limit for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The ports for messages from programs: with STARTTLS, with TLS from the start, and without TLS.
 const SUBMISSION: u16 = 587;
@@ -146,7 +146,7 @@ impl Email {
             Security::None => Tls::None,
         };
         let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host).port(self.port).tls(tls);
-        let builder = builder.timeout(Some(TIMEOUT));
+        let builder = builder.timeout(Some(CONNECT_TIMEOUT));
         Ok(match &self.login {
             Some(Login { user, password }) => {
                 builder.credentials(Credentials::new(user.clone(), password.clone().unwrap_or_default())).build()
@@ -169,7 +169,7 @@ impl Email {
             mail = mail.to(mailbox.clone());
         }
         let link = message.link.as_ref().map_or_else(String::new, |link| format!("\n\n{link}"));
-        mail.singlepart(SinglePart::plain(format!("{}{link}\n", message.text.trim_end())))
+        mail.singlepart(SinglePart::plain(format!("{}{link}", message.text)))
     }
 
     fn explain(&self, error: &smtp::Error) -> NotifyError {

@@ -2,9 +2,12 @@
 
 mod addresses;
 mod command;
+mod documents;
+mod email;
 mod http;
 mod mosquitto;
 mod ntfy;
+mod python;
 mod recorder;
 mod webhook;
 
@@ -57,4 +60,11 @@ fn config(address: &str) -> ChannelConfig {
 
 async fn notify(address: &str, message: &Message) -> Result<String, NotifyError> {
     open(address).notifier.notify(message).await
+}
+
+/// Returns the examples in a language that `docs/alerts.md` contains.
+fn documented(language: &str) -> Vec<String> {
+    let text = include_str!("../../../../docs/alerts.md");
+    let blocks = text.split("```").skip(1).step_by(2);
+    blocks.filter_map(|block| block.strip_prefix(&format!("{language}\n")).map(Into::into)).collect()
 }
