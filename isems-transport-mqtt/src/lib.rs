@@ -1,7 +1,7 @@
 //! A transport for isems-core that subscribes to the measurements of solar mesh nodes at an MQTT broker.
 //!
 //! [`MqttConfig`] names the [`Broker`] and the topics, [`MqttTransport`] is the transport, and [`Topic`] is the meaning
-//! of a message's topic: its node and its format.
+//! of a message's topic: its node and its format. A [`Connector`] leads other clients to such a broker.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -58,6 +58,7 @@
 
 mod broker;
 mod config;
+mod connector;
 mod error;
 mod session;
 mod subscriptions;
@@ -67,6 +68,7 @@ mod transport;
 pub use crate::{
     broker::{Broker, InvalidBroker},
     config::{InvalidMqttConfig, MqttConfig},
+    connector::Connector,
     topic::Topic,
     transport::MqttTransport,
 };

@@ -13,8 +13,8 @@ use futures_util::{
 };
 use isems_core::{Format, Inbox, Payload, RejectReason, RepositoryError};
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PubAck, PubRec, Publish, QoS, Request, SubAck,
-    Subscribe, SubscribeFilter, SubscribeReasonCode, Unsubscribe,
+    ConnectionError, Event, EventLoop, MqttOptions, Packet, PubAck, PubRec, Publish, QoS, Request, SubAck, Subscribe,
+    SubscribeFilter, SubscribeReasonCode, Unsubscribe,
 };
 use tokio::{
     select,
@@ -23,13 +23,11 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    MqttConfig, Topic,
+    Connector, MqttConfig, Topic,
+    connector::CONNECT_SECONDS,
     error::SessionError,
     subscriptions::{Remembering, Subscriptions},
 };
-
-/// The number of seconds that the broker has to accept a connection, and to take what is written to it.
-const CONNECT_SECONDS: u64 = 10;
 
 /// The time that the broker has to answer the subscription, counted from the last message that was stored: it may send
 /// its queue first.
@@ -63,7 +61,7 @@ pub(crate) async fn run<'a>(
 ) -> Result<Infallible, SessionError> {
     let mut subscriptions = Subscriptions::recall(inbox, source, &options.client_id()).await?;
     let mut remembering = Fuse::<Remembering<'a>>::terminated();
-    let (_, mut event_loop) = connect(options);
+    let (_, mut event_loop) = Connector::connect(options, REQUESTS);
     let mut subscribe_deadline = pin!(time::sleep(SUBSCRIBE_TIMEOUT));
     let mut explain_failure: fn(ConnectionError) -> SessionError = SessionError::of_unanswered;
     let mut is_subscribed = false;
@@ -188,18 +186,12 @@ async fn send(event_loop: &mut EventLoop, packets: impl IntoIterator<Item = Pack
 /// Makes the broker forget the session and everything queued for it.
 pub(crate) async fn discard(mut options: MqttOptions) -> Result<(), SessionError> {
     options.set_clean_session(true);
-    let (client, mut event_loop) = connect(options);
+    let (client, mut event_loop) = Connector::connect(options, REQUESTS);
     event_loop.poll().await?;
     // The queue is empty, so there is room for the request.
     let _ = client.try_disconnect();
     event_loop.poll().await?;
     Ok(())
-}
-
-fn connect(options: MqttOptions) -> (AsyncClient, EventLoop) {
-    let (client, mut event_loop) = AsyncClient::new(options, REQUESTS);
-    event_loop.network_options.set_connection_timeout(CONNECT_SECONDS).set_tcp_nodelay(true);
-    (client, event_loop)
 }
 
 fn check_answer(answer: &SubAck, topics: &[String], source: &str) -> Result<(), SessionError> {

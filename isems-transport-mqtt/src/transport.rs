@@ -1,17 +1,15 @@
 //! The transport: sessions with the broker, one after another.
 
-use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use isems_core::{BoxError, Expectation, Inbox, RepositoryError, Transport};
-use isems_tls::Identity;
-use rumqttc::{MqttOptions, TlsConfiguration};
-use rustls::ClientConfig;
+use rumqttc::MqttOptions;
 use tracing::error;
 
 use crate::{
-    InvalidMqttConfig, MqttConfig,
+    Connector, InvalidMqttConfig, MqttConfig,
     error::SessionError,
     session::{self, Deliveries},
 };
@@ -28,7 +26,7 @@ const CLIENT_ID: &str = "client_id";
 /// Subscribes to the measurements that nodes publish to a broker. See the [crate] for how it works.
 pub struct MqttTransport {
     config: MqttConfig,
-    tls: Option<Arc<ClientConfig>>,
+    connector: Connector,
     must_discard_session: bool,
     is_expected: bool,
 }
@@ -36,15 +34,8 @@ pub struct MqttTransport {
 impl MqttTransport {
     /// Checks the configuration, and reads the certificates that it names.
     pub fn new(config: MqttConfig) -> Result<Self, InvalidMqttConfig> {
-        config.check()?;
-        let identity = config.certificate_file.as_deref().zip(config.key_file.as_deref());
-        let identity = identity.map(|(certificate_file, key_file)| Identity { certificate_file, key_file });
-        let tls = if config.broker.is_encrypted() {
-            Some(isems_tls::client_config(config.ca_file.as_deref(), identity)?.into())
-        } else {
-            None
-        };
-        Ok(Self { config, tls, must_discard_session: false, is_expected: false })
+        let connector = Connector::new(&config)?;
+        Ok(Self { config, connector, must_discard_session: false, is_expected: false })
     }
 
     async fn client_id(&self, inbox: &Inbox) -> Result<String, RepositoryError> {
@@ -61,19 +52,11 @@ impl MqttTransport {
     }
 
     fn options(&self, client_id: String) -> MqttOptions {
-        let MqttConfig { broker, max_packet_bytes, keep_alive_seconds, .. } = &self.config;
-        let mut options = MqttOptions::new(client_id, broker.host(), broker.port());
-        options
-            .set_clean_session(false)
-            .set_manual_acks(true)
-            .set_keep_alive(Duration::from_secs((*keep_alive_seconds).into()))
-            .set_max_packet_size((*max_packet_bytes).max(READ_BYTES) + HEADER_BYTES, MqttConfig::PACKET_BYTES_LIMIT);
-        if let Some(login) = broker.login() {
-            options.set_credentials(&login.user, &login.password);
-        }
-        if let Some(tls) = &self.tls {
-            options.set_transport(rumqttc::Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
-        }
+        let mut options = self.connector.options(client_id);
+        options.set_clean_session(false).set_manual_acks(true).set_max_packet_size(
+            self.config.max_packet_bytes.max(READ_BYTES) + HEADER_BYTES,
+            MqttConfig::PACKET_BYTES_LIMIT,
+        );
         options
     }
 
