@@ -157,6 +157,13 @@ impl Slot {
         self.flags & flag.mask() != 0
     }
 
+    /// Returns a slot with one measurement, for its values without those that are void.
+    pub fn of(measurement: &Measurement) -> Self {
+        let mut slot = Self::EMPTY;
+        slot.add(measurement);
+        slot
+    }
+
     /// Returns the seconds from the beginning of the slot to its first and its last measurement, to within three
     /// seconds.
     pub fn offsets(&self) -> Option<(i64, i64)> {

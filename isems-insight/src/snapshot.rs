@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use isems_core::{Node, Severity};
 
-use crate::{Assessment, Level, NodeState, Position, Traffic, attention::worst_first, severity::severity};
+use crate::{
+    Assessment, Level, NodeState, Position, Traffic,
+    attention::worst_first,
+    severity::severity,
+    states::{ASSUMED_INTERVAL, INTERVALS_OF_SILENCE},
+};
 
 /// A node with everything that is known about it at one moment.
 #[derive(Debug, Clone)]
@@ -28,6 +33,11 @@ impl WatchedNode {
     /// Returns the level of the newest assessment, or [`Level::Unknown`] if there is none yet.
     pub fn level(&self) -> Level {
         self.assessment.as_ref().map_or(Level::Unknown, |assessment| assessment.level)
+    }
+
+    /// Returns the time without an arrival after which the node counts as silent, in seconds.
+    pub fn silent_after(&self) -> i64 {
+        self.usual_interval.unwrap_or(ASSUMED_INTERVAL).saturating_mul(INTERVALS_OF_SILENCE)
     }
 
     /// Returns the position in the newest measurement.

@@ -3,6 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use isems_core::{BoxError, Collector, RedbRepository, Repository};
+use isems_homeassistant::HomeAssistant;
 use isems_insight::{WatchedCollector, WatcherOptions};
 use isems_transport_http::{HttpConfig, HttpTransport, PollTrigger};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
@@ -14,6 +15,7 @@ use crate::{
     api::{Access, Service, ServiceBuilder},
     demo,
     fleet::RunningFleetServer,
+    homeassistant,
     live::LiveOptions,
     maintenance::Control,
     push::PushTransport,
@@ -37,6 +39,7 @@ pub struct Server {
     limits: ConnectionLimits,
     certificate: Option<Certificate>,
     fleet: Option<RunningFleetServer>,
+    homeassistant: Option<HomeAssistant>,
     control: Control,
     /// Held while the server exists, because a demo's database is deleted with it.
     _temporary: Option<TempDir>,
@@ -47,7 +50,7 @@ impl Server {
     /// instead of what the settings name. Invalid settings are found here.
     pub async fn open(settings: Settings, demo: Option<u32>) -> Result<Self, BoxError> {
         let (path, temporary) = database(&settings, demo.is_some())?;
-        let Settings { database, access, server, http, brokers, limits, .. } = settings;
+        let Settings { database, access, server, http, brokers, homeassistant, limits, .. } = settings;
         if access.protect_reading && access.tokens.is_empty() {
             let needed = "access.protect_reading (ISEMS_PROTECT_READING) needs a token, otherwise nobody could read; set \
                           access.tokens (ISEMS_API_TOKENS)";
@@ -76,7 +79,7 @@ impl Server {
                     "there is nothing to collect from: set ISEMS_ROUTER_IPS, MQTT_SERVER or ISEMS_PUSH_TOKENS, or try --demo"
                 );
             }
-            collector = with_transports(collector, http, brokers, &mut triggers)?;
+            collector = with_transports(collector, http, &brokers, &mut triggers)?;
         }
         let mut push = None;
         if access.may_push() {
@@ -87,6 +90,7 @@ impl Server {
         let watching =
             WatcherOptions { inactive_after_days: server.hide_inactive_after_days, ..WatcherOptions::default() };
         let collector = WatchedCollector::with_options(collector, watching);
+        let homeassistant = homeassistant::bridge(&homeassistant, &brokers, collector.watcher(), repository)?;
         // Event subscribers must not take all connections.
         let subscribers = (server.limits.connections / 2).max(1);
         let mut builder = Service::builder(collector.watcher())
@@ -97,6 +101,9 @@ impl Server {
         if let Some(push) = push {
             builder = builder.push(push);
         }
+        if let Some(homeassistant) = &homeassistant {
+            builder = builder.homeassistant(homeassistant.connection());
+        }
         let service = triggers.into_iter().fold(builder, ServiceBuilder::poll).build();
         Ok(Self {
             service,
@@ -106,6 +113,7 @@ impl Server {
             limits: server.limits,
             certificate,
             fleet,
+            homeassistant,
             control,
             _temporary: temporary,
         })
@@ -119,7 +127,18 @@ impl Server {
     /// Collects and serves until `stop` is ready. Then no more requests are accepted, those under way get three
     /// seconds, the transports are dropped, and the database is closed.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), BoxError> {
-        let Self { service, access, collector, listener, limits, certificate, fleet, control, _temporary } = self;
+        let Self {
+            service,
+            access,
+            collector,
+            listener,
+            limits,
+            certificate,
+            fleet,
+            homeassistant,
+            control,
+            _temporary,
+        } = self;
         let (stopping, stopped) = watch::channel(false);
         let when_stopped = || {
             let mut stopped = stopped.clone();
@@ -149,13 +168,19 @@ impl Server {
                 None => Ok(()),
             }
         };
+        let homeassistant = async {
+            if let Some(homeassistant) = homeassistant {
+                Box::pin(homeassistant.run(when_stopped())).await;
+            }
+        };
         let stop = async {
             stop.await;
             info!("stopping");
             stopping.send_replace(true);
         };
         let control = control.run(service.endpoint_for(Access::unrestricted()), when_stopped());
-        let (http, control, fleet, (), ()) = tokio::join!(http, control, fleet, collector.run(when_stopped()), stop);
+        let collector = collector.run(when_stopped());
+        let (http, control, fleet, (), (), ()) = tokio::join!(http, control, fleet, homeassistant, collector, stop);
         http?;
         control?;
         fleet?;
@@ -203,7 +228,7 @@ fn http_transport(config: HttpConfig, triggers: &mut Vec<PollTrigger>) -> Result
 fn with_transports(
     mut collector: Collector,
     nodes: HttpConfig,
-    brokers: Vec<MqttConfig>,
+    brokers: &[MqttConfig],
     triggers: &mut Vec<PollTrigger>,
 ) -> Result<Collector, BoxError> {
     if !nodes.targets.is_empty() {
@@ -211,7 +236,7 @@ fn with_transports(
         collector = collector.transport(http_transport(nodes, triggers)?)?;
     }
     for broker in brokers {
-        collector = collector.transport(MqttTransport::new(broker)?)?;
+        collector = collector.transport(MqttTransport::new(broker.clone())?)?;
     }
     Ok(collector)
 }

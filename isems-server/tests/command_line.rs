@@ -221,6 +221,7 @@ fn no_secret_is_shown() {
             ("ISEMS_ROUTER_IPS", &*node),
             ("ISEMS_API_TOKENS", "admin:hunter4hunter4hunter4,backup:hunter6hunter6hunter6"),
             ("ISEMS_NOTIFY", "ntfys://hunter8@ntfy.invalid/hunter8,smtps://u:hunter8@mail.invalid/?from=a@b&to=c@d"),
+            ("ISEMS_HOMEASSISTANT", &*broker),
             ("ISEMS_LOG", "trace"),
             ("ISEMS_LOG_FORMAT", format),
         ];
@@ -250,9 +251,11 @@ fn no_secret_is_shown() {
         "mqtt://collector:hunter2@",
         "amqp://collector:hunter2@b",
     ] {
-        let output = run(folder.path(), &["--listen", "127.0.0.1:0", "--mqtt-server", broker], &[]);
-        assert!(!output.status.success());
-        assert!(!text(&output.stderr).contains("hunter"), "{}", text(&output.stderr));
+        for flag in ["--mqtt-server", "--homeassistant"] {
+            let output = run(folder.path(), &["--listen", "127.0.0.1:0", flag, broker], &[]);
+            assert!(!output.status.success(), "{flag} {broker}");
+            assert!(!text(&output.stderr).contains("hunter"), "{}", text(&output.stderr));
+        }
     }
     fs::write(folder.path().join("planted.key"), planted_key()).unwrap();
     let wrong = [

@@ -6,6 +6,7 @@ use std::{fs, path::Path, time::Duration};
 
 use common::{program, run, text};
 use isems_alerts::ChannelConfig;
+use isems_homeassistant::Language;
 use isems_server::settings::{Arguments, Settings};
 use isems_transport_http::Target;
 
@@ -31,7 +32,7 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 fn a_bad_setting_stops_the_start_with_its_origin_and_what_was_expected() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("value.toml"), "\n[http]\ninterval = \"soon\"").unwrap();
-    let cases: [Case<'_>; 34] = [
+    let cases: [Case<'_>; 38] = [
         (&["--poll-interval", "soon"], &[], &["soon", "--poll-interval", "15m"]),
         (&["--poll-interval", "0s"], &[], &["0ns", "more than 0 seconds"]),
         (&[], &[("ISEMS_POLL_INTERVAL", "soon")], &["soon", "ISEMS_POLL_INTERVAL", "15m"]),
@@ -61,6 +62,10 @@ fn a_bad_setting_stops_the_start_with_its_origin_and_what_was_expected() {
         (&[], &[("ISEMS_RETENTION", "90")], &["90", "ISEMS_RETENTION", "90d"]),
         (&["--retention-size", "4"], &[], &["4", "--retention-size", "at least 1MB", "4GB"]),
         (&[], &[("ISEMS_RETENTION_SIZE", "4 gigs")], &["4 gigs", "ISEMS_RETENTION_SIZE", "4GB"]),
+        (&["--homeassistant", "ftp://home"], &[], &["--homeassistant", "ftp", "mqtts://"]),
+        (&[], &[("ISEMS_HOMEASSISTANT", "home#language=fr")], &["ISEMS_HOMEASSISTANT", "fr", "en or de"]),
+        (&[], &[("ISEMS_HOMEASSISTANT", "true")], &["Home Assistant", "MQTT_SERVER"]),
+        (&[], &[("ISEMS_HOMEASSISTANT", "home#discovery_prefix=%23")], &["discovery_prefix", "without wildcards"]),
         (&[], &[("ISEMS_NOTIFY", "pigeon://roof")], &["ISEMS_NOTIFY", "ntfys://TOKEN@HOST/TOPIC"]),
         (&["--notify", "ntfy://host/roof#loud=yes"], &[], &["--notify", "unknown setting", "severity"]),
         (&["--alert-hold", "a while"], &[], &["--alert-hold", "a while", "15m"]),
@@ -115,6 +120,12 @@ fn a_bad_file_is_an_error_with_line_key_and_what_was_expected() {
             "[mqtt]\nbrokers = [\"a\",\n\"b#key_file=k\"]",
             "line 3, mqtt.brokers: broker \"mqtt-2\": key_file \"k\" is of no",
         ),
+        ("[homeassistant]\nbroker = 1", "line 2, homeassistant.broker: expected the address of a broker, or true"),
+        (
+            "\n[homeassistant]\nbroker = true",
+            "line 2, homeassistant: the broker of Home Assistant is to be the collector's",
+        ),
+        ("homeassistant = true", "line 1, homeassistant: this setting is called `broker` in the table [homeassistant]"),
         ("[limits]\nnodes = -1", "line 2, limits.nodes: expected a whole number from 0 to 4294967295"),
         ("limits = 5", "line 1, limits: expected a table"),
         (
@@ -273,6 +284,17 @@ fn channels_are_addresses_or_tables() {
     );
     let settings = read("", &["--public-url", " https://isems.example.org/ "]).unwrap();
     assert_eq!(settings.server.public_url.as_deref(), Some("https://isems.example.org"));
+}
+
+#[test]
+fn the_broker_of_home_assistant_can_be_the_collectors_own() {
+    let settings =
+        read("[homeassistant]\nlanguage = \"de\"", &["--mqtt-server", "one,two", "--homeassistant", "true#name=roof"]);
+    let Settings { homeassistant, brokers, .. } = settings.unwrap();
+    assert_eq!((homeassistant.language, &*homeassistant.name), (Language::German, "roof"));
+    assert_eq!(homeassistant.connection(&brokers).unwrap().unwrap().broker, brokers[0].broker);
+    let settings = read("[homeassistant]\nbroker = \"home\"", &["--homeassistant", "false"]).unwrap();
+    assert!(settings.homeassistant.connection(&[]).unwrap().is_none());
 }
 
 #[test]

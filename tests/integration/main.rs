@@ -2,6 +2,7 @@
 
 mod alerts;
 mod core;
+mod homeassistant;
 mod http;
 mod insight;
 mod mqtt;

@@ -3,6 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use isems_core::{RedbRepository, Repository, unix_now};
+use isems_homeassistant::Connection;
 use isems_insight::Watcher;
 use isems_transport_http::PollTrigger;
 use tokio::sync::Semaphore;
@@ -26,6 +27,7 @@ pub struct ServiceBuilder {
     live: LiveOptions,
     push: Option<Push>,
     triggers: Vec<PollTrigger>,
+    homeassistant: Option<Connection>,
 }
 
 impl ServiceBuilder {
@@ -38,6 +40,7 @@ impl ServiceBuilder {
             live: LiveOptions::default(),
             push: None,
             triggers: Vec::new(),
+            homeassistant: None,
         }
     }
 
@@ -72,9 +75,14 @@ impl ServiceBuilder {
         self
     }
 
+    /// Tells the state of a bridge to Home Assistant.
+    pub fn homeassistant(self, connection: Connection) -> Self {
+        Self { homeassistant: Some(connection), ..self }
+    }
+
     /// Builds the service. A [`RedbRepository`] with a file can be backed up, and has metrics.
     pub fn build(self) -> Service {
-        let Self { watcher, access, cors_origins, base_path, live, push, triggers } = self;
+        let Self { watcher, access, cors_origins, base_path, live, push, triggers, homeassistant } = self;
         let repository = watcher.repository();
         let database = file(repository.clone());
         Service(Arc::new(Parts {
@@ -84,6 +92,7 @@ impl ServiceBuilder {
             live: Arc::new(Live::new(watcher.clone(), live)),
             push,
             triggers,
+            homeassistant,
             numbers: Arc::new(NodeNumbers::new(repository.clone(), database.clone())),
             database,
             saving: Arc::new(Semaphore::new(1)),

@@ -3,13 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use isems_core::{ClockState, Repository, chain};
+use isems_homeassistant::Connection;
 use isems_insight::Watcher;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json, types::Example};
 use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
 use tracing::warn;
 
-use super::{Tag, transports::Transport};
+use super::{
+    Tag,
+    transports::{Source, Transport},
+};
 
 /// The time for which the result of a test write is reused. Anyone may ask, and each test is a write that wears an SD
 /// card.
@@ -41,6 +45,10 @@ struct Readiness {
     clock: ClockStateSchema,
     /// The transports. A failing one does not make the server unready, because its source may just be away.
     transports: Vec<Transport>,
+    /// The broker through which Home Assistant shows the nodes, and whether it can be reached; null if none is
+    /// configured. Nothing comes from it.
+    #[oai(nullable, rename = "homeAssistant")]
+    homeassistant: Option<Source>,
 }
 
 impl Example for Readiness {
@@ -50,6 +58,7 @@ impl Example for Readiness {
             database: DatabaseState { writable: true, error: None },
             clock: ClockStateSchema::Plausible,
             transports: vec![Transport::example()],
+            homeassistant: None,
         }
     }
 }
@@ -110,6 +119,7 @@ enum ReadinessResponse {
 pub(crate) struct HealthApi {
     pub(crate) proof: Arc<WriteProof>,
     pub(crate) watcher: Watcher,
+    pub(crate) homeassistant: Option<Connection>,
 }
 
 /// A test write proving that the database can be written, whose result is reused for a while.
@@ -164,6 +174,10 @@ impl HealthApi {
             database: DatabaseState { writable: error.is_none(), error },
             clock: self.watcher.monitor().clock().into(),
             transports: self.watcher.monitor().transports().into_iter().map(Into::into).collect(),
+            homeassistant: self
+                .homeassistant
+                .as_ref()
+                .map(|bridge| Source::new(bridge.broker().into(), bridge.status())),
         });
         if readiness.ready { ReadinessResponse::Ready(readiness) } else { ReadinessResponse::Unready(readiness) }
     }

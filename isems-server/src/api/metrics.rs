@@ -5,6 +5,7 @@ use std::sync::Arc;
 use isems_core::{
     DurationHistogram, Field, Node, NumberField, RedbRepository, StatusFlag, TransportState, TransportStatus,
 };
+use isems_homeassistant::Connection;
 use isems_insight::{FindingSeverity, Level, NodeState, Snapshot, WatchedNode, Watcher};
 use poem::{Request, Response};
 use poem_openapi::{
@@ -54,6 +55,7 @@ pub(crate) struct MetricsApi {
     pub(crate) watcher: Watcher,
     pub(crate) database: Option<Arc<RedbRepository>>,
     pub(crate) live: Arc<Live>,
+    pub(crate) homeassistant: Option<Connection>,
     pub(crate) http: HttpMetrics,
     /// Unix seconds.
     pub(crate) started: i64,
@@ -242,6 +244,11 @@ impl MetricsApi {
             ),
             gauge("isems_build_info", "The version that runs.", version),
         ];
+        if let Some(homeassistant) = &self.homeassistant {
+            let up = f64::from(u8::from(homeassistant.status().up));
+            let help = "Whether the broker of Home Assistant can be reached.";
+            families.push(gauge("isems_homeassistant_up", help, [(Vec::new(), up)]));
+        }
         if let Some(database) = &self.database {
             let commits = [(Vec::new(), database.commits())];
             let help = "How long it took to make what was written durable.";

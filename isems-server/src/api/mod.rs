@@ -41,6 +41,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use isems_core::RedbRepository;
+use isems_homeassistant::Connection;
 use isems_insight::Watcher;
 use isems_transport_http::PollTrigger;
 use poem::{
@@ -129,6 +130,7 @@ struct Parts {
     live: Arc<Live>,
     push: Option<Push>,
     triggers: Vec<PollTrigger>,
+    homeassistant: Option<Connection>,
     /// The repository, if it is a file.
     database: Option<Arc<RedbRepository>>,
     numbers: Arc<NodeNumbers>,
@@ -147,7 +149,9 @@ impl Service {
 
     /// Returns the operations with their document. This is the only list of them.
     fn operations(&self) -> OpenApiService<impl OpenApi + use<>, ()> {
-        let Parts { watcher, live, push, triggers, database, numbers, saving, proof, http, started, .. } = &*self.0;
+        let Parts {
+            watcher, live, push, triggers, homeassistant, database, numbers, saving, proof, http, started, ..
+        } = &*self.0;
         let repository = || watcher.repository().clone();
         let watcher = || watcher.clone();
         let operations = (
@@ -164,11 +168,12 @@ impl Service {
             CheckApi { database: database.clone() },
             BackupApi { database: database.clone(), saving: saving.clone() },
             OriginalApi { watcher: watcher(), numbers: numbers.clone(), berlin: Berlin::new() },
-            HealthApi { proof: proof.clone(), watcher: watcher() },
+            HealthApi { proof: proof.clone(), watcher: watcher(), homeassistant: homeassistant.clone() },
             MetricsApi {
                 watcher: watcher(),
                 database: database.clone(),
                 live: live.clone(),
+                homeassistant: homeassistant.clone(),
                 http: http.clone(),
                 started: *started,
             },

@@ -110,7 +110,7 @@ struct Failure {
 
 /// A source of a transport: a polled node, or a broker.
 #[derive(Debug, Object, Serialize)]
-struct Source {
+pub(super) struct Source {
     /// The address, without credentials.
     name: String,
     /// `true` if it answered last time.
@@ -129,6 +129,13 @@ struct Source {
     note: Option<String>,
 }
 
+impl Source {
+    pub(super) fn new(name: String, status: SourceStatus) -> Self {
+        let SourceStatus { up, since, error, last_received_at, note } = status;
+        Self { name, up, since: UtcTime(since), error, last_received_at: last_received_at.map(UtcTime), note }
+    }
+}
+
 impl From<LastError> for Failure {
     fn from(LastError { at, message }: LastError) -> Self {
         Self { at: UtcTime(at), message }
@@ -137,10 +144,6 @@ impl From<LastError> for Failure {
 
 impl From<TransportStatus> for Transport {
     fn from(status: TransportStatus) -> Self {
-        let source = |(name, SourceStatus { up, since, error, last_received_at, note })| {
-            let last_received_at = last_received_at.map(UtcTime);
-            Source { name, up, since: UtcTime(since), error, last_received_at, note }
-        };
         Self {
             name: status.name,
             state: status.state.into(),
@@ -151,7 +154,7 @@ impl From<TransportStatus> for Transport {
             dropped: DroppedCount::of(&status.dropped),
             last_success: status.last_success.map(UtcTime),
             last_error: status.last_error.map(Into::into),
-            sources: status.sources.into_iter().map(source).collect(),
+            sources: status.sources.into_iter().map(|(name, status)| Source::new(name, status)).collect(),
         }
     }
 }

@@ -7,7 +7,10 @@ use isems_transport_http::PollTrigger;
 use poem::{Request, Response, Result};
 
 use super::{Pages, answer, origin, sign_in::see_other, viewer};
-use crate::api::{Access, Refusal};
+use crate::{
+    api::{Access, Refusal},
+    disk::free_bytes,
+};
 
 /// The number of rejects that are shown.
 const REJECTS: usize = 50;
@@ -63,16 +66,4 @@ impl Pages {
         self.triggers.iter().map(PollTrigger::poll_now).for_each(drop);
         Ok(see_other(request, "/collector"))
     }
-}
-
-/// Returns the free space of the disk with a database, bytes.
-#[cfg(unix)]
-fn free_bytes(database: &RedbRepository) -> Option<u64> {
-    let disk = rustix::fs::statvfs(database.path()).ok()?;
-    Some(disk.f_bavail * disk.f_frsize)
-}
-
-#[cfg(not(unix))]
-fn free_bytes(_: &RedbRepository) -> Option<u64> {
-    None
 }

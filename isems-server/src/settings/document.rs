@@ -14,6 +14,9 @@ use super::{Settings, flag::Flag};
 /// The key of the table of brokers' common settings.
 const MQTT: &str = "mqtt";
 
+/// The key of the table of the bridge to Home Assistant.
+const HOME_ASSISTANT: &str = "homeassistant";
+
 /// Settings in serialized form.
 #[derive(Default)]
 pub(super) struct Document<'a> {
@@ -72,6 +75,9 @@ impl<'a> Document<'a> {
         for (broker, span) in self.brokers()? {
             broker.check().map_err(|error| Fault::new(format!("broker {:?}: {error}", broker.name), span))?;
         }
+        let Settings { homeassistant, brokers, .. } = self.settings()?;
+        let span = self.table.get(HOME_ASSISTANT).map(Spanned::span).unwrap_or_default();
+        homeassistant.connection(&brokers).map_err(|error| Fault::new(error.to_string(), span))?;
         Ok(())
     }
 
@@ -118,7 +124,10 @@ impl<'a> Document<'a> {
 
     /// Says where a key belongs that was named like its flag.
     fn check_moved(&self) -> Result<(), Fault> {
-        for key in self.table.keys() {
+        for (key, value) in &self.table {
+            if value.get_ref().is_table() {
+                continue;
+            }
             let flag = Flag::of("serve").find(|flag| flag.flat_key() == **key.get_ref());
             if let Some((table, name)) = flag.and_then(|flag| flag.path.rsplit_once('.')) {
                 let message = format!("this setting is called `{name}` in the table [{table}]");

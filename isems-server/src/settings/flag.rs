@@ -144,7 +144,7 @@ static POLL: [Flag; 8] = [
 ];
 
 /// The flags of serving.
-static SERVICE: [Flag; 21] = [
+static SERVICE: [Flag; 22] = [
     flag(
         "poll-interval",
         "ISEMS_POLL_INTERVAL",
@@ -202,6 +202,16 @@ static SERVICE: [Flag; 21] = [
         Text,
         "FILE",
         "PEM file with the private key of that certificate",
+    ),
+    flag(
+        "homeassistant",
+        "ISEMS_HOMEASSISTANT",
+        "homeassistant.broker",
+        Text,
+        "BROKER",
+        "MQTT broker through which Home Assistant shows the nodes: mqtt(s)://user:password@host:port, or true for the \
+         first of --mqtt-server; then, after #, settings: mqtt://host#language=de&discovery_prefix=homeassistant \
+         [default: none]",
     ),
     flag("listen", "ISEMS_LISTEN", "server.listen", Text, "ADDRESS", "Address and port of the HTTP service"),
     flag(

@@ -19,6 +19,7 @@ use std::{
 
 use isems_alerts::AlertsConfig;
 use isems_core::{Limits, RedbOptions};
+use isems_homeassistant::HomeAssistantConfig;
 use isems_transport_http::HttpConfig;
 use isems_transport_mqtt::MqttConfig;
 use sentry_core::types::Dsn;
@@ -51,6 +52,8 @@ pub struct Settings {
     /// own settings after a `#`, or tables. Without such an array, `broker` of the table `mqtt` is the only one.
     #[serde(skip)]
     pub brokers: Vec<MqttConfig>,
+    /// The bridge to Home Assistant. Without a broker, there is none.
+    pub homeassistant: HomeAssistantConfig,
     /// The limits of each transport.
     pub limits: Limits,
     /// The rights of clients.

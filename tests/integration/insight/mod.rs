@@ -23,15 +23,15 @@ use isems_insight::{WatchedCollector, Watcher, WatcherOptions};
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
 /// The beginning of the tests, Unix seconds. They look at the time that they name, not at the clock.
-const START: i64 = 1_530_000_000;
+pub(super) const START: i64 = 1_530_000_000;
 
-fn arrived(node: &str, timestamp: i64, received_at: i64) -> Measurement {
+pub(super) fn arrived(node: &str, timestamp: i64, received_at: i64) -> Measurement {
     Measurement { received_at, ..sample_measurement(node, timestamp) }
 }
 
 /// A collector that is watched, runs, and stores what a test says.
-struct Watched {
-    watcher: Watcher,
+pub(super) struct Watched {
+    pub(super) watcher: Watcher,
     inbox: Inbox,
     clock: Arc<AtomicI64>,
     stop: oneshot::Sender<()>,
@@ -39,7 +39,7 @@ struct Watched {
 }
 
 impl Watched {
-    async fn start(repository: Arc<dyn Repository>, kept_events: usize) -> Self {
+    pub(super) async fn start(repository: Arc<dyn Repository>, kept_events: usize) -> Self {
         Self::with(repository, WatcherOptions { kept_events, assesses: false, ..WatcherOptions::default() }).await
     }
 
@@ -63,12 +63,12 @@ impl Watched {
     }
 
     /// Stores measurements that arrived when they say so.
-    async fn store(&self, measurements: Vec<Measurement>) {
+    pub(super) async fn store(&self, measurements: Vec<Measurement>) {
         self.inbox.deliver_measurements("test", measurements).await.unwrap();
     }
 
     /// Looks at all nodes at a time.
-    async fn refresh_at(&self, now: i64) {
+    pub(super) async fn refresh_at(&self, now: i64) {
         self.clock.store(now, Ordering::Relaxed);
         self.watcher.refresh().await.unwrap();
     }

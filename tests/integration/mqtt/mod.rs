@@ -11,7 +11,7 @@ mod messages;
 mod mosquitto;
 mod overload;
 mod oversize;
-mod peer;
+pub(super) mod peer;
 mod process;
 mod session;
 pub(super) mod tls;
