@@ -22,6 +22,9 @@ use crate::{
 /// The number of messages that wait in the client. As many again can be on their way.
 const REQUESTS: usize = 32;
 
+/// The time that the broker has to answer the subscription.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_mins(1);
+
 /// The time after which the nodes are looked at though nothing has happened: their deletion is no event.
 const IDLE: Duration = Duration::from_secs(15);
 
@@ -53,6 +56,7 @@ impl Session<'_> {
         // Set once the collector is said to be online, which is after everything else.
         let mut is_announced = false;
         let mut events = self.watcher.subscribe();
+        let deadline = Instant::now() + SUBSCRIBE_TIMEOUT;
         let mut last_look = None;
         let mut next_look = Instant::now();
         loop {
@@ -97,6 +101,9 @@ impl Session<'_> {
                     let now = Instant::now();
                     last_look = Some(now);
                     next_look = now + IDLE.max(self.pace);
+                }
+                () = time::sleep_until(deadline), if !is_subscribed => {
+                    return Err("the broker does not answer the subscription".into());
                 }
                 () = until_stopped(&mut stopped) => return self.leave(&client, &mut event_loop).await,
             }
