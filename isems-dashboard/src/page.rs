@@ -1,22 +1,28 @@
 //! Whole pages.
 
 mod collector;
+mod deletion;
 mod filter;
 mod filter_form;
 mod map;
 mod node;
 mod overview;
+mod sign_in;
 mod span;
+mod start;
 
 use maud::{DOCTYPE, Markup, html};
 
 pub use self::{
-    collector::{CollectorPage, SignInPage, StartPage, Storage},
+    collector::{CollectorPage, Storage},
+    deletion::DeletionPage,
     filter::{Condition, Filter, Order},
     map::MapPage,
     node::{CHART_FIELDS, Comparison, MEDIAN, NODE_PREFIX, NodeCharts, NodePage, UnknownNode},
     overview::Overview,
+    sign_in::SignInPage,
     span::Span,
+    start::StartPage,
 };
 use crate::{
     language::Language,

@@ -6,7 +6,7 @@ mod german;
 mod node;
 mod pages;
 
-use isems_insight::{FindingCode, Level, NodeState, SilenceCause};
+use isems_insight::{FindingCode, Level, NodeState, SilenceCause, SilenceFact, UpgradeReason};
 
 pub use self::collector::CollectorTexts;
 pub use self::node::NodeTexts;
@@ -54,6 +54,10 @@ pub struct Texts {
     pub state: fn(NodeState) -> &'static str,
     /// The cause of a silence, in a few words.
     pub cause: fn(SilenceCause) -> &'static str,
+    /// A fact that speaks for the cause of a silence, as a sentence.
+    pub silence_fact: fn(SilenceFact) -> String,
+    /// A fact behind the safety of an upgrade, as a sentence.
+    pub upgrade_reason: fn(UpgradeReason) -> String,
     /// The range of times of a chart: from, to, time zone.
     pub from_to: fn(&str, &str, &str) -> String,
     /// A line of a chart: its label, the lowest, highest, average and last value.

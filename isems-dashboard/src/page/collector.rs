@@ -1,4 +1,4 @@
-//! The state of the collector, the first steps, and signing in.
+//! The state of the collector.
 
 use isems_core::{Reject, SourceStatus, TransportState, TransportStatus};
 use maud::{Markup, html};
@@ -150,7 +150,7 @@ fn fact(label: &str, value: &str) -> Markup {
 }
 
 /// The transports with their sources.
-fn transports(viewer: &Viewer, transports: &[TransportStatus]) -> Markup {
+pub(super) fn transports(viewer: &Viewer, transports: &[TransportStatus]) -> Markup {
     let texts = viewer.texts().collector;
     html! {
         section #transports data-live aria-labelledby="transports-heading" {
@@ -218,80 +218,5 @@ fn labelled(level: &str, text: &str) -> Markup {
             (mark(level))
             (text)
         }
-    }
-}
-
-/// The page that a mesh without nodes has instead of the overview.
-#[derive(Debug, Clone, Copy)]
-pub struct StartPage<'a> {
-    /// The viewer.
-    pub viewer: &'a Viewer,
-    /// The transports.
-    pub transports: &'a [TransportStatus],
-}
-
-impl StartPage<'_> {
-    /// Draws the page.
-    pub fn page(&self) -> Markup {
-        let viewer = self.viewer;
-        let texts = viewer.texts().collector;
-        let ways = [
-            (texts.way_poll, "isems-server --router-ips 10.36.0.7,10.36.0.9"),
-            (texts.way_broker, "isems-server --mqtt-server broker.mesh"),
-            (
-                texts.way_push,
-                "ISEMS_PUSH_TOKENS='*:0123456789abcdef' isems-server\n\
-                 curl -H 'Authorization: Bearer 0123456789abcdef' -H 'Content-Type: application/json' \\\n  \
-                 -d '{\"batteryVoltage\": 12.9}' http://127.0.0.1:5000/api/v1/nodes/Hafen/measurements",
-            ),
-        ];
-        let main = html! {
-            h1 { (texts.welcome) }
-            p { (texts.no_node) }
-            p { (texts.ways) }
-            ol.ways { @for (way, command) in ways { li { (way) pre tabindex="0" { code { (command) } } } } }
-            p { (texts.way_demo) }
-            pre tabindex="0" { code { "isems-server --demo" } }
-            (transports(viewer, self.transports))
-        };
-        Layout { viewer, title: texts.welcome, section: Some(Section::Overview), scripts: &["start.js"], main }.page()
-    }
-}
-
-/// The page that takes a token.
-#[derive(Debug, Clone, Copy)]
-pub struct SignInPage<'a> {
-    /// The viewer.
-    pub viewer: &'a Viewer,
-    /// Set if a token was refused.
-    pub is_refused: bool,
-    /// The path and query to go on with.
-    pub back: &'a str,
-}
-
-impl SignInPage<'_> {
-    /// Draws the page.
-    pub fn page(&self) -> Markup {
-        let viewer = self.viewer;
-        let texts = viewer.texts().collector;
-        let main = html! {
-            h1 { (texts.sign_in) }
-            @if viewer.can_sign_in {
-                p { (texts.sign_in_why) }
-                @if self.is_refused { p.odd role="alert" #refused { "⚠ " (texts.wrong_token) } }
-                form.sign-in method="post" action=(viewer.href("/sign-in")) {
-                    input type="hidden" name="back" value=(self.back);
-                    label {
-                        (texts.token)
-                        input type="password" name="token" autocomplete="current-password" required
-                            aria-describedby=[self.is_refused.then_some("refused")];
-                    }
-                    button { (texts.sign_in) }
-                }
-            } @else {
-                p { (texts.no_tokens) }
-            }
-        };
-        Layout { viewer, title: texts.sign_in, section: None, scripts: &[], main }.page()
     }
 }

@@ -2,14 +2,17 @@
 
 mod charts;
 
-use isems_insight::{Assessment, Estimate, Expected, FindingCode, Level, NodeState, Position, Silence, Survival};
+use isems_insight::{
+    Assessment, Estimate, Expected, Finding, FindingCode, FindingSeverity, Level, NodeState, Position, Silence,
+    Survival,
+};
 use maud::{Markup, html};
 
 pub use self::charts::{CHART_FIELDS, Comparison, MEDIAN, NODE_PREFIX, NodeCharts};
 use super::{Layout, Span};
 use crate::{
+    chart::{Strip, StripRow, StripSpan},
     map::{define_marks, mark},
-    percent::percent,
     texts::NodeTexts,
     viewer::{Viewer, escaped},
     words::capital,
@@ -18,8 +21,8 @@ use crate::{
 const HOUR: f64 = 3600.0;
 const DAY: i64 = 86_400;
 
-/// The length of the strip of silences, seconds: that of the history that knows them.
-const STRIP: i64 = 32 * DAY;
+/// The length of the strip, seconds: that of the history that knows the silences.
+const PAST: i64 = 32 * DAY;
 
 /// The page of a node.
 #[derive(Debug, Clone)]
@@ -47,9 +50,12 @@ impl NodePage<'_> {
             p #condition.summary data-live { (self.summary()) }
             (self.findings())
             (self.course())
-            (self.silences())
+            (self.past())
             div #facts.facts data-live {
                 (self.energy()) (self.battery()) (self.panel()) (self.configuration()) (self.data())
+            }
+            @if viewer.signed_in.is_some() {
+                p { a href={ (viewer.node(name)) "/delete" } { (self.texts().delete) } }
             }
         };
         Layout { viewer, title: name, section: None, scripts: &["live.js", "chart.js"], main }.page()
@@ -256,13 +262,13 @@ impl NodePage<'_> {
         let data = assessment.map(|assessment| &assessment.data).cloned().unwrap_or_default();
         let upgrade = assessment.map(|assessment| &assessment.upgrade);
         let safe = upgrade.and_then(|upgrade| {
-            Some(match (upgrade.safe?, upgrade.next_window) {
-                (true, _) => html! { (texts.yes) },
-                (false, None) => html! { (texts.no) },
-                (false, Some(window)) => {
-                    html! { ((texts.next_window)(&viewer.when(window.from), &viewer.when(window.to))) }
-                }
-            })
+            let answer = match (upgrade.safe?, upgrade.next_window) {
+                (true, _) => texts.yes.into(),
+                (false, None) => texts.no.into(),
+                (false, Some(window)) => (texts.next_window)(&viewer.when(window.from), &viewer.when(window.to)),
+            };
+            let reasons = upgrade.reasons.iter().map(|reason| (viewer.texts().upgrade_reason)(*reason));
+            Some(html! { (answer) span.why { (reasons.collect::<Vec<_>>().join(" ")) } })
         });
         let facts = [
             (texts.measurements, self.quantity(Some(node.measurements as f64), 0, "")),
@@ -335,32 +341,53 @@ impl NodePage<'_> {
         }
     }
 
-    /// The silences of the last month, as a strip and as a list.
-    fn silences(&self) -> Markup {
-        let (texts, viewer) = (self.texts(), self.charts.viewer);
-        let now = viewer.now;
+    /// The course of the last month as a strip, and its silences with their causes as a list.
+    fn past(&self) -> Markup {
+        let texts = self.texts();
         let ongoing = self.assessment().and_then(|assessment| assessment.silence.as_ref());
         let silences: Vec<&Silence> = self.charts.silences.iter().chain(ongoing).collect();
-        let place = |time: i64| percent((time - (now - STRIP)) as f64 / STRIP as f64);
         html! {
             section #silences data-live aria-labelledby="silences-heading" {
-                h2 #silences-heading { (texts.silences) }
+                h2 #silences-heading { (texts.past) }
+                (self.strip(&silences))
                 @if silences.is_empty() {
                     p { (texts.no_silences) }
                 } @else {
-                    svg.strip aria-hidden="true" {
-                        rect.heard width="100%" height="100%" {}
-                        @for silence in &silences {
-                            @let (from, to) = (silence.since.max(now - STRIP), silence.until.unwrap_or(now));
-                            rect.silence x=(place(from)) width=(percent(((to - from) as f64 / STRIP as f64).max(0.002))) height="100%" {}
-                        }
-                    }
                     ol.silences reversed {
                         @for silence in silences.iter().rev() { li { (self.silence(silence)) } }
                     }
                 }
             }
         }
+    }
+
+    /// The silences, and a row for each finding that there is now, as far back as it goes.
+    fn strip(&self, silences: &[&Silence]) -> Markup {
+        let (texts, viewer) = (self.texts(), self.charts.viewer);
+        let silent = |silence: &&Silence| StripSpan {
+            from: silence.since,
+            to: silence.until,
+            severity: FindingSeverity::Urgent,
+            text: (viewer.texts().cause)(silence.cause),
+        };
+        let silent: Vec<_> = silences.iter().map(silent).collect();
+        // The silence has a row of its own.
+        let is_other = |finding: &&Finding| !matches!(finding.code, FindingCode::RanEmpty | FindingCode::Silent);
+        let findings = self.assessment().into_iter().flat_map(|assessment| &assessment.findings).filter(is_other);
+        let findings: Vec<_> = findings
+            .map(|finding| {
+                let text = (viewer.texts().finding)(finding.code).title;
+                let span = StripSpan { from: finding.since, to: None, severity: finding.severity, text };
+                (capital(text), [span])
+            })
+            .collect();
+        let mut rows = vec![StripRow { label: texts.silences, spans: &silent }];
+        rows.extend(findings.iter().map(|(label, spans)| StripRow { label, spans }));
+        let range = viewer.now - PAST..viewer.now;
+        let time_zone = viewer.time_zone.clone();
+        let strip = Strip { id: "past", title: texts.past, range, time_zone, language: viewer.language, rows: &rows };
+        // The heading of the section is its caption.
+        html! { figure.chart #past { (strip.svg()) } }
     }
 
     fn silence(&self, silence: &Silence) -> Markup {
@@ -370,7 +397,11 @@ impl NodePage<'_> {
         let to = silence.until.map_or_else(|| "…".into(), |until| viewer.when(until));
         let confidence = viewer.language.quantity(100.0 * silence.confidence, 0, "%");
         let cause = (viewer.texts().cause)(silence.cause);
-        html! { ((self.texts().silence)(&viewer.when(silence.since), &to, &duration, cause, &confidence)) }
+        let facts: Vec<_> = silence.evidence.iter().map(|fact| (viewer.texts().silence_fact)(*fact)).collect();
+        html! {
+            ((self.texts().silence)(&viewer.when(silence.since), &to, &duration, cause, &confidence))
+            span.why { (facts.join(" ")) }
+        }
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) static ENGLISH: Texts = Texts {
         SilenceCause::Clock => "wrong clock",
         SilenceCause::Unknown => "silent, cause unknown",
     },
+    silence_fact: |fact| fact.to_string(),
+    upgrade_reason: |reason| reason.to_string(),
     from_to: |from, to, zone| format!("From {from} to {to} ({zone})."),
     course: |label, low, high, average, last| {
         format!("{label}: lowest {low}, highest {high}, average {average}, last {last}.")

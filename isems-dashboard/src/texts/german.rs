@@ -1,6 +1,7 @@
 //! German.
 
 mod collector;
+mod facts;
 mod findings;
 mod node;
 mod pages;
@@ -48,6 +49,8 @@ pub(crate) static GERMAN: Texts = Texts {
         SilenceCause::Clock => "falsche Uhr",
         SilenceCause::Unknown => "still, Ursache unbekannt",
     },
+    silence_fact: facts::silence_fact,
+    upgrade_reason: facts::upgrade_reason,
     from_to: |from, to, zone| format!("Von {from} bis {to} ({zone})."),
     course: |label, low, high, average, last| {
         format!("{label}: niedrigster Wert {low}, höchster {high}, Mittel {average}, letzter {last}.")

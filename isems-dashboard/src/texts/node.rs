@@ -123,7 +123,9 @@ pub struct NodeTexts {
     pub at_work: &'static str,
     /// The panel's voltage without load.
     pub open_circuit: &'static str,
-    /// The heading of the silences.
+    /// The heading of what happened.
+    pub past: &'static str,
+    /// The row of the silences.
     pub silences: &'static str,
     /// No silences.
     pub no_silences: &'static str,
@@ -131,6 +133,26 @@ pub struct NodeTexts {
     pub silence: fn(&str, &str, &str, &str, &str) -> String,
     /// The link to the measurements that are shown, as CSV.
     pub csv: &'static str,
+    /// The link that leads to the deletion of the node.
+    pub delete: &'static str,
+    /// The heading of the deletion, with the node's name.
+    pub deletion: fn(&str) -> String,
+    /// The introduction of what goes with the node.
+    pub will_go: &'static str,
+    /// The number of its measurements.
+    pub measurements_of_node: &'static str,
+    /// The time of the first one.
+    pub first_of_node: &'static str,
+    /// The time of the last one.
+    pub last_of_node: &'static str,
+    /// The size of them.
+    pub size_of_node: &'static str,
+    /// The state of things after a deletion.
+    pub after_deletion: &'static str,
+    /// The button that deletes.
+    pub delete_now: &'static str,
+    /// The link that leads back.
+    pub keep: &'static str,
     /// There is no such node.
     pub unknown: fn(&str) -> String,
 }

@@ -33,7 +33,8 @@
 
 use super::Verdict;
 use crate::{
-    Energy, Evidence, Expected, Finding, FindingCode, FindingSeverity, FindingValue, Silence, SilenceCause, countdown,
+    Energy, Evidence, Expected, Finding, FindingCode, FindingSeverity, FindingValue, Silence, SilenceCause,
+    SilenceFact, countdown,
     mesh::{Hole, Presence},
     reserve::cut_off,
     states::INTERVALS_OF_SILENCE,
@@ -91,7 +92,7 @@ pub fn past_silences(evidence: &Evidence<'_>) -> Vec<Silence> {
 /// Finds the cause of a silence.
 fn explain(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Silence {
     let others = Others::of(evidence, presence, hole);
-    let silence = |cause, confidence, evidence: Vec<String>, expected_back_at| Silence {
+    let silence = |cause, confidence, evidence: Vec<SilenceFact>, expected_back_at| Silence {
         since: hole.from,
         until: hole.to,
         cause,
@@ -101,24 +102,21 @@ fn explain(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Silence
     };
     let (together, heard) = (others.together + 1, others.heard + 1);
     if together >= LEAST_OF_ALL && together as f64 >= SHARE_OF_ALL * heard as f64 {
-        let fact = format!("{together} of {heard} nodes fell silent at the same time.");
+        let fact = SilenceFact::FellSilentTogether { silent: together, heard };
         return silence(SilenceCause::Collector, 0.95, vec![fact], None);
     }
     if hole.was_controller_lost {
-        let fact = "The solar controller did not answer in the last measurement.".into();
-        return silence(SilenceCause::ControllerLost, 0.7, vec![fact], None);
+        return silence(SilenceCause::ControllerLost, 0.7, vec![SilenceFact::ControllerDidNotAnswer], None);
     }
     let distance = distance_at_the_end(evidence, presence, hole);
     let ran_empty = distance.is_some_and(|distance| distance < AT_CUT_OFF);
     let near = hole.above_cut_off.is_some_and(|above| above < AT_CUT_OFF / 4.0);
     if others.are_a_group() && !near {
-        let fact =
-            format!("{} others fell silent at the same time, with batteries that were not empty.", others.witnesses);
+        let fact = SilenceFact::OthersFellSilent { others: others.witnesses };
         return silence(SilenceCause::Uplink, 0.95, vec![fact], end_of_outage(evidence, presence, hole));
     }
     if let (true, Some(above)) = (ran_empty, hole.above_cut_off) {
-        let fact =
-            format!("The battery was {:.2} V above the cut-off in the last measurement, and falling.", above.max(0.0));
+        let fact = SilenceFact::NearCutOff { above: above.max(0.0) };
         return silence(SilenceCause::RanEmpty, 0.95, vec![fact], None);
     }
     if let Some((cause, fact)) = reboot(evidence, hole) {
@@ -127,15 +125,13 @@ fn explain(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole) -> Silence
         return silence(cause, 0.8, vec![fact], (hole.to.is_none()).then_some(expected));
     }
     if others.witnesses >= 1 {
-        let fact = "Another node fell silent at the same time, with a battery that was not empty.".into();
-        return silence(SilenceCause::Uplink, 0.7, vec![fact], None);
+        return silence(SilenceCause::Uplink, 0.7, vec![SilenceFact::AnotherFellSilent], None);
     }
     if clock_was_unset(evidence, hole) {
-        let fact = "The node's clock was not set, so that its measurements could not be dated.".into();
-        return silence(SilenceCause::Clock, 0.6, vec![fact], None);
+        return silence(SilenceCause::Clock, 0.6, vec![SilenceFact::ClockUnset], None);
     }
-    let mut facts = vec!["No other node fell silent at the same time.".to_owned()];
-    facts.extend(hole.above_cut_off.map(|above| format!("The battery was {above:.2} V above the cut-off.")));
+    let mut facts = vec![SilenceFact::FellSilentAlone];
+    facts.extend(hole.above_cut_off.map(|above| SilenceFact::AboveCutOff { above }));
     silence(SilenceCause::Unknown, 0.5, facts, None)
 }
 
@@ -222,7 +218,7 @@ fn distance_at_the_end(evidence: &Evidence<'_>, presence: &Presence, hole: &Hole
 }
 
 /// Returns whether the silence is a reboot, and what says so.
-fn reboot(evidence: &Evidence<'_>, hole: &Hole) -> Option<(SilenceCause, String)> {
+fn reboot(evidence: &Evidence<'_>, hole: &Hole) -> Option<(SilenceCause, SilenceFact)> {
     let units = countdown::units_a_minute(evidence.history).unwrap_or(countdown::FASTEST);
     if let Some(to) = hole.to {
         let restart = evidence.history.reboots().find(|reboot| hole.has(reboot))?;
@@ -230,14 +226,14 @@ fn reboot(evidence: &Evidence<'_>, hole: &Hole) -> Option<(SilenceCause, String)
             return None;
         }
         let minutes = restart.countdown_before / units;
-        let fact = format!("The countdown was restarted {minutes:.0} minutes before its end.");
+        let fact = SilenceFact::CountdownRestarted { minutes };
         let is_scheduled = minutes <= NEAR_REBOOT + (to - hole.from) as f64 / 60.0;
         return Some((if is_scheduled { SilenceCause::ScheduledReboot } else { SilenceCause::UnplannedReboot }, fact));
     }
     let latest = evidence.history.latest()?;
     let minutes = latest.time_to_shutdown.filter(|countdown| *countdown > 0.0)? / units;
     let is_due = minutes <= NEAR_REBOOT && evidence.at - hole.from <= REBOOT;
-    is_due.then(|| (SilenceCause::ScheduledReboot, format!("The scheduled reboot was {minutes:.0} minutes away.")))
+    is_due.then_some((SilenceCause::ScheduledReboot, SilenceFact::RebootDue { minutes }))
 }
 
 /// Returns whether measurements of the day before the silence were dated by their arrival, though others were not.

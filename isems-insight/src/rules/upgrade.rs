@@ -16,7 +16,7 @@
 use isems_core::{Measurement, StatusFlag};
 
 use super::Verdict;
-use crate::{Energy, Evidence, TimeWindow, Unknown, Upgrade, countdown, states::INTERVALS_OF_SILENCE};
+use crate::{Energy, Evidence, TimeWindow, Unknown, Upgrade, UpgradeReason, countdown, states::INTERVALS_OF_SILENCE};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
@@ -46,25 +46,22 @@ pub(super) fn judge(evidence: &Evidence<'_>, energy: &Energy) -> Verdict<Upgrade
     };
     let upgrade = &mut verdict.part;
     let is_charged = distance >= LEAST_DISTANCE;
-    upgrade.reasons.push(format!("The battery is {distance:.2} V above the cut-off; {LEAST_DISTANCE} V are needed."));
+    upgrade.reasons.push(UpgradeReason::Battery { above: distance, needed: LEAST_DISTANCE });
     let lasts = !energy
         .load_off
         .is_some_and(|off| off.probability >= LEAST_PROBABILITY && off.when.earliest < evidence.at + LEAST_RUN);
     if !lasts {
-        upgrade.reasons.push("The load may go off within two hours.".into());
+        upgrade.reasons.push(UpgradeReason::LoadMayGoOff);
     }
     let minutes = minutes_to_reboot(evidence, latest);
     let has_time = minutes.is_none_or(|minutes| minutes >= LEAST_MINUTES);
-    match minutes {
-        Some(minutes) => upgrade.reasons.push(format!("The next scheduled reboot is {minutes:.0} minutes away.")),
-        None => upgrade.reasons.push("Automatic reboots are off.".into()),
-    }
+    upgrade.reasons.push(minutes.map_or(UpgradeReason::NoReboots, |minutes| UpgradeReason::NextReboot { minutes }));
     let is_forbidden = latest.status.is_some_and(|status| status.contains(StatusFlag::UpgradeNotAllowed));
     let safe = is_charged && lasts && has_time;
     if safe && is_forbidden {
         upgrade.reasons.push(match minutes {
-            None => "The node says that no upgrade is allowed, but only because its countdown is always 0.".into(),
-            Some(_) => "The node says that no upgrade is allowed; its own thresholds differ.".into(),
+            None => UpgradeReason::CountdownAlwaysZero,
+            Some(_) => UpgradeReason::OwnThresholds,
         });
     }
     upgrade.safe = Some(safe);

@@ -1,5 +1,5 @@
 use isems_core::{Measurement, StatusFlag};
-use isems_insight::Upgrade;
+use isems_insight::{Upgrade, UpgradeReason};
 
 use crate::series::{DAY, HOUR, MIDNIGHT, MINUTE, assessed, assessed_alone, history, minutes};
 
@@ -48,7 +48,7 @@ fn a_flag_that_is_always_set_is_explained() {
     });
     let upgrade = upgrade(&stored);
     assert_eq!((upgrade.safe, upgrade.next_window), (Some(true), None));
-    assert!(upgrade.reasons.iter().any(|reason| reason.contains("countdown is always 0")), "{:?}", upgrade.reasons);
+    assert!(upgrade.reasons.contains(&UpgradeReason::CountdownAlwaysZero), "{:?}", upgrade.reasons);
 }
 
 #[test]

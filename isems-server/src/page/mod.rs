@@ -3,6 +3,7 @@
 mod answer;
 mod asset;
 mod collector;
+mod deletion;
 mod node;
 mod origin;
 mod preferences;
@@ -61,6 +62,11 @@ impl Pages {
     pub(crate) fn add_to(self: &Arc<Self>, routes: Route) -> Route {
         let node =
             async |pages: Arc<Self>, request: Request| pages.node(&request, &request.path_params::<String>()?).await;
+        let ask_deletion = async |pages: Arc<Self>, request: Request| {
+            pages.ask_deletion(&request, &request.path_params::<String>()?).await
+        };
+        let delete =
+            async |pages: Arc<Self>, request: Request| pages.delete(&request, &request.path_params::<String>()?).await;
         let chart = async |pages: Arc<Self>, request: Request| {
             let (name, file): (String, String) = request.path_params()?;
             pages.chart(&request, &name, &file).await
@@ -68,6 +74,7 @@ impl Pages {
         routes
             .at("/map", get(self.page(async |pages, request| pages.map(&request).await)))
             .at("/nodes/:node", get(self.page(node)))
+            .at("/nodes/:node/delete", get(self.page(ask_deletion)).post(self.page(delete)))
             .at("/nodes/:node/:file", get(self.page(chart)))
             .at("/collector", get(self.page(async |pages, request| pages.collector(&request).await)))
             .at("/collector/poll", only_post(self.page(async |pages, request| pages.poll(&request))))

@@ -75,11 +75,7 @@ impl Pages {
     pub(super) async fn node(&self, request: &Request, name: &str) -> Result<Response> {
         let found = match self.find(request, name).await? {
             Ok(found) => found,
-            Err(viewer) => {
-                let mut response = answer::page(request, UnknownNode { viewer: &viewer, name }.page());
-                response.set_status(StatusCode::NOT_FOUND);
-                return Ok(response);
-            }
+            Err(viewer) => return Ok(unknown(request, &viewer, name)),
         };
         let others = found.snapshot.nodes.iter().filter(|other| other.node.id != found.node.node.id);
         let others: Vec<&str> = others.map(|other| other.node.id.as_str()).collect();
@@ -146,6 +142,13 @@ impl Pages {
             }
         }
     }
+}
+
+/// Returns the answer that there is no such node.
+pub(super) fn unknown(request: &Request, viewer: &Viewer, name: &str) -> Response {
+    let mut response = answer::page(request, UnknownNode { viewer, name }.page());
+    response.set_status(StatusCode::NOT_FOUND);
+    response
 }
 
 fn query(node: &NodeId, range: &Range<i64>, buckets: Buckets) -> SeriesQuery {

@@ -3,6 +3,7 @@
 mod assets;
 mod base_path;
 mod collector;
+mod deletion;
 mod map;
 mod node;
 mod overview;

@@ -20,14 +20,43 @@ async fn it_shows_findings_facts_and_four_charts_in_both_languages() {
         let name = node["nodeId"].as_str().unwrap();
         let english = page(&service, &format!("/nodes/{name}"), &[]).await;
         assert!(english.contains(&format!("<h1>{name}</h1>")));
-        assert_eq!(count(&english, "figure"), 4);
+        assert_eq!(count(&english, "figure"), 5, "four charts and what happened");
         for finding in node["findings"].as_array().unwrap() {
             let meaning = finding["meaning"].as_str().unwrap().replace('\'', "&#39;");
             assert!(english.contains(&meaning) || english.contains(finding["meaning"].as_str().unwrap()), "{meaning}");
         }
         let german = page(&service, &format!("/nodes/{name}"), &[("accept-language", "de")]).await;
         assert!(german.contains("Akkuspannung") && !german.contains("Battery voltage"));
+        let reasons = node["upgrade"]["reasons"].as_array().unwrap();
+        for reason in reasons.iter().chain(node["silence"]["evidence"].as_array().into_iter().flatten()) {
+            let reason = reason.as_str().unwrap();
+            assert!(english.contains(reason) && !german.contains(reason), "{reason}");
+        }
+        assert!(reasons.is_empty() || german.contains("über der Abschaltung"), "{german}");
         assert!(!german.contains(" style=") && !english.contains(" style="), "the policy forbids it");
+    }
+}
+
+#[tokio::test]
+async fn what_happened_is_a_strip_and_a_list_with_causes() {
+    let mut measurements = simulated(3, 12);
+    let silent = measurements[0].node_id.clone();
+    // One is away for a night by itself.
+    let night = NOON - 2 * 86_400 - 12 * 3600;
+    measurements.retain(|measurement| {
+        measurement.node_id != silent || !(night..night + 6 * 3600).contains(&measurement.timestamp)
+    });
+    let service = at_noon(measurements).await;
+    assessed(&service).await;
+    for (language, heading, fact) in [
+        ("en", "The last month", "No other node fell silent at the same time."),
+        ("de", "Der letzte Monat", "Kein anderer Knoten"),
+    ] {
+        let page = page(&service, &format!("/nodes/{silent}"), &[("accept-language", language)]).await;
+        let past = page.split_once("<figure class=\"chart\" id=\"past\">").unwrap().1;
+        let (strip, list) = past.split_once("</figure>").unwrap();
+        assert!(strip.contains(heading) && strip.matches("<rect class=\"urgent\"").count() == 1, "{strip}");
+        assert!(list.split_once("</ol>").unwrap().0.contains(fact), "{list}");
     }
 }
 

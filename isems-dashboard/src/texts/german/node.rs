@@ -69,11 +69,23 @@ pub(crate) static NODE: NodeTexts = NodeTexts {
     panel_voltage: "Modulspannung",
     at_work: "im Betrieb",
     open_circuit: "im Leerlauf",
-    silences: "Stille im letzten Monat",
-    no_silences: "Keine: Der Knoten hat sich immer gemeldet.",
+    past: "Der letzte Monat",
+    silences: "Stille",
+    no_silences: "Keine Stille: Der Knoten hat sich immer gemeldet.",
     silence: |from, to, duration, cause, confidence| {
         format!("{from} bis {to} ({duration}): {cause}, zu {confidence} sicher")
     },
     csv: "Diese Messungen als CSV",
+    delete: "Diesen Knoten löschen …",
+    deletion: |name| format!("{name} löschen?"),
+    will_go: "Damit verschwindet:",
+    measurements_of_node: "Messungen",
+    first_of_node: "Erste",
+    last_of_node: "Letzte",
+    size_of_node: "Größe, etwa",
+    after_deletion: "Nur eine Sicherung bringt das zurück. Meldet sich der Knoten wieder, erscheint er wieder, und ein abgefragter \
+                     Knoten bringt mit, was sein Log noch enthält.",
+    delete_now: "Endgültig löschen",
+    keep: "Behalten",
     unknown: |name| format!("Es gibt keinen Knoten {name}."),
 };

@@ -392,7 +392,7 @@ impl From<&isems_insight::Silence> for Silence {
             since: UtcTime(silence.since),
             cause: Named(silence.cause),
             confidence: rounded(silence.confidence),
-            evidence: silence.evidence.clone(),
+            evidence: silence.evidence.iter().map(ToString::to_string).collect(),
             expected_back_at: silence.expected_back_at.map(Into::into),
         }
     }
@@ -402,7 +402,11 @@ impl From<&isems_insight::Upgrade> for Upgrade {
     fn from(upgrade: &isems_insight::Upgrade) -> Self {
         let window =
             |window: isems_insight::TimeWindow| TimeWindow { from: UtcTime(window.from), to: UtcTime(window.to) };
-        Self { safe: upgrade.safe, reasons: upgrade.reasons.clone(), next_window: upgrade.next_window.map(window) }
+        Self {
+            safe: upgrade.safe,
+            reasons: upgrade.reasons.iter().map(ToString::to_string).collect(),
+            next_window: upgrade.next_window.map(window),
+        }
     }
 }
 
