@@ -36,8 +36,14 @@ mod server;
 pub mod settings;
 pub mod signal;
 mod stream;
+mod tiles;
 mod time;
 pub mod tls;
 pub mod tokens;
 
-pub use crate::{base_path::BasePath, poll::poll, server::Server};
+pub use crate::{
+    base_path::BasePath,
+    poll::poll,
+    server::Server,
+    tiles::{MapSettings, Tiles},
+};

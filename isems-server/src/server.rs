@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 
 use crate::{
+    Tiles,
     api::{Access, Service, ServiceBuilder},
     demo,
     fleet::RunningFleetServer,
@@ -56,6 +57,7 @@ impl Server {
                           access.tokens (ISEMS_API_TOKENS)";
             return Err(InvalidSetting(needed.into()).into());
         }
+        let tiles = Tiles::open(&server.map).await?;
         let certificate =
             server.tls_files()?.map(|(certificate, key)| Certificate::open(certificate, key)).transpose()?;
         let listener = TcpListener::bind(server.listen).await.map_err(|error| {
@@ -103,6 +105,9 @@ impl Server {
         }
         if let Some(homeassistant) = &homeassistant {
             builder = builder.homeassistant(homeassistant.connection());
+        }
+        if let Some(tiles) = tiles {
+            builder = builder.tiles(tiles);
         }
         let service = triggers.into_iter().fold(builder, ServiceBuilder::poll).build();
         Ok(Self {

@@ -32,7 +32,7 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 fn a_bad_setting_stops_the_start_with_its_origin_and_what_was_expected() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("value.toml"), "\n[http]\ninterval = \"soon\"").unwrap();
-    let cases: [Case<'_>; 38] = [
+    let cases: [Case<'_>; 40] = [
         (&["--poll-interval", "soon"], &[], &["soon", "--poll-interval", "15m"]),
         (&["--poll-interval", "0s"], &[], &["0ns", "more than 0 seconds"]),
         (&[], &[("ISEMS_POLL_INTERVAL", "soon")], &["soon", "ISEMS_POLL_INTERVAL", "15m"]),
@@ -45,6 +45,8 @@ fn a_bad_setting_stops_the_start_with_its_origin_and_what_was_expected() {
         (&[], &[("DATABASE_URL", "sqlite:////tmp/isems.sqlite")], &["sqlite", "DATABASE_URL", "isems.redb"]),
         (&["--database-url", "no/such/folder/x.redb"], &[], &["no/such/folder", "does not exist"]),
         (&["--cors-origins", "map.example"], &[], &["map.example", "https://map.example.org"]),
+        (&["--map-tiles", "no/such.pmtiles"], &[], &["ISEMS_MAP_TILES", "no/such.pmtiles", "No such file"]),
+        (&[], &[("ISEMS_MAP_TILES", "https://{s}.tiles.example/{z}/{x}/{y}.png")], &["{s}", "no braces but"]),
         (&["--base-path", "mesh"], &[], &["--base-path", "\"mesh\"", "such as /mesh"]),
         (&[], &[("ISEMS_BASE_PATH", "/api/mesh")], &["ISEMS_BASE_PATH", "/api/mesh", "choose another"]),
         (&["--router-ips", "http://"], &[], &["--router-ips", "http://"]),

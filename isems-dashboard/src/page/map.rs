@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::{Layout, Section, filter::Filter, filter_form};
 use crate::{
-    map::{Map, MapNode},
+    map::{Ground, Map, MapNode},
     viewer::Viewer,
     words::{capital, shown_level},
 };
@@ -19,12 +19,14 @@ pub struct MapPage<'a> {
     pub snapshot: &'a Snapshot,
     /// The nodes to show.
     pub filter: &'a Filter,
+    /// The ground, if there are tiles.
+    pub ground: Option<Ground<'a>>,
 }
 
 impl MapPage<'_> {
     /// Draws the page.
     pub fn page(&self) -> Markup {
-        let Self { viewer, snapshot, filter } = *self;
+        let Self { viewer, snapshot, filter, ground } = *self;
         let title = viewer.texts().collector.map;
         let shown: Vec<_> = snapshot.nodes.iter().filter(|node| filter.selects(node)).collect();
         let words: Vec<(String, String)> = shown
@@ -46,7 +48,7 @@ impl MapPage<'_> {
                 summary,
             })
             .collect();
-        let map = Map { id: "mesh", title, language: viewer.language, nodes: &nodes, ground: None };
+        let map = Map { id: "mesh", title, language: viewer.language, nodes: &nodes, ground };
         let main = html! {
             h1.unseen { (title) }
             (filter_form::form(viewer, snapshot, filter, "/map"))

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::{Access, Parts, Service, health::WriteProof, http_metrics::HttpMetrics, node_numbers::NodeNumbers};
 use crate::{
-    BasePath,
+    BasePath, Tiles,
     live::{Live, LiveOptions},
     push::Push,
 };
@@ -28,6 +28,7 @@ pub struct ServiceBuilder {
     push: Option<Push>,
     triggers: Vec<PollTrigger>,
     homeassistant: Option<Connection>,
+    tiles: Option<Tiles>,
 }
 
 impl ServiceBuilder {
@@ -41,6 +42,7 @@ impl ServiceBuilder {
             push: None,
             triggers: Vec::new(),
             homeassistant: None,
+            tiles: None,
         }
     }
 
@@ -57,6 +59,11 @@ impl ServiceBuilder {
     /// Sets the path prefix under which a proxy shows the service. Requests may have it or not.
     pub fn base_path(self, base_path: BasePath) -> Self {
         Self { base_path, ..self }
+    }
+
+    /// Draws the map on tiles.
+    pub fn tiles(self, tiles: Tiles) -> Self {
+        Self { tiles: Some(tiles), ..self }
     }
 
     /// Sets how live events are served.
@@ -82,7 +89,7 @@ impl ServiceBuilder {
 
     /// Builds the service. A [`RedbRepository`] with a file can be backed up, and has metrics.
     pub fn build(self) -> Service {
-        let Self { watcher, access, cors_origins, base_path, live, push, triggers, homeassistant } = self;
+        let Self { watcher, access, cors_origins, base_path, live, push, triggers, tiles, homeassistant } = self;
         let repository = watcher.repository();
         let database = file(repository.clone());
         Service(Arc::new(Parts {
@@ -93,6 +100,7 @@ impl ServiceBuilder {
             push,
             triggers,
             homeassistant,
+            tiles: tiles.map(Arc::new),
             numbers: Arc::new(NodeNumbers::new(repository.clone(), database.clone())),
             database,
             saving: Arc::new(Semaphore::new(1)),

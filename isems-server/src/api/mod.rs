@@ -92,7 +92,7 @@ pub(crate) use self::{
     time::UtcTime,
 };
 use crate::{
-    BasePath,
+    BasePath, Tiles,
     berlin::Berlin,
     live::Live,
     page::{Pages, forget_own_origin},
@@ -131,6 +131,7 @@ struct Parts {
     push: Option<Push>,
     triggers: Vec<PollTrigger>,
     homeassistant: Option<Connection>,
+    tiles: Option<Arc<Tiles>>,
     /// The repository, if it is a file.
     database: Option<Arc<RedbRepository>>,
     numbers: Arc<NodeNumbers>,
@@ -205,7 +206,7 @@ impl Service {
 
     /// Returns everything that is served over HTTP, for another listener with rights of its own.
     pub fn endpoint_for(&self, access: Access) -> impl Endpoint<Output = Response> + use<> {
-        let Parts { watcher, triggers, database, started, .. } = &*self.0;
+        let Parts { watcher, triggers, database, started, tiles, .. } = &*self.0;
         let operations = self.operations();
         let document = Bytes::from(operations.spec());
         let paths = Arc::new(Paths::of(&document));
@@ -223,7 +224,7 @@ impl Service {
             let paths = paths.clone();
             move |request| std::future::ready(Ok(paths.at_documented_path(request)))
         };
-        let pages = Arc::new(Pages::new(watcher.clone(), triggers.clone(), database.clone(), *started));
+        let pages = Arc::new(Pages::new(watcher.clone(), triggers.clone(), database.clone(), *started, tiles.clone()));
         let root = Arc::new(pages.root());
         let routes = pages
             .add_to(Route::new())

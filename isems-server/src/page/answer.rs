@@ -35,6 +35,22 @@ pub(super) fn page(request: &Request, page: Markup) -> Response {
     response
 }
 
+/// Returns the answer with a page that may also load pictures of another origin.
+pub(super) fn page_with_pictures(request: &Request, page: Markup, origin: Option<&str>) -> Response {
+    let mut response = self::page(request, page);
+    let policy = origin.and_then(|origin| {
+        let policy = POLICY.to_str().ok()?.replacen("img-src 'self'", &format!("img-src 'self' {origin}"), 1);
+        HeaderValue::try_from(policy).ok()
+    });
+    if let Some(policy) = policy {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        // Hosts of tiles require to be told where they are shown.
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
+    }
+    response
+}
+
 /// Returns the answer with a chart, to be saved or shown by itself. Its looks are in it, and it runs and loads nothing.
 pub(super) fn svg(svg: String) -> Response {
     Response::builder()

@@ -8,12 +8,13 @@ mod node;
 mod origin;
 mod preferences;
 mod sign_in;
+mod tile;
 mod viewer;
 
 use std::sync::Arc;
 
 use isems_core::RedbRepository;
-use isems_dashboard::{Filter, MapPage, Overview, StartPage};
+use isems_dashboard::{Filter, Ground, MapPage, Overview, StartPage};
 use isems_insight::Watcher;
 use isems_transport_http::PollTrigger;
 use jiff::tz::TimeZone;
@@ -29,7 +30,7 @@ pub(crate) use self::{
     sign_in::{COOKIE, lead_to},
     viewer::cookie,
 };
-use crate::api::Refusal;
+use crate::{Tiles, api::Refusal};
 
 /// The source of the pages.
 pub(crate) struct Pages {
@@ -38,6 +39,7 @@ pub(crate) struct Pages {
     database: Option<Arc<RedbRepository>>,
     /// The time of the start, Unix seconds, UTC.
     started: i64,
+    tiles: Option<Arc<Tiles>>,
     /// The zone of those viewers of whom none is known.
     time_zone: TimeZone,
 }
@@ -48,9 +50,10 @@ impl Pages {
         triggers: Vec<PollTrigger>,
         database: Option<Arc<RedbRepository>>,
         started: i64,
+        tiles: Option<Arc<Tiles>>,
     ) -> Self {
         let time_zone = TimeZone::try_system().ok().filter(|zone| zone.iana_name().is_some()).unwrap_or(TimeZone::UTC);
-        Self { watcher, triggers, database, started, time_zone }
+        Self { watcher, triggers, database, started, tiles, time_zone }
     }
 
     /// Returns the page at the root. The framework cannot route to it beside what is nested there.
@@ -76,6 +79,7 @@ impl Pages {
             .at("/nodes/:node", get(self.page(node)))
             .at("/nodes/:node/delete", get(self.page(ask_deletion)).post(self.page(delete)))
             .at("/nodes/:node/:file", get(self.page(chart)))
+            .at("/tiles/:z/:x/:y", get(self.page(async |pages, request| pages.tile(&request).await)))
             .at("/collector", get(self.page(async |pages, request| pages.collector(&request).await)))
             .at("/collector/poll", only_post(self.page(async |pages, request| pages.poll(&request))))
             .at(
@@ -103,7 +107,15 @@ impl Pages {
         let snapshot = self.watcher.snapshot().await.map_err(Refusal::from)?;
         let viewer = viewer::of_mesh(request, &self.time_zone, &snapshot);
         let filter = filter_of(request);
-        Ok(answer::page(request, MapPage { viewer: &viewer, snapshot: &snapshot, filter: &filter }.page()))
+        let tiles = self.tiles.as_deref();
+        let address = tiles.map(|tiles| tiles.address(&viewer.base));
+        let ground = tiles.zip(address.as_deref()).map(|(tiles, address)| Ground {
+            tiles: address,
+            deepest: tiles.deepest_zoom(),
+            attribution: tiles.attribution(),
+        });
+        let page = MapPage { viewer: &viewer, snapshot: &snapshot, filter: &filter, ground };
+        Ok(answer::page_with_pictures(request, page.page(), tiles.and_then(Tiles::origin)))
     }
 
     async fn overview(&self, request: &Request) -> Result<Response> {

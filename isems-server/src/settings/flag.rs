@@ -144,7 +144,7 @@ static POLL: [Flag; 8] = [
 ];
 
 /// The flags of serving.
-static SERVICE: [Flag; 22] = [
+static SERVICE: [Flag; 24] = [
     flag(
         "poll-interval",
         "ISEMS_POLL_INTERVAL",
@@ -261,6 +261,22 @@ static SERVICE: [Flag; 22] = [
         Text,
         "PATH",
         "Path prefix under which a reverse proxy shows the service, such as /mesh; the proxy may remove it or not",
+    ),
+    flag(
+        "map-tiles",
+        "ISEMS_MAP_TILES",
+        "server.map.tiles",
+        Text,
+        "TILES",
+        "Ground below the map: a .pmtiles or .mbtiles file, or an address such as https://host/{z}/{x}/{y}.png",
+    ),
+    flag(
+        "map-attribution",
+        "ISEMS_MAP_ATTRIBUTION",
+        "server.map.attribution",
+        Text,
+        "TEXT",
+        "Words in which the makers of the tiles want to be named [default: those in the file, or the host]",
     ),
     flag(
         "api-tokens",

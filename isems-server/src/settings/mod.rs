@@ -26,7 +26,7 @@ use sentry_core::types::Dsn;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub use self::arguments::{Action, Arguments, ServeArguments};
-use crate::{BasePath, api::Access, serve::ConnectionLimits};
+use crate::{BasePath, MapSettings, api::Access, serve::ConnectionLimits};
 
 /// The settings of the program.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -93,6 +93,8 @@ pub struct ServerSettings {
     /// The address at which people reach the service, for links: without a slash at the end. Default: unknown.
     #[serde(deserialize_with = "values::public_url")]
     pub public_url: Option<String>,
+    /// The map.
+    pub map: MapSettings,
     /// The limits on what clients can use.
     pub limits: ConnectionLimits,
 }
@@ -107,6 +109,7 @@ impl Default for ServerSettings {
             tls_certificate: None,
             tls_key: None,
             public_url: None,
+            map: MapSettings::default(),
             limits: ConnectionLimits::default(),
         }
     }

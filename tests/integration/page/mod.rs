@@ -9,6 +9,7 @@ mod node;
 mod overview;
 mod preferences;
 mod sign_in;
+mod tiles;
 
 use std::{sync::Arc, time::Duration};
 
