@@ -6,7 +6,7 @@ mod german;
 mod node;
 mod pages;
 
-use isems_insight::{FindingCode, Level, NodeState, SilenceCause, SilenceFact, UpgradeReason};
+use isems_insight::{FindingCode, Level, NodeState, SilenceCause, SilenceFact, UnknownReason, UpgradeReason};
 
 pub use self::collector::CollectorTexts;
 pub use self::node::NodeTexts;
@@ -56,6 +56,8 @@ pub struct Texts {
     pub cause: fn(SilenceCause) -> &'static str,
     /// A fact that speaks for the cause of a silence, as a sentence.
     pub silence_fact: fn(SilenceFact) -> String,
+    /// The reason why something is not known, in words.
+    pub unknown_reason: fn(UnknownReason) -> String,
     /// A fact behind the safety of an upgrade, as a sentence.
     pub upgrade_reason: fn(UpgradeReason) -> String,
     /// The range of times of a chart: from, to, time zone.

@@ -2,7 +2,7 @@
 
 use isems_core::NodeId;
 
-use crate::{Battery, Course, DataQuality, Energy, Finding, FindingCode, Level, Panel, Silence, Upgrade};
+use crate::{Battery, Course, DataQuality, Energy, Finding, FindingCode, Level, Panel, Silence, Unknown, Upgrade};
 
 /// A node's condition, and what comes next. Unknown values are `None`, and [`unknown`](Self::unknown) says why.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,13 +38,4 @@ impl Assessment {
     pub fn finding(&self, code: FindingCode) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.code == code)
     }
-}
-
-/// A question about a node that could not be answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown {
-    /// The unknown value, by its name in JSON, such as `energy` or `battery.estimatedCapacityAh`.
-    pub what: &'static str,
-    /// The reason, in English.
-    pub reason: String,
 }

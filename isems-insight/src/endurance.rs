@@ -1,7 +1,7 @@
 //! The endurance of a node: how long a full battery carries the load, learned from its nights.
 
 use crate::{
-    History, lead_acid,
+    History, UnknownReason, lead_acid,
     rested::{Rest, rests},
     statistics::scatter,
 };
@@ -55,11 +55,11 @@ impl NightEndurance {
 
 impl Endurance {
     /// Learns it from the nights from one time on and before another. The error is the reason why it cannot be learned.
-    pub(crate) fn learn(history: &History, from: i64, to: i64) -> Result<Self, String> {
+    pub(crate) fn learn(history: &History, from: i64, to: i64) -> Result<Self, UnknownReason> {
         let nights: Vec<NightEndurance> = rests(history, from, to).iter().filter_map(NightEndurance::of).collect();
         let count = nights.len();
         if count < LEAST_RESTS {
-            return Err(format!("too few nights show how the battery discharges: {count} of at least {LEAST_RESTS}"));
+            return Err(UnknownReason::FewRests { nights: count, needed: LEAST_RESTS });
         }
         // Deep nights tell more, so it is the quotient of the sums.
         let (passed, fall) =

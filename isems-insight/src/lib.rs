@@ -89,11 +89,12 @@ pub mod states;
 mod statistics;
 mod sun;
 pub mod traffic;
+mod unknown;
 mod upgrade;
 mod watcher;
 
 pub use crate::{
-    assessment::{Assessment, Unknown},
+    assessment::Assessment,
     assessor::{assess_all, assess_node},
     backtest::{AskedAt, Backtest, NightForecast, NightScore},
     battery::{Battery, Estimate},
@@ -116,6 +117,7 @@ pub use crate::{
     states::{NodeState, NodeStates, StateChange},
     sun::{Sun, SunPosition},
     traffic::{Traffic, TrafficRecorder},
+    unknown::{Unknown, UnknownReason},
     upgrade::{TimeWindow, Upgrade, UpgradeReason},
     watcher::{WatchedCollector, Watcher, WatcherOptions},
 };

@@ -1,7 +1,7 @@
 //! The possible futures of the next 48 hours, as weighted cases.
 
 use crate::{
-    Evidence, Expected, Slot,
+    Evidence, Expected, Slot, UnknownReason,
     nights::Night,
     reserve::{Reserve, resting_voltage},
     statistics::median,
@@ -62,7 +62,7 @@ struct Sample {
 
 impl Outlook {
     /// Looks ahead from the evidence. The error is the reason why nothing can be said.
-    pub(crate) fn of(evidence: &Evidence<'_>, reserve: &Reserve) -> Result<Self, String> {
+    pub(crate) fn of(evidence: &Evidence<'_>, reserve: &Reserve) -> Result<Self, UnknownReason> {
         let at = evidence.at;
         let days = days(reserve);
         let tonight = reserve.tonight.as_ref();
@@ -75,15 +75,15 @@ impl Outlook {
         } else {
             let dawn = reserve.nights.iter().rev().find(|night| night.left_at_dawn.is_some());
             let Some((night, left_at_dawn)) = dawn.and_then(|night| Some((night, night.left_at_dawn?))) else {
-                return Err("no complete night has been seen yet".into());
+                return Err(UnknownReason::NoNight);
             };
             let begin_of_day = night.load_on.or(night.end).unwrap_or(night.begin);
             if (at - begin_of_day) as f64 > 1.5 * DAY {
-                return Err("the course of the last night is not known".into());
+                return Err(UnknownReason::LastNight);
             }
             let gains = likely_gains(evidence, reserve, &days, begin_of_day, left_at_dawn);
             if gains.is_empty() {
-                return Err("no complete day has been seen yet".into());
+                return Err(UnknownReason::NoDay);
             }
             let dusk = tonight.map_or_else(|| dusk_after(reserve, at.max(begin_of_day)), |tonight| tonight.begin);
             let full = reserve.full;

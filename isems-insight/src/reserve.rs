@@ -1,7 +1,7 @@
 //! The charge of a node's battery, in hours of load, learned from the node's own nights.
 
 use crate::{
-    Evidence, History, Slot, Sun,
+    Evidence, History, Slot, Sun, UnknownReason,
     discharge::{DischargeCurve, Fall, falls},
     nights::{Night, Tonight, nights},
     statistics::scatter,
@@ -45,13 +45,13 @@ pub(crate) struct Reserve {
 
 impl Reserve {
     /// Learns it from what was measured before the instant. The error is the reason why it cannot be learned.
-    pub(crate) fn learn(evidence: &Evidence<'_>) -> Result<Self, String> {
+    pub(crate) fn learn(evidence: &Evidence<'_>) -> Result<Self, UnknownReason> {
         let Evidence { history, mesh, at, .. } = evidence;
-        let Some(cut_off) = cut_off(history) else { return Err("the node reports no cut-off voltage".into()) };
+        let Some(cut_off) = cut_off(history) else { return Err(UnknownReason::NoCutOff) };
         let falls = falls(history, i64::MIN, *at);
         let Some(curve) = DischargeCurve::learn(&falls, cut_off, *at, mesh.discharge()) else {
             let hours = falls.len() as f64 * Fall::SECONDS / 3600.0;
-            return Err(format!("too few hours of discharge were seen: {hours:.1} of at least 4"));
+            return Err(UnknownReason::LittleDischarge { hours });
         };
         let (nights, tonight) = nights(history, &curve, cut_off);
         let full = full(&curve, &nights);

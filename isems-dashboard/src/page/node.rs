@@ -24,6 +24,15 @@ const DAY: i64 = 86_400;
 /// The length of the strip, seconds: that of the history that knows the silences.
 const PAST: i64 = 32 * DAY;
 
+/// The values of a battery that may be unknown for a reason, by their names in JSON.
+const BATTERY: [&str; 5] = [
+    "batteryTemperature",
+    "battery.estimatedCapacityAh",
+    "battery.monthsToReplacement",
+    "battery.lastFullChargeAt",
+    "battery.deepNightsIn30Days",
+];
+
 /// The page of a node.
 #[derive(Debug, Clone)]
 pub struct NodePage<'a> {
@@ -108,9 +117,15 @@ impl NodePage<'_> {
         }
     }
 
-    /// A list of facts under a heading. Those without a value are not known.
-    fn list(&self, heading: &str, facts: &[(&str, Option<Markup>)]) -> Markup {
-        let not_known = self.charts.viewer.pages().not_known;
+    /// A list of facts under a heading. Those without a value are not known, for reasons that stand below: those of the
+    /// values with these names in JSON.
+    fn list(&self, heading: &str, names: &[&str], facts: &[(&str, Option<Markup>)]) -> Markup {
+        let viewer = self.charts.viewer;
+        let not_known = viewer.pages().not_known;
+        let unknown = self.assessment().into_iter().flat_map(|assessment| &assessment.unknown);
+        let unknown = unknown.filter(|unknown| names.contains(&unknown.what));
+        let mut reasons: Vec<_> = unknown.map(|unknown| (viewer.texts().unknown_reason)(unknown.reason)).collect();
+        reasons.dedup();
         html! {
             section {
                 h2 { (heading) }
@@ -122,6 +137,7 @@ impl NodePage<'_> {
                         }
                     }
                 }
+                @if !reasons.is_empty() { p.why { (capital(not_known)) ": " (reasons.join("; ")) "." } }
             }
         }
     }
@@ -177,7 +193,7 @@ impl NodePage<'_> {
         }
         facts.push((texts.reserve, self.quantity(energy.dark_day_reserve_days, 1, "")));
         facts.push((texts.winter_reserve, self.quantity(energy.winter_reserve_days, 1, "")));
-        self.list(texts.energy, &facts)
+        self.list(texts.energy, &["energy", "energy.loadOff"], &facts)
     }
 
     fn battery(&self) -> Markup {
@@ -194,7 +210,7 @@ impl NodePage<'_> {
             (texts.last_full, battery.last_full_charge_at.map(|time| self.charts.viewer.time(time))),
             (texts.deep_nights, self.quantity(battery.deep_nights_in_30_days.map(f64::from), 0, "")),
         ];
-        self.list(texts.battery, &facts)
+        self.list(texts.battery, &BATTERY, &facts)
     }
 
     fn panel(&self) -> Markup {
@@ -207,7 +223,7 @@ impl NodePage<'_> {
             (texts.at_work, self.quantity(latest.mpp_voltage, 1, "V")),
             (texts.open_circuit, self.quantity(latest.open_circuit_voltage, 1, "V")),
         ];
-        self.list(texts.panel, &facts)
+        self.list(texts.panel, &["panel.yieldPercentOfMesh"], &facts)
     }
 
     /// The configuration, with what is odd about it.
@@ -252,7 +268,7 @@ impl NodePage<'_> {
             ),
             (texts.position, odd(position, &[PositionUnset, PositionDefault, PositionJumped])),
         ];
-        self.list(texts.configuration, &facts)
+        self.list(texts.configuration, &[], &facts)
     }
 
     fn data(&self) -> Markup {
@@ -278,7 +294,7 @@ impl NodePage<'_> {
             (texts.late, self.quantity(data.late_percent, 0, "%")),
             (texts.upgrade, safe),
         ];
-        self.list(texts.data, &facts)
+        self.list(texts.data, &["data", "data.completenessPercent", "upgrade.safe"], &facts)
     }
 
     /// The charts, with what chooses their range.

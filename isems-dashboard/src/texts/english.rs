@@ -49,6 +49,7 @@ pub(crate) static ENGLISH: Texts = Texts {
         SilenceCause::Unknown => "silent, cause unknown",
     },
     silence_fact: |fact| fact.to_string(),
+    unknown_reason: |reason| reason.to_string(),
     upgrade_reason: |reason| reason.to_string(),
     from_to: |from, to, zone| format!("From {from} to {to} ({zone})."),
     course: |label, low, high, average, last| {

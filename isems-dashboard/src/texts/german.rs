@@ -50,6 +50,7 @@ pub(crate) static GERMAN: Texts = Texts {
         SilenceCause::Unknown => "still, Ursache unbekannt",
     },
     silence_fact: facts::silence_fact,
+    unknown_reason: facts::unknown_reason,
     upgrade_reason: facts::upgrade_reason,
     from_to: |from, to, zone| format!("Von {from} bis {to} ({zone})."),
     course: |label, low, high, average, last| {

@@ -13,7 +13,8 @@
 
 use super::Verdict;
 use crate::{
-    Battery, Evidence, Finding, FindingCode, FindingSeverity::Attention, Unknown, endurance::Endurance, health,
+    Battery, Evidence, Finding, FindingCode, FindingSeverity::Attention, Unknown, UnknownReason, endurance::Endurance,
+    health,
 };
 
 const MONTH_DAYS: f64 = 30.0;
@@ -51,8 +52,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, battery: &mut Battery, endurance: &
     if left == 0.0 || trend < -SLOWEST {
         battery.months_to_replacement = Some(left / trend.abs().max(SLOWEST));
     } else {
-        let reason = "the battery does not lose capacity".into();
-        verdict.unknown.push(Unknown { what: "battery.monthsToReplacement", reason });
+        verdict.unknown.push(Unknown { what: "battery.monthsToReplacement", reason: UnknownReason::NoLoss });
     }
     verdict
 }

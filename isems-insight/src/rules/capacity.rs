@@ -19,7 +19,7 @@
 //! sun, and only those count since the rated capacity was last changed.
 
 use super::Verdict;
-use crate::{Battery, Estimate, Evidence, Unknown, endurance::Endurance, health, setup::rated_capacity};
+use crate::{Battery, Estimate, Evidence, Unknown, UnknownReason, endurance::Endurance, health, setup::rated_capacity};
 
 /// The share of the rated capacity that batteries have, and the standard deviation of its logarithm.
 const USUAL: (f64, f64) = (0.85, 0.22);
@@ -47,21 +47,19 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<(Battery, Option<Enduran
 }
 
 /// Returns the rated capacity in Ah, the capacity as a share of it, and the endurance.
-fn estimate(evidence: &Evidence<'_>) -> Result<(f64, Estimate, Endurance), String> {
-    let (rated, since) = rated_capacity(evidence.history).ok_or("the node reports no rated capacity")?;
+fn estimate(evidence: &Evidence<'_>) -> Result<(f64, Estimate, Endurance), UnknownReason> {
+    let (rated, since) = rated_capacity(evidence.history).ok_or(UnknownReason::NoRatedCapacity)?;
     let endurance = Endurance::learn(evidence.history, since, evidence.at)?;
     let own = health::load(evidence.history, since, rated).map(|load| (load, TYPED_LOAD));
     let typical = || evidence.mesh.typical_load().map(|typical| (typical.amperes, typical.scatter));
-    let (load, load_deviation) = own
-        .or_else(typical)
-        .ok_or("no node of the mesh has measured its battery's health, which is needed to know the load")?;
+    let (load, load_deviation) = own.or_else(typical).ok_or(UnknownReason::NoLoad)?;
     let measured = (load * endurance.hours / rated).ln();
     let weight = 1.0 / (load_deviation.powi(2) + TABLE.powi(2) + endurance.deviation.powi(2));
     let (usual, usual_weight) = (USUAL.0.ln(), 1.0 / USUAL.1.powi(2));
     let share = ((measured * weight + usual * usual_weight) / (weight + usual_weight)).exp();
     let deviation = (weight + usual_weight).sqrt().recip();
     if !share.is_finite() {
-        return Err(format!("a load of {load:.3} A and a rated capacity of {rated} Ah do not fit together"));
+        return Err(UnknownReason::LoadDoesNotFit { load, rated });
     }
     Ok((rated, Estimate { value: share, uncertainty: EIGHTY_PERCENT * deviation * share }, endurance))
 }

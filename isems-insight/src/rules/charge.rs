@@ -17,6 +17,7 @@
 use super::Verdict;
 use crate::{
     Energy, Evidence, Finding, FindingCode, FindingSeverity, LoadOff, Silence, SilenceCause, Survival, Unknown,
+    UnknownReason,
     outlook::Outlook,
     reserve::Reserve,
     rules::{comeback, dark_reserve},
@@ -53,7 +54,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, silence: Option<&Silence>) -> Verdi
         return verdict;
     }
     if evidence.history.latest().is_none_or(|latest| evidence.at - latest.timestamp > TOO_OLD) {
-        unknown("energy", "the newest measurement is older than twelve hours".into());
+        unknown("energy", UnknownReason::Outdated);
         verdict.part = energy;
         return verdict;
     }

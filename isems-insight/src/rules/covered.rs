@@ -13,7 +13,7 @@
 //! voltage stayed below 2 V. Snow that lies on most panels of the mesh shows on none of them.
 
 use super::Verdict;
-use crate::{Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, statistics::median};
+use crate::{Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, UnknownReason, statistics::median};
 
 /// The days that are looked at.
 const DAYS: i64 = 4;
@@ -40,9 +40,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, panel: &mut Panel) -> Verdict<()> {
     let light = evidence.mesh.light().of_node(evidence.history.node());
     let mut days = light.iter().flat_map(|light| light.dark_days.iter().rev());
     let Some(last) = days.find(|day| day.slots >= LEAST_SLOTS && day.day >= today - DAYS) else {
-        let reason =
-            "none of the last four days could be compared: too little sun, a full battery, or too few neighbours";
-        verdict.unknown.push(Unknown { what: "panel.covered", reason: reason.into() });
+        verdict.unknown.push(Unknown { what: "panel.covered", reason: UnknownReason::NoComparison });
         return verdict;
     };
     let is_disconnected = last.panel < DISCONNECTED;

@@ -12,7 +12,7 @@ use super::Verdict;
 use crate::{
     DataQuality, Evidence, Finding, FindingCode,
     FindingSeverity::{Attention, Info},
-    Slot, Unknown,
+    Slot, Unknown, UnknownReason,
 };
 
 const DAY: i64 = 86_400;
@@ -28,7 +28,7 @@ const LATE: (f64, f64) = (20.0, 10.0);
 pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<DataQuality> {
     let mut verdict = Verdict::default();
     let Some(span) = Span::of(evidence) else {
-        verdict.unknown.push(Unknown { what: "data", reason: "there is less than a day of measurements".into() });
+        verdict.unknown.push(Unknown { what: "data", reason: UnknownReason::LessThanADay });
         return verdict;
     };
     let interval = evidence.history.measuring_interval();
@@ -38,8 +38,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<DataQuality> {
         measuring_interval: interval,
     };
     if verdict.part.completeness_percent.is_none() {
-        let reason = "the node had no power for seven days, or was heard too rarely".into();
-        verdict.unknown.push(Unknown { what: "data.completenessPercent", reason });
+        verdict.unknown.push(Unknown { what: "data.completenessPercent", reason: UnknownReason::NoPower });
     }
     let code = FindingCode::DataIncomplete;
     if let Some(percent) = verdict.part.completeness_percent

@@ -8,7 +8,9 @@
 //! Finding: on ten of the last 30 nights or more, until it is fewer than seven.
 
 use super::Verdict;
-use crate::{Evidence, Finding, FindingCode, FindingSeverity::Attention, Unknown, lead_acid, solar_time};
+use crate::{
+    Evidence, Finding, FindingCode, FindingSeverity::Attention, Unknown, UnknownReason, lead_acid, solar_time,
+};
 
 const DAY: i64 = 86_400;
 const NIGHTS: i64 = 30;
@@ -34,7 +36,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<Option<u32>> {
         }
     }
     if nights < LEAST_NIGHTS {
-        let reason = format!("only {nights} of the last 30 nights are known, of at least {LEAST_NIGHTS}");
+        let reason = UnknownReason::FewNights { nights, needed: LEAST_NIGHTS };
         verdict.unknown.push(Unknown { what: "battery.deepNightsIn30Days", reason });
         return verdict;
     }

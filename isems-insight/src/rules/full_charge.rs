@@ -18,7 +18,8 @@ use isems_core::StatusFlag;
 
 use super::Verdict;
 use crate::{
-    Evidence, Finding, FindingCode, FindingSeverity::Attention, FindingValue, History, Slot, Unknown, lead_acid,
+    Evidence, Finding, FindingCode, FindingSeverity::Attention, FindingValue, History, Slot, Unknown, UnknownReason,
+    lead_acid,
 };
 
 const DAY: i64 = 86_400;
@@ -50,10 +51,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<Option<i64>> {
         return verdict;
     }
     if measured_days(evidence) < LEAST_DAYS {
-        verdict.unknown.push(Unknown {
-            what: "battery.lastFullChargeAt",
-            reason: "the node was not heard on enough of the last 14 days".into(),
-        });
+        verdict.unknown.push(Unknown { what: "battery.lastFullChargeAt", reason: UnknownReason::RarelyHeard });
         return verdict;
     }
     let code = FindingCode::BatteryNotFull;

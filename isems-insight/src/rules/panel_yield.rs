@@ -29,7 +29,7 @@
 
 use super::Verdict;
 use crate::{
-    Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown,
+    Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, UnknownReason,
     statistics::{median, scatter},
 };
 
@@ -99,7 +99,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, panel: &mut Panel) -> Verdict<()> {
     let mut verdict = Verdict::default();
     let sky = evidence.mesh.sky();
     let Some(daylight) = sky.daylight() else {
-        let reason = "no node of the mesh has a position".into();
+        let reason = UnknownReason::NoPosition;
         verdict.unknown.push(Unknown { what: "panel.yieldPercentOfMesh", reason });
         return verdict;
     };
@@ -123,14 +123,8 @@ pub(super) fn judge(evidence: &Evidence<'_>, panel: &mut Panel) -> Verdict<()> {
     // What is said is shown; else the newest days, if they are more than one.
     let shown = said.or_else(|| by_light.get(1).or(by_light.first()).copied()).or(by_gains);
     let Some(shown) = shown else {
-        verdict.unknown.push(Unknown {
-            what: "panel.yieldPercentOfMesh",
-            reason: format!(
-                "too few days can be compared with the mesh: {} with clouds, and {} with a known gain",
-                cloudy.len(),
-                sky.relative(node).len()
-            ),
-        });
+        let reason = UnknownReason::FewDays { cloudy: cloudy.len(), gains: sky.relative(node).len() };
+        verdict.unknown.push(Unknown { what: "panel.yieldPercentOfMesh", reason });
         return verdict;
     };
     panel.yield_percent_of_mesh = Some(100.0 * shown.log.exp());

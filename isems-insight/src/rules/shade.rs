@@ -14,7 +14,8 @@
 
 use super::Verdict;
 use crate::{
-    Azimuths, Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, mesh::AZIMUTH_STEP, sun::hour_angle,
+    Azimuths, Evidence, Finding, FindingCode, FindingSeverity, Panel, Unknown, UnknownReason, mesh::AZIMUTH_STEP,
+    sun::hour_angle,
 };
 
 /// The logarithm of the voltage below which the direct sun is lacking, raised and cleared.
@@ -40,8 +41,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, panel: &mut Panel) -> Verdict<()> {
     };
     let steps = light.in_sun.len();
     if (0..steps).all(|step| known(step).is_none()) {
-        let reason = "too little direct sun was seen by this and other panels while their batteries were not full";
-        verdict.unknown.push(Unknown { what: "panel.suspectedShade", reason: reason.into() });
+        verdict.unknown.push(Unknown { what: "panel.suspectedShade", reason: UnknownReason::LittleSun });
         return verdict;
     }
     let lacks = |step: usize| known(step % steps).is_some_and(|volts| volts < limit);

@@ -12,7 +12,7 @@
 use isems_core::{Measurement, StatusFlag};
 
 use super::Verdict;
-use crate::{Evidence, Finding, FindingCode, FindingSeverity::Attention, Slot, Unknown};
+use crate::{Evidence, Finding, FindingCode, FindingSeverity::Attention, Slot, Unknown, UnknownReason};
 
 const HOT: (f64, f64) = (40.0, 38.0);
 const COLD: (f64, f64) = (-10.0, -8.0);
@@ -36,9 +36,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict<()> {
             slot.has_flag(StatusFlag::TemperatureSensorMissing) || slot.temperature().is_some_and(is_without_sensor)
         });
         verdict.findings.push(Finding::new(code, Attention, since).node_agrees(agrees));
-        verdict
-            .unknown
-            .push(Unknown { what: "batteryTemperature", reason: "the temperature sensor is missing".into() });
+        verdict.unknown.push(Unknown { what: "batteryTemperature", reason: UnknownReason::NoTemperatureSensor });
         return verdict;
     }
     let Some(temperature) = latest.battery_temperature.filter(|celsius| celsius.is_finite()) else { return verdict };

@@ -16,7 +16,10 @@
 use isems_core::{Measurement, StatusFlag};
 
 use super::Verdict;
-use crate::{Energy, Evidence, TimeWindow, Unknown, Upgrade, UpgradeReason, countdown, states::INTERVALS_OF_SILENCE};
+use crate::{
+    Energy, Evidence, TimeWindow, Unknown, UnknownReason, Upgrade, UpgradeReason, countdown,
+    states::INTERVALS_OF_SILENCE,
+};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
@@ -37,11 +40,11 @@ pub(super) fn judge(evidence: &Evidence<'_>, energy: &Energy) -> Verdict<Upgrade
     let present = evidence.present().filter(|latest| evidence.at - latest.timestamp <= fresh);
     let Some((latest, distance)) = present.and_then(|latest| Some((latest, distance_to_cut_off(latest)?))) else {
         let reason = match evidence.history.latest() {
-            None => "nothing has been heard of the node",
-            Some(_) if present.is_none() => "the node is silent, or its solar controller does not answer",
-            Some(_) => "the node does not report the battery's voltage or the cut-off",
+            None => UnknownReason::NothingHeard,
+            Some(_) if present.is_none() => UnknownReason::Silent,
+            Some(_) => UnknownReason::NoVoltage,
         };
-        verdict.unknown.push(Unknown { what: "upgrade.safe", reason: reason.into() });
+        verdict.unknown.push(Unknown { what: "upgrade.safe", reason });
         return verdict;
     };
     let upgrade = &mut verdict.part;

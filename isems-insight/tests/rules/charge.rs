@@ -1,5 +1,5 @@
 use isems_core::Measurement;
-use isems_insight::{Assessment, FindingCode, FindingSeverity, History, Level, Survival};
+use isems_insight::{Assessment, FindingCode, FindingSeverity, History, Level, Survival, UnknownReason};
 
 use crate::series::{DAY, HOUR, MIDNIGHT, assessed, history, minutes};
 
@@ -64,7 +64,11 @@ fn nothing_is_said_before_a_night_was_seen_or_without_a_cut_off() {
     }
     let assessment = judged(&stored, EVENING);
     assert!(assessment.energy.charge_percent.is_none());
-    assert!(assessment.unknown.iter().any(|unknown| unknown.reason.contains("cut-off")), "{:?}", assessment.unknown);
+    assert!(
+        assessment.unknown.iter().any(|unknown| unknown.reason == UnknownReason::NoCutOff),
+        "{:?}",
+        assessment.unknown
+    );
 }
 
 #[test]

@@ -33,6 +33,11 @@ async fn it_shows_findings_facts_and_four_charts_in_both_languages() {
             assert!(english.contains(reason) && !german.contains(reason), "{reason}");
         }
         assert!(reasons.is_empty() || german.contains("über der Abschaltung"), "{german}");
+        for unknown in node["unknown"].as_array().unwrap() {
+            let (what, reason) = (unknown["what"].as_str().unwrap(), unknown["reason"].as_str().unwrap());
+            let is_shown = !["panel.covered", "panel.suspectedShade"].contains(&what);
+            assert!(!is_shown || english.contains(reason) && !german.contains(reason), "{what}: {reason}");
+        }
         assert!(!german.contains(" style=") && !english.contains(" style="), "the policy forbids it");
     }
 }

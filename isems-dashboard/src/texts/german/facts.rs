@@ -1,6 +1,6 @@
 //! The facts behind judgements, in German.
 
-use isems_insight::{SilenceFact, UpgradeReason};
+use isems_insight::{SilenceFact, UnknownReason, UpgradeReason};
 
 use crate::language::Language::German;
 
@@ -50,6 +50,56 @@ pub(super) fn upgrade_reason(reason: UpgradeReason) -> String {
         }
         UpgradeReason::OwnThresholds => {
             "Der Knoten sagt, dass er nicht aktualisiert werden darf; er hat eigene Schwellen.".into()
+        }
+    }
+}
+
+pub(super) fn unknown_reason(reason: UnknownReason) -> String {
+    match reason {
+        UnknownReason::NothingHeard => "der Knoten hat sich noch nicht gemeldet".into(),
+        UnknownReason::Silent => "der Knoten ist still, oder sein Laderegler antwortet nicht".into(),
+        UnknownReason::NoVoltage => "der Knoten meldet die Akkuspannung oder die Abschaltung nicht".into(),
+        UnknownReason::NoCutOff => "der Knoten meldet nicht, bei welcher Spannung er abschaltet".into(),
+        UnknownReason::NoRatedCapacity => "der Knoten meldet keine Nennkapazität".into(),
+        UnknownReason::NoTemperatureSensor => "der Temperaturfühler fehlt".into(),
+        UnknownReason::Outdated => "die neueste Messung ist älter als zwölf Stunden".into(),
+        UnknownReason::LessThanADay => "es gibt noch keinen ganzen Tag an Messungen".into(),
+        UnknownReason::NoPower => {
+            "der Knoten hatte sieben Tage lang keinen Strom oder hat sich zu selten gemeldet".into()
+        }
+        UnknownReason::RarelyHeard => "der Knoten hat sich in den letzten 14 Tagen zu selten gemeldet".into(),
+        UnknownReason::LittleDischarge { hours } => {
+            format!("er wurde erst {} beim Entladen gesehen; nötig sind 4", German.quantity(hours, 1, "Stunden"))
+        }
+        UnknownReason::NoNight => "es gibt noch keine vollständige Nacht".into(),
+        UnknownReason::LastNight => "der Verlauf der letzten Nacht ist nicht bekannt".into(),
+        UnknownReason::NoDay => "es gibt noch keinen vollständigen Tag".into(),
+        UnknownReason::FewNights { nights, needed } => {
+            format!("von den letzten 30 Nächten sind {nights} bekannt; nötig sind {needed}")
+        }
+        UnknownReason::FewRests { nights, needed } => {
+            format!("{nights} Nächte zeigen, wie sich der Akku entlädt; nötig sind {needed}")
+        }
+        UnknownReason::NoLoad => {
+            "kein Knoten des Netzes hat den Zustand seines Akkus gemessen, woraus sich die Last ergäbe".into()
+        }
+        UnknownReason::LoadDoesNotFit { load, rated } => format!(
+            "eine Last von {} und eine Nennkapazität von {} passen nicht zusammen",
+            German.quantity(load, 3, "A"),
+            German.quantity(rated, 1, "Ah")
+        ),
+        UnknownReason::NoLoss => "der Akku verliert keine Kapazität".into(),
+        UnknownReason::NoPosition => "kein Knoten des Netzes hat eine Position".into(),
+        UnknownReason::FewDays { cloudy, gains } => format!(
+            "zu wenige Tage lassen sich mit dem Netz vergleichen: {cloudy} mit Wolken und {gains} mit bekanntem Ertrag"
+        ),
+        UnknownReason::NoComparison => {
+            "keiner der letzten vier Tage war zu vergleichen: zu wenig Sonne, ein voller Akku \
+                                        oder zu wenige Nachbarn"
+                .into()
+        }
+        UnknownReason::LittleSun => {
+            "dieses und andere Module haben zu wenig direkte Sonne gesehen, während ihre Akkus nicht voll waren".into()
         }
     }
 }

@@ -303,7 +303,7 @@ impl From<&Assessment> for Insight {
             data: data.into(),
             unknown: unknown
                 .iter()
-                .map(|unknown| Unknown { what: unknown.what.into(), reason: unknown.reason.clone() })
+                .map(|unknown| Unknown { what: unknown.what.into(), reason: unknown.reason.to_string() })
                 .collect(),
         }
     }
