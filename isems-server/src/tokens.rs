@@ -101,6 +101,12 @@ impl Tokens {
         Some(format!("{name}.{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(known.seal(until))))
     }
 
+    /// Returns when the time of a session is over, Unix seconds, UTC, as the session itself says.
+    pub(crate) fn end_of_session(session: &str) -> Option<i64> {
+        let (session, _) = session.rsplit_once('.')?;
+        session.rsplit_once('.')?.1.parse().ok()
+    }
+
     /// Returns the name of the token that a text stands for at a time, Unix seconds, UTC.
     pub(crate) fn name_of_session(&self, session: &str, now: i64) -> Option<Arc<str>> {
         let (session, seal) = session.rsplit_once('.')?;

@@ -12,6 +12,7 @@ use super::{Access, Parts, Service, health::WriteProof, http_metrics::HttpMetric
 use crate::{
     BasePath, Tiles,
     live::{Live, LiveOptions},
+    page::EndedSessions,
     push::Push,
 };
 
@@ -101,6 +102,7 @@ impl ServiceBuilder {
             triggers,
             homeassistant,
             tiles: tiles.map(Arc::new),
+            ended_sessions: Arc::new(EndedSessions::new(repository.clone())),
             numbers: Arc::new(NodeNumbers::new(repository.clone(), database.clone())),
             database,
             saving: Arc::new(Semaphore::new(1)),

@@ -95,7 +95,7 @@ use crate::{
     BasePath, Tiles,
     berlin::Berlin,
     live::Live,
-    page::{Pages, forget_own_origin},
+    page::{EndedSessions, Pages, forget_own_origin},
     push::Push,
 };
 
@@ -132,6 +132,7 @@ struct Parts {
     triggers: Vec<PollTrigger>,
     homeassistant: Option<Connection>,
     tiles: Option<Arc<Tiles>>,
+    ended_sessions: Arc<EndedSessions>,
     /// The repository, if it is a file.
     database: Option<Arc<RedbRepository>>,
     numbers: Arc<NodeNumbers>,
@@ -206,7 +207,7 @@ impl Service {
 
     /// Returns everything that is served over HTTP, for another listener with rights of its own.
     pub fn endpoint_for(&self, access: Access) -> impl Endpoint<Output = Response> + use<> {
-        let Parts { watcher, triggers, database, started, tiles, .. } = &*self.0;
+        let Parts { watcher, triggers, database, started, tiles, ended_sessions, .. } = &*self.0;
         let operations = self.operations();
         let document = Bytes::from(operations.spec());
         let paths = Arc::new(Paths::of(&document));
@@ -220,11 +221,19 @@ impl Service {
         let swagger_ui = HtmlPage::new(swagger_ui);
         let access = Arc::new(access);
         let base_path = self.0.base_path.clone();
+        let ended_sessions = ended_sessions.clone();
         let at_documented_path = {
             let paths = paths.clone();
             move |request| std::future::ready(Ok(paths.at_documented_path(request)))
         };
-        let pages = Arc::new(Pages::new(watcher.clone(), triggers.clone(), database.clone(), *started, tiles.clone()));
+        let pages = Arc::new(Pages::new(
+            watcher.clone(),
+            triggers.clone(),
+            database.clone(),
+            *started,
+            tiles.clone(),
+            ended_sessions.clone(),
+        ));
         let root = Arc::new(pages.root());
         let routes = pages
             .add_to(Route::new())
@@ -253,6 +262,7 @@ impl Service {
         routes
             .with(self.0.http.clone())
             .before(move |request| std::future::ready(access.check_reading(request)))
+            .before(move |request| ended_sessions.clone().forget(request))
             .with(CatchPanic::new().with_handler(ProblemOfPanic))
             .catch_all_error(problem_of)
             .around(move |routes, request| paths.clone().tell_methods(routes, request))

@@ -4,6 +4,7 @@ mod answer;
 mod asset;
 mod collector;
 mod deletion;
+mod ended_sessions;
 mod node;
 mod origin;
 mod preferences;
@@ -26,6 +27,7 @@ use poem::{
 
 pub(crate) use self::{
     asset::is_asset,
+    ended_sessions::EndedSessions,
     origin::{check as check_origin, forget_own_origin},
     sign_in::{COOKIE, lead_to},
     viewer::cookie,
@@ -40,6 +42,7 @@ pub(crate) struct Pages {
     /// The time of the start, Unix seconds, UTC.
     started: i64,
     tiles: Option<Arc<Tiles>>,
+    ended: Arc<EndedSessions>,
     /// The zone of those viewers of whom none is known.
     time_zone: TimeZone,
 }
@@ -51,9 +54,10 @@ impl Pages {
         database: Option<Arc<RedbRepository>>,
         started: i64,
         tiles: Option<Arc<Tiles>>,
+        ended: Arc<EndedSessions>,
     ) -> Self {
         let time_zone = TimeZone::try_system().ok().filter(|zone| zone.iana_name().is_some()).unwrap_or(TimeZone::UTC);
-        Self { watcher, triggers, database, started, tiles, time_zone }
+        Self { watcher, triggers, database, started, tiles, ended, time_zone }
     }
 
     /// Returns the page at the root. The framework cannot route to it beside what is nested there.
@@ -87,7 +91,7 @@ impl Pages {
                 get(self.page(async |pages, request| Ok(pages.sign_in(&request))))
                     .post(self.page(async |pages, request| pages.take_token(request).await)),
             )
-            .at("/sign-out", only_post(make(sign_in::sign_out)))
+            .at("/sign-out", only_post(self.page(async |pages, request| pages.sign_out(&request).await)))
             .at("/preferences", only_post(make(preferences::set)))
             .at("/manifest.webmanifest", get(make_sync(|request| answer::manifest(&request))))
             .at("/assets/*path", get(make_sync(|request| asset::answer(&request))))

@@ -10,9 +10,12 @@ use poem::{
 
 use super::{
     Pages, answer, origin, parameters,
-    viewer::{self, add_cookie, cookie_path, is_path},
+    viewer::{self, add_cookie, cookie, cookie_path, is_path},
 };
-use crate::{BasePath, api::Access};
+use crate::{
+    BasePath,
+    api::{Access, Refusal},
+};
 
 /// The name of the cookie.
 pub(crate) const COOKIE: &str = "session";
@@ -65,14 +68,17 @@ impl Pages {
         set(&mut response, &request, &session, LASTS_SECONDS);
         Ok(response)
     }
-}
 
-/// Forgets the token.
-pub(super) async fn sign_out(request: Request) -> Result<Response> {
-    origin::check(&request)?;
-    let mut response = see_other(&request, "/");
-    set(&mut response, &request, "", 0);
-    Ok(response)
+    /// Ends the session, wherever there are copies of the cookie.
+    pub(super) async fn sign_out(&self, request: &Request) -> Result<Response> {
+        origin::check(request)?;
+        if let Some(session) = cookie(request, COOKIE).filter(|_| Access::of(request).session(request).is_some()) {
+            self.ended.end(session).await.map_err(Refusal::from)?;
+        }
+        let mut response = see_other(request, "/");
+        set(&mut response, request, "", 0);
+        Ok(response)
+    }
 }
 
 fn set(response: &mut Response, request: &Request, session: &str, seconds: i64) {

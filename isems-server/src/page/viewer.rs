@@ -59,9 +59,13 @@ pub(super) fn is_path(text: &str) -> bool {
 
 /// Returns the value of a cookie.
 pub(crate) fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    cookies(request).find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// Returns the names and values of all cookies.
+pub(super) fn cookies(request: &Request) -> impl Iterator<Item = (&str, &str)> {
     let cookies = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+    cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 
 /// Returns the language with a tag, whatever its region.

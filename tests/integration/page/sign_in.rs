@@ -108,3 +108,33 @@ async fn a_session_changes_something_only_from_a_page_of_this_server() {
     let response = send(&service, Method::POST, "/sign-in", &format!("token={ADMIN}"), &behind_https).await;
     assert!(response.headers()["set-cookie"].to_str().unwrap().ends_with("; Secure"));
 }
+
+#[tokio::test]
+async fn a_copy_of_the_cookie_is_worth_nothing_once_somebody_has_signed_out() {
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let tokens = || Tokens::parse([&*format!("admin:{ADMIN}"), "other:fedcba9876543210"]).unwrap();
+    let access = || Access { tokens: tokens(), protect_reading: true, ..Access::default() };
+    let service = TestService::with(repository.clone(), |service| service.access(access()), None).await;
+    let session = cookie(&sign_in(&service, ADMIN).await);
+    let another = cookie(&sign_in(&service, "fedcba9876543210").await);
+    let status = async |service: &TestService, session: &str| {
+        let cookies = format!("language=de; {session}; theme=dark");
+        send(service, Method::GET, "/api/v1/nodes", "", &[("cookie", &cookies)]).await.status()
+    };
+    assert_eq!(status(&service, &session).await, StatusCode::OK);
+    // Nobody ends the session of somebody else, or one that never was.
+    for made_up in ["session=admin.99999999999.AAAA", "session=x", "session="] {
+        send(&service, Method::POST, "/sign-out", "", &[("cookie", made_up)]).await;
+    }
+    assert_eq!(status(&service, &session).await, StatusCode::OK);
+    let out = send(&service, Method::POST, "/sign-out", "", &[("cookie", &session)]).await;
+    assert_eq!(out.status(), StatusCode::SEE_OTHER);
+    assert_eq!(status(&service, &session).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&service, &another).await, StatusCode::OK);
+    let form = page(&service, "/sign-in", &[("cookie", &format!("language=de; {session}"))]).await;
+    assert!(form.contains("lang=\"de\""), "other cookies stay: {form}");
+    drop(service);
+    let restarted = TestService::with(repository, |service| service.access(access()), None).await;
+    assert_eq!(status(&restarted, &session).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&restarted, &another).await, StatusCode::OK);
+}
