@@ -72,10 +72,15 @@ impl Code {
         }
     }
 
+    /// Returns every code.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let troubles = Trouble::ALL.into_iter().map(Self::Trouble);
+        troubles.chain(FindingCode::ALL.into_iter().map(Self::Finding))
+    }
+
     /// Returns what has a stable name.
     pub fn named(name: &str) -> Option<Self> {
-        let trouble = Trouble::ALL.into_iter().find(|trouble| trouble.name() == name).map(Self::Trouble);
-        trouble.or_else(|| FindingCode::ALL.into_iter().find(|finding| finding.name() == name).map(Self::Finding))
+        Self::all().find(|code| code.name() == name)
     }
 }
 

@@ -126,9 +126,10 @@ impl Episode {
         }
     }
 
-    /// Counts on from what was stored, if it was held when the program ended.
+    /// Counts on from what was stored, if it was held or had gone when the program ended.
     pub(crate) fn resume(&mut self, at: i64, hold: i64) {
         for held in &mut self.held {
+            held.absent = self.gone_at.map_or(0, |gone_at| at.saturating_sub(gone_at).clamp(0, hold));
             held.present = held.seen_at.map_or(0, |seen_at| at.saturating_sub(seen_at).clamp(0, hold));
         }
     }

@@ -11,7 +11,7 @@ use jiff::{civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Channel, Code, Episode, Letter, Mute, PastMessage, Problem, Subject, Trouble, View,
+    AlertsState, Change, Channel, Code, Episode, Letter, Mute, PastMessage, Problem, Subject, Trouble, View,
     compose::{Composer, News},
     schedule::local,
 };
@@ -139,6 +139,16 @@ impl Ledger {
     /// Returns the messages that were delivered or given up, oldest first, 200 at most.
     pub fn history(&self) -> &VecDeque<PastMessage> {
         &self.history
+    }
+
+    /// Returns everything that there is to show.
+    pub fn state(&self) -> AlertsState {
+        AlertsState {
+            open: self.open().cloned().collect(),
+            mutes: self.mutes.clone(),
+            letters: self.letters.clone(),
+            history: self.history.iter().cloned().collect(),
+        }
     }
 
     /// Mutes a node, or a finding about it, and returns the mute.

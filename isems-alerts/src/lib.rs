@@ -10,6 +10,7 @@ mod episode;
 mod language;
 mod ledger;
 mod letter;
+mod lookout;
 mod message;
 mod mute;
 mod notifier;
@@ -26,7 +27,7 @@ mod troubles;
 mod view;
 
 pub use crate::{
-    alerts::{Alerts, AlertsState, Trial},
+    alerts::{Alerts, AlertsOptions, AlertsState, Trial, try_channels},
     channel::{Channel, ChannelOptions},
     channels::{ChannelAddress, InvalidAddress, Secret},
     code::{Code, Trouble},
@@ -34,13 +35,15 @@ pub use crate::{
     episode::Episode,
     ledger::{Changes, Ledger, Policy},
     letter::Letter,
+    lookout::{Lookout, WatcherLookout},
     message::{Change, Item, Message, MessageKind},
-    mute::Mute,
+    mute::{InvalidMute, Mute},
     notifier::{Notifier, NotifyError},
     past_message::PastMessage,
     patterns::Patterns,
     problem::{Fact, Problem},
     schedule::{DigestTime, InvalidTime, QuietHours},
     subject::Subject,
+    texts::title_of,
     view::View,
 };

@@ -27,6 +27,12 @@ pub async fn save(repository: &dyn Repository, parts: StoredParts) -> Result<(),
     repository.store(Batch { metadata: parts.0, ..Batch::default() }).await.map(drop)
 }
 
+/// Stores what has changed in a ledger that nothing else uses.
+pub async fn save_all(repository: &dyn Repository, ledger: &mut Ledger) -> Result<(), RepositoryError> {
+    let changes = ledger.take_changes();
+    save(repository, StoredParts::of(ledger, changes)).await
+}
+
 /// The parts of a ledger as they are stored.
 #[derive(Debug)]
 pub struct StoredParts(Vec<(String, Vec<u8>)>);

@@ -6,7 +6,7 @@ mod german;
 
 use isems_dashboard::Language;
 
-use crate::Trouble;
+use crate::{Code, Trouble};
 
 /// The texts of messages in one language.
 pub(crate) struct Texts {
@@ -48,6 +48,14 @@ pub(crate) struct Texts {
 pub(crate) struct TroubleTexts {
     pub(crate) title: &'static str,
     pub(crate) advice: &'static str,
+}
+
+/// Returns the words for the matter of an alert, as they follow a name and a colon.
+pub fn title_of(code: Code, language: Language) -> &'static str {
+    match code {
+        Code::Trouble(trouble) => (texts(language).trouble)(trouble).title,
+        Code::Finding(finding) => (language.texts().finding)(finding).title,
+    }
 }
 
 /// Returns the texts of a language.

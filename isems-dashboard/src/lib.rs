@@ -50,9 +50,10 @@ pub use crate::{
     map::{Ground, Map, MapNode},
     nights::nights,
     page::{
-        CHART_FIELDS, CollectorPage, Comparison, Condition, DeletionPage, Filter, MEDIAN, MapPage, NODE_PREFIX,
-        NodeCharts, NodePage, Order, Overview, SignInPage, Span, StartPage, Storage, Theme, UnknownNode,
+        AlertChannel, AlertMessage, AlertMute, AlertProblem, AlertTrial, AlertsPage, CHART_FIELDS, CollectorPage,
+        Comparison, Condition, DeletionPage, Filter, MEDIAN, MapPage, NODE_PREFIX, NodeCharts, NodePage, Order,
+        Overview, SignInPage, Span, StartPage, Storage, Theme, UnknownNode,
     },
-    texts::{CollectorTexts, Fact, FindingTexts, NodeTexts, PageTexts, Texts},
+    texts::{AlertsTexts, CollectorTexts, Fact, FindingTexts, NodeTexts, PageTexts, Texts},
     viewer::{Kiosk, Viewer, manifest, node_path},
 };

@@ -1,5 +1,6 @@
 //! Whole pages.
 
+mod alerts;
 mod collector;
 mod deletion;
 mod filter;
@@ -14,6 +15,7 @@ mod start;
 use maud::{DOCTYPE, Markup, html};
 
 pub use self::{
+    alerts::{AlertChannel, AlertMessage, AlertMute, AlertProblem, AlertTrial, AlertsPage},
     collector::{CollectorPage, Storage},
     deletion::DeletionPage,
     filter::{Condition, Filter, Order},
@@ -60,6 +62,7 @@ impl Theme {
 pub(crate) enum Section {
     Overview,
     Map,
+    Alerts,
     Collector,
 }
 
@@ -101,6 +104,7 @@ impl Layout<'_> {
                         nav {
                             (link(viewer, "/", texts.overview, section == Some(Section::Overview)))
                             (link(viewer, "/map", viewer.texts().collector.map, section == Some(Section::Map)))
+                            (link(viewer, "/alerts", viewer.texts().alerts.alerts, section == Some(Section::Alerts)))
                             (link(viewer, "/collector", viewer.texts().collector.collector, section == Some(Section::Collector)))
                             (link(viewer, "/docs", texts.api, false))
                         }

@@ -1,5 +1,6 @@
 //! All texts of the page, one file a language. Each language is a value of one type, so none lacks a text.
 
+mod alerts;
 mod collector;
 mod english;
 mod german;
@@ -8,6 +9,7 @@ mod pages;
 
 use isems_insight::{FindingCode, Level, NodeState, SilenceCause, SilenceFact, UnknownReason, UpgradeReason};
 
+pub use self::alerts::AlertsTexts;
 pub use self::collector::CollectorTexts;
 pub use self::node::NodeTexts;
 pub use self::pages::{Fact, FindingTexts, PageTexts};
@@ -20,6 +22,8 @@ pub struct Texts {
     pub pages: &'static PageTexts,
     /// The texts of the pages about the collector.
     pub collector: &'static CollectorTexts,
+    /// The texts of the page about alerts.
+    pub alerts: &'static AlertsTexts,
     /// The texts of the page of a node.
     pub node: &'static NodeTexts,
     /// The texts of a kind of finding.

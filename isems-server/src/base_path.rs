@@ -15,6 +15,7 @@ const FORWARDED: &str = "x-forwarded-prefix";
 const OWN: [&str; 16] = [
     "api",
     "assets",
+    "alerts",
     "collector",
     "docs",
     "healthz",

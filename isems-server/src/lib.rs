@@ -14,6 +14,7 @@
 //! * [`live`] streams events to subscribers;
 //! * [`fleet`] serves the logs of simulated nodes over HTTP, for demos and tests.
 
+mod alerts;
 pub mod api;
 mod base_path;
 mod berlin;

@@ -58,7 +58,7 @@ async fn run(Arguments { action, settings }: Arguments) -> Result<bool, BoxError
         Action::Serve(arguments) => serve(settings, arguments.demo).await,
         Action::Poll => poll(&settings, io::stdout()).await,
         Action::Import(arguments) => import(&arguments, settings.database_path(), io::stdout(), stopped()).await,
-        Action::Maintenance(action) => maintenance::run(&action, settings.database_path(), &mut io::stdout()).await,
+        Action::Maintenance(action) => maintenance::run(&action, &settings, &mut io::stdout()).await,
         Action::Openapi => print_document(),
     }
 }

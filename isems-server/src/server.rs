@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use isems_alerts::Alerts;
 use isems_core::{BoxError, Collector, RedbRepository, Repository};
 use isems_homeassistant::HomeAssistant;
 use isems_insight::{WatchedCollector, WatcherOptions};
@@ -12,7 +13,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 
 use crate::{
-    Tiles,
+    Tiles, alerts,
     api::{Access, Service, ServiceBuilder},
     demo,
     fleet::RunningFleetServer,
@@ -36,6 +37,7 @@ pub struct Server {
     service: Service,
     access: Access,
     collector: WatchedCollector,
+    alerts: Option<Alerts>,
     listener: TcpListener,
     limits: ConnectionLimits,
     certificate: Option<Certificate>,
@@ -51,7 +53,7 @@ impl Server {
     /// instead of what the settings name. Invalid settings are found here.
     pub async fn open(settings: Settings, demo: Option<u32>) -> Result<Self, BoxError> {
         let (path, temporary) = database(&settings, demo.is_some())?;
-        let Settings { database, access, server, http, brokers, homeassistant, limits, .. } = settings;
+        let Settings { database, access, server, http, brokers, homeassistant, limits, alerts, .. } = settings;
         if access.protect_reading && access.tokens.is_empty() {
             let needed = "access.protect_reading (ISEMS_PROTECT_READING) needs a token, otherwise nobody could read; set \
                           access.tokens (ISEMS_API_TOKENS)";
@@ -93,6 +95,7 @@ impl Server {
             WatcherOptions { inactive_after_days: server.hide_inactive_after_days, ..WatcherOptions::default() };
         let collector = WatchedCollector::with_options(collector, watching);
         let homeassistant = homeassistant::bridge(&homeassistant, &brokers, collector.watcher(), repository)?;
+        let alerts = alerts::open(&alerts, server.public_url.as_deref(), collector.watcher()).await?;
         // Event subscribers must not take all connections.
         let subscribers = (server.limits.connections / 2).max(1);
         let mut builder = Service::builder(collector.watcher())
@@ -109,11 +112,15 @@ impl Server {
         if let Some(tiles) = tiles {
             builder = builder.tiles(tiles);
         }
+        if let Some(alerts) = &alerts {
+            builder = builder.alerts(alerts.clone());
+        }
         let service = triggers.into_iter().fold(builder, ServiceBuilder::poll).build();
         Ok(Self {
             service,
             access,
             collector,
+            alerts,
             listener,
             limits: server.limits,
             certificate,
@@ -136,6 +143,7 @@ impl Server {
             service,
             access,
             collector,
+            alerts,
             listener,
             limits,
             certificate,
@@ -178,6 +186,11 @@ impl Server {
                 Box::pin(homeassistant.run(when_stopped())).await;
             }
         };
+        let alerts = async {
+            if let Some(alerts) = alerts {
+                Box::pin(alerts.run(when_stopped())).await;
+            }
+        };
         let stop = async {
             stop.await;
             info!("stopping");
@@ -185,7 +198,8 @@ impl Server {
         };
         let control = control.run(service.endpoint_for(Access::unrestricted()), when_stopped());
         let collector = collector.run(when_stopped());
-        let (http, control, fleet, (), (), ()) = tokio::join!(http, control, fleet, homeassistant, collector, stop);
+        let telling = async { tokio::join!(homeassistant, alerts) };
+        let (http, control, fleet, (), _, ()) = tokio::join!(http, control, fleet, collector, telling, stop);
         http?;
         control?;
         fleet?;

@@ -2,6 +2,7 @@
 
 mod desk;
 mod german;
+mod killed;
 mod properties;
 mod scenarios;
 mod texts;

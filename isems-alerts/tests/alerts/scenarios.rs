@@ -286,6 +286,20 @@ fn a_restart_while_a_problem_is_held_does_not_forget_it() {
 }
 
 #[test]
+fn restarts_while_a_problem_is_gone_do_not_keep_it_open() {
+    let mut desk = Desk::new("2026-06-01 12:00");
+    desk.raise("n1", Silent, Urgent);
+    desk.pass(HOUR);
+    desk.clear("n1", Silent);
+    for _ in 0..6 {
+        desk.pass(2 * MINUTE);
+        desk.restart_after(10);
+    }
+    desk.pass(3 * MINUTE);
+    assert_eq!(changes(&desk), [[Change::Raised], [Change::Cleared]]);
+}
+
+#[test]
 fn a_restart_while_a_message_is_sent_sends_the_same_message_again() {
     let mut desk = Desk::new("2026-06-01 12:00");
     desk.down.insert("phone".into());

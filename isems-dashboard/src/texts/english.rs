@@ -1,5 +1,6 @@
 //! English.
 
+mod alerts;
 mod collector;
 mod findings;
 mod node;
@@ -13,6 +14,7 @@ use super::Texts;
 pub(crate) static ENGLISH: Texts = Texts {
     pages: &pages::PAGES,
     collector: &collector::COLLECTOR,
+    alerts: &alerts::ALERTS,
     node: &node::NODE,
     finding: findings::finding,
     months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],

@@ -1,5 +1,6 @@
 //! German.
 
+mod alerts;
 mod collector;
 mod facts;
 mod findings;
@@ -14,6 +15,7 @@ use super::Texts;
 pub(crate) static GERMAN: Texts = Texts {
     pages: &pages::PAGES,
     collector: &collector::COLLECTOR,
+    alerts: &alerts::ALERTS,
     node: &node::NODE,
     finding: findings::finding,
     months: ["Jan", "Feb", "März", "Apr", "Mai", "Juni", "Juli", "Aug", "Sept", "Okt", "Nov", "Dez"],

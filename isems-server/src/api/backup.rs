@@ -3,7 +3,8 @@
 use std::{io, sync::Arc};
 
 use futures_util::{TryStreamExt, stream};
-use isems_core::{RedbRepository, unix_now};
+use isems_alerts::{Alerts, Trouble};
+use isems_core::{BoxError, RedbRepository, RepositoryError, chain, unix_now};
 use jiff::tz::TimeZone;
 use poem::{
     Body, Request, Response,
@@ -65,6 +66,7 @@ pub(crate) struct BackupApi {
     pub(crate) database: Option<Arc<RedbRepository>>,
     /// Has one permit: one backup is made at a time.
     pub(crate) saving: Arc<Semaphore>,
+    pub(crate) alerts: Option<Alerts>,
 }
 
 #[OpenApi(tag = "Tag::Operation")]
@@ -80,14 +82,11 @@ impl BackupApi {
         let conflict = |detail| Refusal::new(StatusCode::CONFLICT, detail);
         let database = self.database.as_ref().ok_or_else(|| conflict("there is no file to back up"))?;
         let _saving = self.saving.try_acquire().map_err(|_| conflict("another backup is in progress"))?;
-        let folder = database.path().parent().unwrap_or(database.path());
-        let folder =
-            tempfile::Builder::new().prefix(".isems-backup-").tempdir_in(folder).map_err(|error| failed(&error))?;
-        let path = folder.path().join("backup.redb");
-        let copied = database.backup(&path).await?;
-        let file = File::open(&path).await.map_err(|error| failed(&error))?;
-        // The file is deleted with its folder, and read through the open handle.
-        drop(folder);
+        let copy = Copy::of(database).await;
+        if let Some(alerts) = &self.alerts {
+            alerts.report(Trouble::BackupFailed, copy.as_ref().map(drop).map_err(chain_of));
+        }
+        let Copy { file, damages } = copy.map_err(refusal)?;
         let now = Time { second: unix_now(), zone: &TimeZone::UTC }.to_string().replace(':', "");
         let body = stream::try_unfold(file, async |mut file| {
             let mut chunk = Vec::with_capacity(CHUNK);
@@ -97,13 +96,42 @@ impl BackupApi {
         let response = Response::builder()
             .content_type(OCTETS)
             .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"isems-{now}.redb\""))
-            .header(DAMAGES, copied.damages.len().to_string());
+            .header(DAMAGES, damages.to_string());
         Ok(Answer::new(response.body(Body::from_bytes_stream(body.map_err(io::Error::other)))))
     }
 }
 
-fn failed(error: &io::Error) -> Refusal {
-    tracing::error!(%error, "cannot save the database");
+/// A copy of the database that is read through its open handle; its name is gone already.
+struct Copy {
+    file: File,
+    /// The number of damaged parts.
+    damages: usize,
+}
+
+impl Copy {
+    async fn of(database: &Arc<RedbRepository>) -> Result<Self, BoxError> {
+        let folder = database.path().parent().unwrap_or(database.path());
+        let folder = tempfile::Builder::new().prefix(".isems-backup-").tempdir_in(folder)?;
+        let path = folder.path().join("backup.redb");
+        let copied = database.backup(&path).await?;
+        Ok(Self { file: File::open(&path).await?, damages: copied.damages.len() })
+    }
+}
+
+fn chain_of(error: &BoxError) -> String {
+    chain(&**error)
+}
+
+/// Clients are told less than the log.
+fn refusal(error: BoxError) -> Refusal {
+    match error.downcast::<RepositoryError>() {
+        Ok(error) => Refusal::from(*error),
+        Err(error) => failed(&*error),
+    }
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> Refusal {
+    tracing::error!(error, "cannot save the database");
     let detail = "the copy cannot be written beside the database; the server's log says why";
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
 }

@@ -2,6 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
+use isems_alerts::Alerts;
 use isems_core::{RedbRepository, Repository, unix_now};
 use isems_homeassistant::Connection;
 use isems_insight::Watcher;
@@ -22,6 +23,7 @@ use crate::{
 #[must_use]
 pub struct ServiceBuilder {
     watcher: Watcher,
+    alerts: Option<Alerts>,
     access: Access,
     cors_origins: Vec<String>,
     base_path: BasePath,
@@ -36,6 +38,7 @@ impl ServiceBuilder {
     pub(super) fn new(watcher: Watcher) -> Self {
         Self {
             watcher,
+            alerts: None,
             access: Access::default(),
             cors_origins: vec!["*".into()],
             base_path: BasePath::default(),
@@ -45,6 +48,11 @@ impl ServiceBuilder {
             homeassistant: None,
             tiles: None,
         }
+    }
+
+    /// Shows alerts, and lets clients mute and try them.
+    pub fn alerts(self, alerts: Alerts) -> Self {
+        Self { alerts: Some(alerts), ..self }
     }
 
     /// Sets the rights of clients. By default everybody may read, and nobody may do more.
@@ -90,10 +98,12 @@ impl ServiceBuilder {
 
     /// Builds the service. A [`RedbRepository`] with a file can be backed up, and has metrics.
     pub fn build(self) -> Service {
-        let Self { watcher, access, cors_origins, base_path, live, push, triggers, tiles, homeassistant } = self;
+        let Self { watcher, alerts, access, cors_origins, base_path, live, push, triggers, tiles, homeassistant } =
+            self;
         let repository = watcher.repository();
         let database = file(repository.clone());
         Service(Arc::new(Parts {
+            alerts,
             access,
             cors_origins,
             base_path,

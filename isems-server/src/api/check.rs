@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use isems_core::RedbRepository;
+use isems_alerts::{Alerts, Trouble};
+use isems_core::{RedbRepository, RepositoryError, chain};
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, types::Example};
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,7 @@ enum CheckResponse {
 /// The operation that checks the database.
 pub(crate) struct CheckApi {
     pub(crate) database: Option<Arc<RedbRepository>>,
+    pub(crate) alerts: Option<Alerts>,
 }
 
 #[OpenApi(tag = "Tag::Operation")]
@@ -107,8 +109,23 @@ impl CheckApi {
     #[oai(path = "/api/v1/check", method = "post", operation_id = "check")]
     async fn check(&self, _authorized: Authorized, request: &Request) -> Result<CheckResponse, Refused<OfFile>> {
         query::only(request, &[])?;
-        let checked = Checked::from(file_of(self.database.as_ref())?.check().await?);
+        let checked = file_of(self.database.as_ref())?.check().await;
+        if let Some(alerts) = &self.alerts {
+            alerts.report(Trouble::CheckFailed, outcome(&checked));
+        }
+        let checked = Checked::from(checked?);
         let capacity = 100 + checked.damages.len() * DAMAGE_BYTES;
         Ok(CheckResponse::Done(Rendered::new(&checked, capacity)))
+    }
+}
+
+/// Returns the outcome of a check as alerts tell it.
+fn outcome(checked: &Result<isems_core::Checked, RepositoryError>) -> Result<(), String> {
+    match checked {
+        Ok(checked) => match checked.damages.as_slice() {
+            [] => Ok(()),
+            [first, ..] => Err(format!("{} damaged parts, first: {}", checked.damages.len(), first.problem)),
+        },
+        Err(error) => Err(chain(error)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use isems_alerts::Alerts;
 use isems_core::{ClockState, Repository, chain};
 use isems_homeassistant::Connection;
 use isems_insight::Watcher;
@@ -12,6 +13,7 @@ use tracing::warn;
 
 use super::{
     Tag,
+    alerts::{ChannelState, report},
     transports::{Source, Transport},
 };
 
@@ -49,6 +51,8 @@ struct Readiness {
     /// configured. Nothing comes from it.
     #[oai(nullable, rename = "homeAssistant")]
     homeassistant: Option<Source>,
+    /// The channels of alerts. A failing one does not make the server unready.
+    alerts: Vec<ChannelState>,
 }
 
 impl Example for Readiness {
@@ -59,6 +63,7 @@ impl Example for Readiness {
             clock: ClockStateSchema::Plausible,
             transports: vec![Transport::example()],
             homeassistant: None,
+            alerts: Vec::new(),
         }
     }
 }
@@ -120,6 +125,7 @@ pub(crate) struct HealthApi {
     pub(crate) proof: Arc<WriteProof>,
     pub(crate) watcher: Watcher,
     pub(crate) homeassistant: Option<Connection>,
+    pub(crate) alerts: Option<Alerts>,
 }
 
 /// A test write proving that the database can be written, whose result is reused for a while.
@@ -178,6 +184,7 @@ impl HealthApi {
                 .homeassistant
                 .as_ref()
                 .map(|bridge| Source::new(bridge.broker().into(), bridge.status())),
+            alerts: report(self.alerts.as_ref()).channels,
         });
         if readiness.ready { ReadinessResponse::Ready(readiness) } else { ReadinessResponse::Unready(readiness) }
     }

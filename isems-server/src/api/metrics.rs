@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use isems_alerts::Alerts;
 use isems_core::{
     DurationHistogram, Field, Node, NumberField, RedbRepository, StatusFlag, TransportState, TransportStatus,
 };
@@ -19,7 +20,7 @@ use prometheus::{
 use serde_json::json;
 
 use super::{
-    Tag,
+    Tag, alert_metrics,
     answer::{Answer, Described, content},
     http_metrics::HttpMetrics,
     named::Names,
@@ -53,6 +54,7 @@ impl Described for Metrics {
 /// The operation that serves metrics.
 pub(crate) struct MetricsApi {
     pub(crate) watcher: Watcher,
+    pub(crate) alerts: Option<Alerts>,
     pub(crate) database: Option<Arc<RedbRepository>>,
     pub(crate) live: Arc<Live>,
     pub(crate) homeassistant: Option<Connection>,
@@ -73,6 +75,7 @@ impl MetricsApi {
         query::only(request, &[])?;
         let mut families = self.nodes().await?;
         families.extend(self.transports());
+        families.extend(alert_metrics::families(self.alerts.as_ref()));
         families.extend(self.database());
         families.extend(self.http.gather());
         let mut text = Vec::new();
@@ -297,7 +300,7 @@ fn of_node(watched: &WatchedNode) -> LabelPair {
     label("node", watched.node.id.as_str())
 }
 
-fn label(name: &str, value: &str) -> LabelPair {
+pub(super) fn label(name: &str, value: &str) -> LabelPair {
     let mut label = LabelPair::default();
     label.set_name(name.into());
     label.set_value(value.into());
@@ -322,7 +325,7 @@ fn family(
     family
 }
 
-fn gauge(name: &str, help: &str, values: impl IntoIterator<Item = (Vec<LabelPair>, f64)>) -> MetricFamily {
+pub(super) fn gauge(name: &str, help: &str, values: impl IntoIterator<Item = (Vec<LabelPair>, f64)>) -> MetricFamily {
     let metrics = values.into_iter().map(|(labels, value)| {
         let mut gauge = Gauge::default();
         gauge.set_value(value);

@@ -1,6 +1,8 @@
 //! The HTTP service: operations, the document that describes them, and middleware.
 
 mod access;
+mod alert_metrics;
+mod alerts;
 mod answer;
 mod backup;
 mod body;
@@ -40,6 +42,7 @@ mod transports;
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use isems_alerts::Alerts;
 use isems_core::RedbRepository;
 use isems_homeassistant::Connection;
 use isems_insight::Watcher;
@@ -57,6 +60,7 @@ use tokio::sync::Semaphore;
 
 pub use self::{access::Access, builder::ServiceBuilder};
 use self::{
+    alerts::AlertsApi,
     backup::BackupApi,
     check::CheckApi,
     deletion::DeletionApi,
@@ -80,6 +84,7 @@ use self::{
     transports::TransportsApi,
 };
 pub(crate) use self::{
+    alerts::{AlertsReport, MuteSchema, Trials},
     backup::DAMAGES,
     check::Checked,
     deletion::Deleted,
@@ -108,6 +113,8 @@ enum Tag {
     Measurements,
     /// Events as they happen.
     Live,
+    /// Messages to people about what needs them.
+    Alerts,
     /// For nodes and scripts that send measurements; requires a token.
     Push,
     /// Measurements in the form of the original collector, for programs that were written for it.
@@ -124,6 +131,7 @@ pub struct Service(Arc<Parts>);
 
 struct Parts {
     watcher: Watcher,
+    alerts: Option<Alerts>,
     access: Access,
     cors_origins: Vec<String>,
     base_path: BasePath,
@@ -152,7 +160,19 @@ impl Service {
     /// Returns the operations with their document. This is the only list of them.
     fn operations(&self) -> OpenApiService<impl OpenApi + use<>, ()> {
         let Parts {
-            watcher, live, push, triggers, homeassistant, database, numbers, saving, proof, http, started, ..
+            watcher,
+            alerts,
+            live,
+            push,
+            triggers,
+            homeassistant,
+            database,
+            numbers,
+            saving,
+            proof,
+            http,
+            started,
+            ..
         } = &*self.0;
         let repository = || watcher.repository().clone();
         let watcher = || watcher.clone();
@@ -167,12 +187,21 @@ impl Service {
             TransportsApi { watcher: watcher(), triggers: triggers.clone() },
             RejectsApi { repository: repository() },
             StatisticsApi { database: database.clone() },
-            CheckApi { database: database.clone() },
-            BackupApi { database: database.clone(), saving: saving.clone() },
+            CheckApi { database: database.clone(), alerts: alerts.clone() },
+            BackupApi { database: database.clone(), saving: saving.clone(), alerts: alerts.clone() },
             OriginalApi { watcher: watcher(), numbers: numbers.clone(), berlin: Berlin::new() },
-            HealthApi { proof: proof.clone(), watcher: watcher(), homeassistant: homeassistant.clone() },
+            (
+                HealthApi {
+                    proof: proof.clone(),
+                    watcher: watcher(),
+                    homeassistant: homeassistant.clone(),
+                    alerts: alerts.clone(),
+                },
+                AlertsApi { alerts: alerts.clone() },
+            ),
             MetricsApi {
                 watcher: watcher(),
+                alerts: alerts.clone(),
                 database: database.clone(),
                 live: live.clone(),
                 homeassistant: homeassistant.clone(),
@@ -207,7 +236,7 @@ impl Service {
 
     /// Returns everything that is served over HTTP, for another listener with rights of its own.
     pub fn endpoint_for(&self, access: Access) -> impl Endpoint<Output = Response> + use<> {
-        let Parts { watcher, triggers, database, started, tiles, ended_sessions, .. } = &*self.0;
+        let Parts { watcher, alerts, triggers, database, started, tiles, ended_sessions, .. } = &*self.0;
         let operations = self.operations();
         let document = Bytes::from(operations.spec());
         let paths = Arc::new(Paths::of(&document));
@@ -228,6 +257,7 @@ impl Service {
         };
         let pages = Arc::new(Pages::new(
             watcher.clone(),
+            alerts.clone(),
             triggers.clone(),
             database.clone(),
             *started,

@@ -38,6 +38,8 @@ Seals all past weeks into compressed blocks first. It is safe to interrupt.")]
     Compact,
     /// Delete the measurements of a node
     Delete(DeleteArguments),
+    /// Show what people are told, try it, and mute nodes
+    Alerts(AlertsArguments),
 }
 
 /// The arguments of export.
@@ -216,6 +218,57 @@ pub struct DeleteArguments {
     /// Delete without asking
     #[arg(long)]
     pub yes: bool,
+}
+
+/// The arguments of alerts.
+#[derive(Debug, Args)]
+pub struct AlertsArguments {
+    /// The action.
+    #[command(subcommand)]
+    pub action: AlertsAction,
+}
+
+/// An action on alerts.
+#[derive(Debug, Subcommand)]
+pub enum AlertsAction {
+    /// List channels, problems, mutes and messages
+    List {
+        /// Print the JSON of /api/v1/alerts
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a test message through every channel; exits with 1 if one of them failed
+    Test,
+    /// Tell nobody of a node, or of a finding about it, for a time
+    Mute(MuteArguments),
+    /// End a mute
+    Unmute {
+        /// Number of the mute; `list` shows it
+        #[arg(value_name = "NUMBER")]
+        id: u64,
+    },
+}
+
+/// The arguments of muting.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Whatever still lasts when the time is over is told then. Works while the server is running, too.")]
+pub struct MuteArguments {
+    /// Node, with * for any characters and ? for one; * alone mutes the collector's own troubles, too
+    #[arg(value_name = "NODE")]
+    pub node: String,
+
+    /// Finding, with * and ?, such as silent or battery* [default: all]
+    #[arg(long, value_name = "CODE")]
+    pub finding: Option<String>,
+
+    /// Time: 90m, 12h, 7d or 2w
+    #[arg(long = "for", value_name = "TIME")]
+    pub time: String,
+
+    /// Reason, for others who wonder
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// The arguments of rejects.

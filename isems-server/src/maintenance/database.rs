@@ -11,6 +11,7 @@ use std::{
 
 use futures_util::TryStreamExt;
 use hyper::{Method, StatusCode};
+use isems_alerts::{Mute, store};
 use isems_core::{
     BoxError, Checked, Copied, Damage, FieldSet, NodeId, OpenError, Order, RedbRepository, RejectPage, RejectQuery,
     Repository, RepositoryError, unix_now,
@@ -19,7 +20,7 @@ use isems_insight::assess_all;
 use jiff::tz::TimeZone;
 use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-use super::{client::Client, export::Export, file::OutputFile};
+use super::{alerts, client::Client, export::Export, file::OutputFile};
 use crate::{
     api::{self, Names},
     stream::{Selection, TextFormat},
@@ -129,6 +130,49 @@ impl Database {
         let cursor = page.next.as_deref().and_then(|next| next.rsplit_once("cursor="));
         let next = cursor.map(|(_, cursor)| cursor.parse()).transpose()?;
         Ok(RejectPage { rejects: page.rejects.into_iter().map(Into::into).collect(), next })
+    }
+
+    pub(super) async fn alerts(&self) -> Result<api::AlertsReport, BoxError> {
+        match self {
+            Self::File(repository) => Ok(api::AlertsReport::new(&[], store::load(&**repository).await?.state())),
+            Self::Server(client) => client.ask(Method::GET, "/api/v1/alerts").await?.json().await,
+        }
+    }
+
+    /// Tries the channels of the server that has the file open.
+    pub(super) async fn test_alerts(&self) -> Result<api::Trials, BoxError> {
+        match self {
+            Self::File(_) => Err("no server is running".into()),
+            Self::Server(client) => client.ask(Method::POST, "/api/v1/alerts/test").await?.json().await,
+        }
+    }
+
+    /// Mutes for a time, which the server reads as it was entered.
+    pub(super) async fn mute(&self, mute: Mute, time: &str) -> Result<api::MuteSchema, BoxError> {
+        match self {
+            Self::File(repository) => Ok(alerts::mute(&**repository, mute).await?.into()),
+            Self::Server(client) => {
+                let mut target = format!("/api/v1/alerts/mutes?for={}", encoded(time));
+                push(&mut target, "node", Some(&mute.node));
+                push(&mut target, "finding", mute.finding.as_deref());
+                push(&mut target, "reason", mute.reason.as_deref());
+                client.ask(Method::POST, &target).await?.json().await
+            }
+        }
+    }
+
+    /// Ends a mute.
+    pub(super) async fn unmute(&self, id: u64) -> Result<api::MuteSchema, BoxError> {
+        match self {
+            Self::File(repository) => {
+                let mute = alerts::unmute(&**repository, id).await?;
+                let unknown = || format!("there is no mute {id}; `isems-server alerts list` lists the existing ones");
+                Ok(mute.ok_or_else(unknown)?.into())
+            }
+            Self::Server(client) => {
+                client.ask(Method::DELETE, &format!("/api/v1/alerts/mutes/{id}")).await?.json().await
+            }
+        }
     }
 
     pub(super) async fn check(&self) -> Result<Checked, BoxError> {

@@ -1,8 +1,10 @@
-//! The commands that work on a database: export, stats, insight, backtest, rejects, check, backup, compact and delete.
+//! The commands that work on a database: export, stats, insight, backtest, rejects, check, backup, compact, delete and
+//! alerts.
 //!
 //! `arguments` declares the command line. Every command works on a `Database`: a file opened here, or the server that
 //! has it open. That server's HTTP service listens at the `control` socket beside the file, and `client` talks to it.
 
+mod alerts;
 mod arguments;
 mod backtest;
 mod backup;
@@ -36,7 +38,8 @@ use jiff::tz::TimeZone;
 pub use self::arguments::Maintenance;
 pub(crate) use self::control::Control;
 use self::{
-    arguments::{DeleteArguments, ExportArguments},
+    arguments::{AlertsAction, AlertsArguments, DeleteArguments, ExportArguments},
+    client::Client,
     database::Database,
     delete::Deletion,
     export::Export,
@@ -46,11 +49,11 @@ use self::{
     size::Size,
     statistics::Stats,
 };
-use crate::{line::Layout, time::time_zone};
+use crate::{line::Layout, settings::Settings, time::time_zone};
 
-/// Runs a command on the database at a path, and returns whether all is well.
-pub async fn run(action: &Maintenance, path: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
-    let result = act(action, path, output).await;
+/// Runs a command on the database of the settings, and returns whether all is well.
+pub async fn run(action: &Maintenance, settings: &Settings, output: &mut dyn Write) -> Result<bool, BoxError> {
+    let result = act(action, settings, output).await;
     let result = result.and_then(|is_well| {
         output.flush()?;
         Ok(is_well)
@@ -72,13 +75,19 @@ fn is_broken_pipe(error: &BoxError) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-async fn act(action: &Maintenance, path: &Path, output: &mut dyn Write) -> Result<bool, BoxError> {
+async fn act(action: &Maintenance, settings: &Settings, output: &mut dyn Write) -> Result<bool, BoxError> {
+    let path = settings.database_path();
     if let Maintenance::Compact = action {
         return compact::compact(path, output).await;
     }
     if let Maintenance::Export(arguments) = action {
         export(arguments, path, output).await?;
         return Ok(true);
+    }
+    if let Maintenance::Alerts(AlertsArguments { action: AlertsAction::Test }) = action
+        && Client::find(path).await?.is_none()
+    {
+        return alerts::test(settings, output).await;
     }
     let database = Database::open(path).await?;
     match action {
@@ -99,6 +108,7 @@ async fn act(action: &Maintenance, path: &Path, output: &mut dyn Write) -> Resul
         }
         Maintenance::Check => return check::check(&database, output).await,
         Maintenance::Backup(arguments) => return backup::backup(&database, &arguments.path, output).await,
+        Maintenance::Alerts(arguments) => return arguments.run(&database, output).await,
         Maintenance::Delete(arguments) => return delete(arguments, &database, output).await,
     }
     Ok(true)

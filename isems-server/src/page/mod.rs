@@ -1,5 +1,6 @@
 //! The pages for people. They fetch what the HTTP service serves, too; `isems-dashboard` draws it.
 
+mod alerts;
 mod answer;
 mod asset;
 mod collector;
@@ -14,6 +15,7 @@ mod viewer;
 
 use std::sync::Arc;
 
+use isems_alerts::Alerts;
 use isems_core::RedbRepository;
 use isems_dashboard::{Filter, Ground, MapPage, Overview, StartPage};
 use isems_insight::Watcher;
@@ -37,6 +39,7 @@ use crate::{Tiles, api::Refusal};
 /// The source of the pages.
 pub(crate) struct Pages {
     watcher: Watcher,
+    alerts: Option<Alerts>,
     triggers: Vec<PollTrigger>,
     database: Option<Arc<RedbRepository>>,
     /// The time of the start, Unix seconds, UTC.
@@ -50,6 +53,7 @@ pub(crate) struct Pages {
 impl Pages {
     pub(crate) fn new(
         watcher: Watcher,
+        alerts: Option<Alerts>,
         triggers: Vec<PollTrigger>,
         database: Option<Arc<RedbRepository>>,
         started: i64,
@@ -57,7 +61,7 @@ impl Pages {
         ended: Arc<EndedSessions>,
     ) -> Self {
         let time_zone = TimeZone::try_system().ok().filter(|zone| zone.iana_name().is_some()).unwrap_or(TimeZone::UTC);
-        Self { watcher, triggers, database, started, tiles, ended, time_zone }
+        Self { watcher, alerts, triggers, database, started, tiles, ended, time_zone }
     }
 
     /// Returns the page at the root. The framework cannot route to it beside what is nested there.
@@ -84,6 +88,10 @@ impl Pages {
             .at("/nodes/:node/delete", get(self.page(ask_deletion)).post(self.page(delete)))
             .at("/nodes/:node/:file", get(self.page(chart)))
             .at("/tiles/:z/:x/:y", get(self.page(async |pages, request| pages.tile(&request).await)))
+            .at("/alerts", get(self.page(async |pages, request| Ok(pages.alerts(&request)))))
+            .at("/alerts/test", only_post(self.page(async |pages, request| pages.test_alerts(&request).await)))
+            .at("/alerts/mute", only_post(self.page(async |pages, request| pages.mute(request).await)))
+            .at("/alerts/unmute", only_post(self.page(async |pages, request| pages.unmute(request).await)))
             .at("/collector", get(self.page(async |pages, request| pages.collector(&request).await)))
             .at("/collector/poll", only_post(self.page(async |pages, request| pages.poll(&request))))
             .at(

@@ -87,11 +87,12 @@ impl Arguments {
 
 /// Returns the command line with the flags of settings.
 fn command() -> Command {
-    let with_flags = |command: Command, name: &str| command.args(Flag::of(name).map(Flag::argument));
-    let command = with_flags(CommandLine::command(), SERVE);
+    let command = CommandLine::command().args(Flag::of(SERVE).map(Flag::argument));
     command.mut_subcommands(|subcommand| {
         let name = subcommand.get_name().to_owned();
-        with_flags(subcommand, &name)
+        // So that they can stand after the action, too.
+        let is_group = subcommand.has_subcommands();
+        subcommand.args(Flag::of(&name).map(|flag| flag.argument().global(is_group)))
     })
 }
 

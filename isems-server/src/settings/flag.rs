@@ -376,6 +376,7 @@ impl Flag {
         let (poll, database, service, alerts): (&[Self], &[Self], &[Self], &[Self]) = match command {
             "serve" => (&POLL, &DATABASE, &SERVICE, &ALERTS),
             "poll" => (&POLL, &DATABASE, &[], &[]),
+            "alerts" => (&[], &DATABASE, &[], &ALERTS),
             "openapi" => (&[], &[], &[], &[]),
             _ => (&[], &DATABASE, &[], &[]),
         };

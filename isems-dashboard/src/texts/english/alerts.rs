@@ -1,0 +1,41 @@
+//! The English texts of the page about alerts.
+
+use crate::texts::AlertsTexts;
+
+pub(crate) static ALERTS: AlertsTexts = AlertsTexts {
+    alerts: "Alerts",
+    not_configured: "Nobody is told anything yet. One line is enough to begin: choose a topic that nobody guesses, subscribe \
+                     to it in the app of ntfy, and start the server with",
+    more_channels: "E-mail, webhooks, MQTT and commands work as well; see the documentation of alerts.",
+    problems: "Problems now",
+    no_problems: "There are none.",
+    problem: "Problem",
+    since: "Since",
+    told: "Told",
+    not_yet: "not yet",
+    muted: "muted",
+    collector: "the collector",
+    channels: "Channels",
+    idle: "nothing is waiting",
+    delivering: |title| format!("delivering “{title}”"),
+    failing: |title| format!("cannot deliver “{title}”"),
+    test: "Send a test message",
+    delivered: "delivered",
+    given_up: "given up",
+    failed: "failed",
+    mutes: "Mutes",
+    no_mutes: "Nothing is muted.",
+    mute_why: "Nobody is told of a muted node. Whatever still lasts at the end is told then.",
+    node: "Node (* for any)",
+    finding: "Problem",
+    all_findings: "all",
+    time: "Time",
+    times: [("2h", "2 hours"), ("12h", "12 hours"), ("2d", "2 days"), ("7d", "a week"), ("30d", "30 days")],
+    reason: "Reason",
+    mute: "Mute",
+    unmute: |node| format!("End the mute of {node}"),
+    until: |time| format!("until {time}"),
+    need_token: "Who has signed in can mute nodes and try the channels.",
+    messages: "Messages",
+    no_messages: "None so far.",
+};

@@ -1,0 +1,41 @@
+//! The German texts of the page about alerts.
+
+use crate::texts::AlertsTexts;
+
+pub(crate) static ALERTS: AlertsTexts = AlertsTexts {
+    alerts: "Meldungen",
+    not_configured: "Noch bekommt niemand Meldungen. Eine Zeile genügt für den Anfang: ein Thema wählen, das niemand errät, \
+                     es in der App von ntfy abonnieren und den Server starten mit",
+    more_channels: "E-Mail, Webhooks, MQTT und Befehle gehen auch; siehe die Dokumentation der Meldungen.",
+    problems: "Probleme jetzt",
+    no_problems: "Es gibt keine.",
+    problem: "Problem",
+    since: "Seit",
+    told: "Gemeldet",
+    not_yet: "noch nicht",
+    muted: "stummgeschaltet",
+    collector: "der Sammler",
+    channels: "Kanäle",
+    idle: "nichts unterwegs",
+    delivering: |title| format!("„{title}“ ist unterwegs"),
+    failing: |title| format!("„{title}“ kommt nicht an"),
+    test: "Testnachricht senden",
+    delivered: "angekommen",
+    given_up: "aufgegeben",
+    failed: "misslungen",
+    mutes: "Stummgeschaltet",
+    no_mutes: "Nichts ist stummgeschaltet.",
+    mute_why: "Über einen stummgeschalteten Knoten bekommt niemand Meldungen. Was am Ende noch andauert, wird dann gemeldet.",
+    node: "Knoten (* für beliebige)",
+    finding: "Problem",
+    all_findings: "alle",
+    time: "Dauer",
+    times: [("2h", "2 Stunden"), ("12h", "12 Stunden"), ("2d", "2 Tage"), ("7d", "eine Woche"), ("30d", "30 Tage")],
+    reason: "Grund",
+    mute: "Stummschalten",
+    unmute: |node| format!("{node} nicht mehr stummschalten"),
+    until: |time| format!("bis {time}"),
+    need_token: "Wer angemeldet ist, kann Knoten stummschalten und die Kanäle ausprobieren.",
+    messages: "Nachrichten",
+    no_messages: "Bisher keine.",
+};
