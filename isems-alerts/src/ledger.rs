@@ -19,11 +19,11 @@ use crate::{
 /// The longest time between two looks that counts, seconds. After a longer one the clock has jumped, or nobody looked.
 const LONGEST_LOOK: i64 = 60;
 
-/// The time for which news are gathered before they are told, seconds, so that many at once are one message.
-const GATHERING: i64 = 60;
+/// The share of the hold for which news are gathered before they are told, so that many at once are one message.
+const GATHERING: i64 = 10;
 
-/// The shortest time between two messages to a channel, seconds.
-const SPACING: i64 = 300;
+/// The share of the hold that is the shortest time between two messages to a channel.
+const SPACING: i64 = 2;
 
 /// The time by which a node may have fallen silent before the collector's own trouble was noticed, seconds.
 const NOTICE: i64 = 900;
@@ -329,7 +329,8 @@ impl Ledger {
         // A clock that was set back makes nothing wait longer.
         let gathering_since = rhythm.gathering_since.filter(|since| *since <= at).unwrap_or(at);
         let last_at = rhythm.last_at.filter(|last| *last <= at);
-        if at - gathering_since < GATHERING || last_at.is_some_and(|last| at - last < SPACING) {
+        let (gathering, spacing) = (policy.hold / GATHERING, policy.hold / SPACING);
+        if at - gathering_since < gathering || last_at.is_some_and(|last| at - last < spacing) {
             self.set_rhythm(channel, Rhythm { gathering_since: Some(gathering_since), ..rhythm });
             return;
         }

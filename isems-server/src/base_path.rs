@@ -12,10 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 const FORWARDED: &str = "x-forwarded-prefix";
 
 /// The first segments of the service's own paths. A prefix that begins like one of them could not be told from it.
-const OWN: [&str; 16] = [
+const OWN: [&str; 17] = [
+    "alerts",
     "api",
     "assets",
-    "alerts",
     "collector",
     "docs",
     "healthz",

@@ -1,3 +1,4 @@
 //! Telling people.
 
 mod channels;
+mod server;

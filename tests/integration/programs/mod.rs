@@ -16,7 +16,7 @@ pub(crate) use self::{
 };
 
 /// A port that is free at the moment.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
     listener.local_addr().expect("it listens").port()
 }

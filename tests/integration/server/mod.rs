@@ -228,7 +228,7 @@ async fn answer(response: Response) -> (StatusCode, Value) {
 }
 
 /// An HTTP client that follows no redirect.
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     client_trusting(RootCertStore::empty(), usize::MAX)
 }
 

@@ -8,7 +8,7 @@ mod http;
 mod mosquitto;
 mod ntfy;
 mod python;
-mod recorder;
+pub(crate) mod recorder;
 mod webhook;
 
 use isems_alerts::{Change, Channel, ChannelConfig, Code, Item, Message, MessageKind, NotifyError, Subject, Trouble};

@@ -23,47 +23,47 @@ use crate::mqtt::certificates::Certificates;
 
 /// A request as it arrived.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
     /// With names in lower case.
     headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 impl Request {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| &**value).unwrap_or_default()
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
 }
 
 /// Something that happened at the server.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(crate) enum Event {
     Request(Request),
     /// The client closed a connection on which it had no answer.
     HungUp,
 }
 
 /// Listens until it is dropped.
-pub(super) struct Recorder {
-    pub(super) address: SocketAddr,
+pub(crate) struct Recorder {
+    pub(crate) address: SocketAddr,
     events: mpsc::UnboundedReceiver<Event>,
     _tasks: JoinSet<()>,
 }
 
 impl Recorder {
     /// Answers every request with a status, headers and a body as they are sent, or never.
-    pub(super) async fn start(answer: Option<&str>) -> Self {
+    pub(crate) async fn start(answer: Option<&str>) -> Self {
         Self::start_with(answer, None).await
     }
 
     /// Answers `200 OK` over TLS.
-    pub(super) async fn start_tls(certificates: &Certificates) -> Self {
+    pub(crate) async fn start_tls(certificates: &Certificates) -> Self {
         let certificate = CertificateDer::from_pem_slice(certificates.server.as_bytes()).expect("a certificate");
         let key = PrivateKeyDer::from_pem_slice(certificates.key.as_bytes()).expect("a key");
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -97,18 +97,18 @@ impl Recorder {
         Self { address, events, _tasks: tasks }
     }
 
-    pub(super) async fn next(&mut self) -> Event {
+    pub(crate) async fn next(&mut self) -> Event {
         self.events.recv().await.expect("the server runs")
     }
 
-    pub(super) async fn request(&mut self) -> Request {
+    pub(crate) async fn request(&mut self) -> Request {
         match self.next().await {
             Event::Request(request) => request,
             Event::HungUp => panic!("there is a request"),
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 }
