@@ -47,6 +47,14 @@ async fn the_content_type_decides_how_values_are_written() {
     }
 }
 
+#[tokio::test]
+async fn a_login_of_the_address_becomes_basic_authentication() {
+    let mut recorder = Recorder::start(Some("200 OK\r\n\r\n")).await;
+    notify(&format!("webhook+http://roof:s%40fe@{}/", recorder.address), &message()).await.expect("accepted");
+    let request = recorder.request().await;
+    assert_eq!((&*request.path, request.header("authorization")), ("/", "Basic cm9vZjpzQGZl"));
+}
+
 #[test]
 fn a_template_that_cannot_work_is_an_error_that_does_not_show_it() {
     for (template, wanted) in [
