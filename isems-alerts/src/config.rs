@@ -17,7 +17,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 use crate::{
-    Channel, ChannelAddress, ChannelOptions,
+    Channel, ChannelAddress, ChannelOptions, Policy,
     channels::{self, Kind, Secret},
 };
 
@@ -45,6 +45,15 @@ impl Default for AlertsConfig {
 }
 
 impl AlertsConfig {
+    /// Returns the rules that all channels share, given the address at which people reach the server.
+    pub fn policy(&self, public_url: Option<&str>) -> Policy {
+        Policy {
+            hold: self.hold.as_secs() as i64,
+            time_zone: self.time_zone.clone().unwrap_or_else(TimeZone::system),
+            public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+        }
+    }
+
     /// Opens the channels. Those without a name get one that no other has.
     pub fn open(&self) -> Result<Vec<Channel>, InvalidChannel> {
         let mut names = BTreeSet::new();

@@ -11,7 +11,6 @@ use super::{
     table::Table,
 };
 use crate::{
-    alerts::policy,
     api::{AlertsReport, MuteSchema, Trials, UtcTime},
     settings::Settings,
 };
@@ -120,7 +119,7 @@ pub(super) async fn test(settings: &Settings, output: &mut dyn Write) -> Result<
     if channels.is_empty() {
         return Err("no channel is configured; set ISEMS_NOTIFY, for example to ntfys://ntfy.sh/TOPIC".into());
     }
-    let policy = policy(&settings.alerts, settings.server.public_url.as_deref());
+    let policy = settings.alerts.policy(settings.server.public_url.as_deref());
     let trials = try_channels(&channels, &policy, unix_now()).await;
     let trials = Trials { channels: trials.into_iter().map(Into::into).collect() };
     trials.write(output)?;

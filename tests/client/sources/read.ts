@@ -98,6 +98,11 @@ const operations: { [Path in PathsWithMethod<paths, "get">]: () => Promise<void>
         assert.equal(insight.nodeId, NODE);
         isRecent(new Date(Date.parse(insight.at) + 600_000).toISOString());
     },
+    async "/api/v1/alerts"() {
+        const { channels, problems } = await answer(client.GET("/api/v1/alerts"));
+        assert.deepEqual(channels, [], "the demo has no channel");
+        assert.deepEqual(problems, []);
+    },
     async "/api/v1/nodes/{nodeId}/measurements"() {
         const page = async (cursor?: string) => {
             const query = { from: "-24h", limit: 100, ...(cursor && { cursor }) };
