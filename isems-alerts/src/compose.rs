@@ -117,11 +117,19 @@ impl<'a> Composer<'a> {
             if places.len() < SHARE_A_LINE {
                 lines.extend(places.into_iter().map(|place| items[place].text.clone()));
             } else {
-                let names: Vec<String> = places.iter().map(|place| self.name(&news[*place].episode.problem)).collect();
+                let names: Vec<String> = places.iter().map(|place| self.listed(&news[*place])).collect();
                 lines.push(self.together(code, change, &names));
             }
         }
         lines.join("\n")
+    }
+
+    /// Returns the name as it stands in a list: with the time at which a node will switch off.
+    fn listed(&self, news: &News<'_>) -> String {
+        let problem = &news.episode.problem;
+        let name = self.name(problem);
+        let at = problem.time("expectedAt").filter(|_| news.change.is_open());
+        at.map_or_else(|| name.clone(), |at| format!("{name} ({})", self.when(at)))
     }
 
     /// Returns a line about many of one kind.

@@ -1,9 +1,23 @@
 //! The texts of messages, and their links.
 
-use isems_alerts::{Code, Trouble};
+use isems_alerts::{Code, Fact, Trouble};
 use isems_insight::{FindingCode, FindingSeverity::Urgent};
 
-use crate::desk::{Desk, HOUR, node};
+use crate::desk::{Desk, HOUR, berlin, node};
+
+#[test]
+fn many_nodes_that_will_switch_off_are_listed_with_their_times() {
+    let mut desk = Desk::new("2026-06-01 16:00");
+    for (name, hour) in [("n1", 3), ("n2", 4), ("n3", 5), ("n4", 6)] {
+        let at = berlin(&format!("2026-06-02 0{hour}:30"));
+        desk.raise_with(name, FindingCode::LoadOffPredicted, Urgent, &[("expectedAt", Fact::Time(at))]);
+    }
+    desk.pass(HOUR);
+    let told = desk.told("phone");
+    let text = "4 × will switch off | Will switch off (4): n1 (03:30), n2 (04:30), n3 (05:30), n4 (06:30). Bring a charged \
+                battery, or reduce the load, before the expected time.";
+    assert_eq!(told, [text]);
+}
 
 #[test]
 fn a_message_links_to_the_page_of_its_node() {
