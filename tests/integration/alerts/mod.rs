@@ -1,4 +1,5 @@
 //! Telling people.
 
 mod channels;
+mod lookout;
 mod server;
