@@ -119,6 +119,7 @@ impl<'a> Chart<'a> {
                     @if !self.unit.is_empty() { " " span.unit { "(" (self.unit) ")" } }
                 }
                 (self.svg())
+                @if let Some(downloads) = &self.downloads { (downloads.links(self.title)) }
                 output.reading aria-live="off" {}
                 @if self.needs_legend() {
                     ul.legend {
@@ -128,7 +129,6 @@ impl<'a> Chart<'a> {
                         @if self.forecast.is_some() { li { (key("forecast")) (texts.forecast) } }
                     }
                 }
-                @if let Some(downloads) = &self.downloads { (downloads.links(self.title)) }
             }
         }
     }

@@ -91,6 +91,7 @@ mod sun;
 pub mod traffic;
 mod unknown;
 mod upgrade;
+mod void;
 mod watcher;
 
 pub use crate::{
@@ -119,5 +120,6 @@ pub use crate::{
     traffic::{Traffic, TrafficRecorder},
     unknown::{Unknown, UnknownReason},
     upgrade::{TimeWindow, Upgrade, UpgradeReason},
+    void::remove_void,
     watcher::{WatchedCollector, Watcher, WatcherOptions},
 };

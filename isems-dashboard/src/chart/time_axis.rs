@@ -7,7 +7,7 @@ use jiff::{ToSpan, ZonedDateTime, civil::Date, tz::TimeZone};
 use crate::language::{Language, zoned};
 
 /// The largest number of ticks on a phone, and on a screen.
-const MOST: [i64; 2] = [6, 13];
+const MOST: [i64; 2] = [5, 13];
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use isems_core::{Bucket, Buckets, NodeId, NumberField, RepositoryError, Series, SeriesQuery};
 use isems_dashboard::{CHART_FIELDS, Comparison, MEDIAN, NODE_PREFIX, NodeCharts, NodePage, Span, UnknownNode, Viewer};
-use isems_insight::{NodeState, Silence, Snapshot, WatchedNode};
+use isems_insight::{NodeState, Silence, Snapshot, WatchedNode, remove_void};
 use poem::{Request, Response, Result, http::StatusCode};
 
 use super::{Pages, answer, parameters, viewer};
@@ -105,7 +105,8 @@ impl Pages {
         let repository = &**self.watcher.repository();
         let query = query(&node.node.id, &wanted.range, Buckets::AtMost(POINTS));
         let interval = query.interval(wanted.range.start, wanted.range.end);
-        let series = repository.series(&SeriesQuery { buckets: Buckets::Wide(interval), ..query }).await?;
+        let mut series = repository.series(&SeriesQuery { buckets: Buckets::Wide(interval), ..query }).await?;
+        remove_void(&mut series, node.assessment.as_deref());
         let comparison = self.comparison(&snapshot, &wanted, interval).await?;
         let silences = self.watcher.past_silences(&node.node.id).await;
         Ok(Ok(Found { viewer, node, snapshot, wanted, series, comparison, silences }))
@@ -127,7 +128,9 @@ impl Pages {
                     snapshot.nodes.iter().filter(|node| node.state != NodeState::Inactive).collect();
                 let mut all = Vec::new();
                 for node in in_use.iter().step_by(in_use.len().div_ceil(MEDIAN_NODES).max(1)) {
-                    all.push(repository.series(&query(&node.node.id, &wanted.range, buckets)).await?);
+                    let mut series = repository.series(&query(&node.node.id, &wanted.range, buckets)).await?;
+                    remove_void(&mut series, node.assessment.as_deref());
+                    all.push(series);
                 }
                 Ok(Some(Comparison::Median(median(&all, interval))))
             }
@@ -137,7 +140,9 @@ impl Pages {
                 if repository.node(&other).await?.is_none() {
                     return Ok(None);
                 }
-                let series = repository.series(&query(&other, &wanted.range, buckets)).await?;
+                let mut series = repository.series(&query(&other, &wanted.range, buckets)).await?;
+                let watched = snapshot.nodes.iter().find(|node| node.node.id == other);
+                remove_void(&mut series, watched.and_then(|node| node.assessment.as_deref()));
                 Ok(Some(Comparison::Node(other, series)))
             }
         }

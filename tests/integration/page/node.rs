@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use isems_core::StatusFlag;
 use reqwest::{Method, StatusCode};
 
 use super::{NOON, assessed, at_noon, measured, page, simulated};
@@ -93,6 +94,29 @@ async fn a_range_and_a_comparison_stand_in_the_address() {
     {
         page(&service, &format!("{address}?{odd}"), &[]).await;
     }
+}
+
+#[tokio::test]
+async fn values_that_the_node_declares_void_are_not_drawn() {
+    let mut measurements = simulated(1, 2);
+    let lost = NOON - 10 * 3600..NOON - 8 * 3600;
+    for measurement in &mut measurements {
+        measurement.battery_temperature = Some(25.0);
+        measurement.status = Some([StatusFlag::TemperatureSensorMissing].into_iter().collect());
+        if lost.contains(&measurement.timestamp) {
+            measurement.battery_voltage = Some(0.0);
+            measurement.battery_charge_estimate = Some(0.0);
+            measurement.status = Some([StatusFlag::ControllerLost].into_iter().collect());
+        }
+    }
+    let name = measurements[0].node_id.clone();
+    let service = at_noon(measurements).await;
+    assessed(&service).await;
+    let page = page(&service, &format!("/nodes/{name}?span=24h"), &[]).await;
+    let figure = |id: &str| page.split_once(&format!("id=\"{id}\"")).unwrap().1.split_once("</figure>").unwrap().0;
+    assert!(figure("batteryTemperature").contains("No values in this time"));
+    assert!(!figure("batteryVoltage").contains(" 0.0"), "{}", figure("batteryVoltage"));
+    assert!(!figure("batteryVoltage").contains("outliers"), "they are gone, rather than cut off");
 }
 
 #[tokio::test]
