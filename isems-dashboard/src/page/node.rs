@@ -64,6 +64,7 @@ impl NodePage<'_> {
                 (self.energy()) (self.battery()) (self.panel()) (self.configuration()) (self.data())
             }
             @if viewer.signed_in.is_some() {
+                p { a href={ (viewer.href("/alerts?node=")) (escaped(name)) "#mutes" } { (self.texts().mute) } }
                 p { a href={ (viewer.node(name)) "/delete" } { (self.texts().delete) } }
             }
         };

@@ -133,6 +133,8 @@ pub struct NodeTexts {
     pub silence: fn(&str, &str, &str, &str, &str) -> String,
     /// The link to the measurements that are shown, as CSV.
     pub csv: &'static str,
+    /// The link that leads to where people can be kept from being told of the node.
+    pub mute: &'static str,
     /// The link that leads to the deletion of the node.
     pub delete: &'static str,
     /// The heading of the deletion, with the node's name.

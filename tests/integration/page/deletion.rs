@@ -46,6 +46,7 @@ async fn a_page_says_what_will_go_before_a_button_deletes_it() {
     let viewer = [("cookie", &*session), ("accept-language", "en")];
     let node = page(&service, "/nodes/Hafen", &viewer).await;
     assert!(node.contains("href=\"/nodes/Hafen/delete\""), "{node}");
+    assert!(node.contains("href=\"/alerts?node=Hafen#mutes\""), "{node}");
     let question = page(&service, "/nodes/Hafen/delete", &viewer).await;
     assert!(question.contains("<h1>Delete Hafen?</h1>") && question.contains("<dd>2</dd>"), "{question}");
     assert!(

@@ -74,6 +74,7 @@ pub(crate) static NODE: NodeTexts = NodeTexts {
     no_silences: "No silence: the node reported all the time.",
     silence: |from, to, duration, cause, confidence| format!("{from} to {to} ({duration}): {cause}, {confidence} sure"),
     csv: "These measurements as CSV",
+    mute: "Mute alerts about this node",
     delete: "Delete this node …",
     deletion: |name| format!("Delete {name}?"),
     will_go: "This goes with it:",

@@ -76,6 +76,7 @@ pub(crate) static NODE: NodeTexts = NodeTexts {
         format!("{from} bis {to} ({duration}): {cause}, zu {confidence} sicher")
     },
     csv: "Diese Messungen als CSV",
+    mute: "Meldungen über diesen Knoten stummschalten",
     delete: "Diesen Knoten löschen …",
     deletion: |name| format!("{name} löschen?"),
     will_go: "Damit verschwindet:",
