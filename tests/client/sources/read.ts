@@ -84,7 +84,8 @@ const operations: { [Path in PathsWithMethod<paths, "get">]: () => Promise<void>
     },
     async "/api/v1/network"() {
         const { nodes, measurements } = await answer(client.GET("/api/v1/network"));
-        assert(nodes.active >= 5 && measurements >= 5 * 2880);
+        // Some may have run empty.
+        assert(nodes.total >= 5 && nodes.active > 0 && measurements >= 5 * 2880);
     },
     async "/api/v1/insight"() {
         const { nodes } = await answer(client.GET("/api/v1/insight"));
