@@ -7,6 +7,7 @@ use isems_core::NodeId;
 use ring::{
     digest::{SHA256, SHA256_OUTPUT_LEN, digest},
     hmac,
+    rand::{self, SystemRandom},
 };
 use subtle::ConstantTimeEq;
 
@@ -94,11 +95,14 @@ impl Tokens {
 
 impl Tokens {
     /// Returns a text that stands for a token until a time, Unix seconds, UTC, or for as long as the token is known.
-    /// `None` if the token is not.
+    /// `None` if the token is not. No two are the same, so that each can end by itself.
     pub(crate) fn session(&self, token: &str, until: i64) -> Option<String> {
         let name = self.name_of(token)?;
         let known = self.0.iter().find(|known| known.name == name)?;
-        Some(format!("{name}.{until}.{}", BASE64_URL_SAFE_NO_PAD.encode(known.seal(until))))
+        let number: [u8; 8] = rand::generate(&SystemRandom::new()).ok()?.expose();
+        let number = BASE64_URL_SAFE_NO_PAD.encode(number);
+        let seal = BASE64_URL_SAFE_NO_PAD.encode(known.seal(&number, until));
+        Some(format!("{name}.{number}.{until}.{seal}"))
     }
 
     /// Returns when the time of a session is over, Unix seconds, UTC, as the session itself says.
@@ -110,19 +114,20 @@ impl Tokens {
     /// Returns the name of the token that a text stands for at a time, Unix seconds, UTC.
     pub(crate) fn name_of_session(&self, session: &str, now: i64) -> Option<Arc<str>> {
         let (session, seal) = session.rsplit_once('.')?;
-        let (name, until) = session.rsplit_once('.')?;
+        let (session, until) = session.rsplit_once('.')?;
+        let (name, number) = session.rsplit_once('.')?;
         let until = until.parse().ok().filter(|until| now < *until)?;
         let known = self.0.iter().find(|known| *known.name == *name)?;
         let seal = BASE64_URL_SAFE_NO_PAD.decode(seal).ok()?;
-        bool::from(known.seal(until).as_ref().ct_eq(&seal)).then(|| known.name.clone())
+        bool::from(known.seal(number, until).as_ref().ct_eq(&seal)).then(|| known.name.clone())
     }
 }
 
 impl Token {
-    /// Returns the proof that somebody knew the token.
-    fn seal(&self, until: i64) -> hmac::Tag {
+    /// Returns the proof that somebody knew the token, for a session with a number.
+    fn seal(&self, number: &str, until: i64) -> hmac::Tag {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.hash);
-        hmac::sign(&key, format!("isems session of {} until {until}", self.name).as_bytes())
+        hmac::sign(&key, format!("isems session {number} of {} until {until}", self.name).as_bytes())
     }
 }
 

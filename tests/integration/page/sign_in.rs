@@ -65,6 +65,18 @@ async fn a_browser_without_a_token_is_led_to_the_form_and_back() {
 }
 
 #[tokio::test]
+async fn signing_out_ends_no_other_session_of_the_same_second() {
+    let service = protected().await;
+    let (first, second) = (cookie(&sign_in(&service, ADMIN).await), cookie(&sign_in(&service, ADMIN).await));
+    assert_ne!(first, second);
+    send(&service, Method::POST, "/sign-out", "", &[("cookie", &first)]).await;
+    for (session, status) in [(&first, StatusCode::UNAUTHORIZED), (&second, StatusCode::OK)] {
+        let response = send(&service, Method::GET, "/api/v1/nodes", "", &[("cookie", session)]).await;
+        assert_eq!(response.status(), status);
+    }
+}
+
+#[tokio::test]
 async fn nothing_but_a_token_makes_a_session() {
     let service = protected().await;
     for token in ["", "wrong", "fedcba9876543210"] {
