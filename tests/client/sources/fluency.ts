@@ -87,7 +87,9 @@ async function visitSlowly(page: Page, path: string): Promise<Waited> {
     await page.setViewport({ width: 360, height: 800 });
     await page.emulateNetworkConditions(SLOW_LINK);
     await page.emulateCPUThrottling(SLOWDOWN);
+    await page.bringToFront();
     await page.goto(`${PAGE_URL}${path}`, { waitUntil: "load" });
+    await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
     return await page.evaluate(() => {
         const [paint] = performance.getEntriesByName("first-contentful-paint");
         const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];

@@ -61,7 +61,8 @@ pub(crate) static PAGES: PageTexts = PageTexts {
     },
     apply: "Show",
     shown: |shown, total| {
-        if shown == total { format!("{total} nodes") } else { format!("{shown} of {total} nodes") }
+        let nodes = if total == 1 { "node" } else { "nodes" };
+        if shown == total { format!("{total} {nodes}") } else { format!("{shown} of {total} {nodes}") }
     },
     not_known: "not known",
     not_assessed: "is being assessed",
