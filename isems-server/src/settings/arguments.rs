@@ -85,8 +85,8 @@ impl Arguments {
     }
 }
 
-/// Returns the command line with the flags of settings.
-fn command() -> Command {
+/// Returns the command line with the flags of settings, from which manual pages and shell completions can be made.
+pub fn command() -> Command {
     let command = CommandLine::command().args(Flag::of(SERVE).map(Flag::argument));
     command.mut_subcommands(|subcommand| {
         let name = subcommand.get_name().to_owned();

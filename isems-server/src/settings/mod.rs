@@ -25,7 +25,7 @@ use isems_transport_mqtt::MqttConfig;
 use sentry_core::types::Dsn;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-pub use self::arguments::{Action, Arguments, ServeArguments};
+pub use self::arguments::{Action, Arguments, ServeArguments, command};
 use crate::{BasePath, MapSettings, api::Access, serve::ConnectionLimits};
 
 /// The settings of the program.
