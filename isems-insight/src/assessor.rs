@@ -10,8 +10,8 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use isems_core::{Measurement, MeasurementQuery, Node, NodeId, Repository, RepositoryError};
 
 use crate::{
-    Assessment, Event, Evidence, Finding, FindingChange, History, Mesh, NodeState, NodeStates, Silence, Slot, assess,
-    attention::worse, rules::past_silences, states::usual_interval,
+    Assessment, Event, Evidence, Finding, FindingChange, History, Mesh, NodeState, NodeStates, PastFinding, Silence,
+    Slot, assess, attention::worse, past_finding::PastFindings, rules::past_silences, states::usual_interval,
 };
 
 /// The number of measurements that are read at a time: a week at one a minute, as repositories keep weeks together.
@@ -39,6 +39,18 @@ struct Assessed {
     state: NodeState,
     usual_interval: Option<i64>,
     assessment: Option<Arc<Assessment>>,
+    /// The findings that are over.
+    past: PastFindings,
+    is_past: Past,
+}
+
+/// The relation of the findings that are over to those that are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Past {
+    /// The stored ones have not been read, so nothing may be stored in their place.
+    Unread,
+    Stored,
+    Changed,
 }
 
 impl Assessor {
@@ -71,6 +83,8 @@ impl Assessor {
                 state,
                 usual_interval: None,
                 assessment: None,
+                past: PastFindings::default(),
+                is_past: Past::Unread,
             });
             assessed.is_stale |= assessed.state != state;
             assessed.state = state;
@@ -92,6 +106,44 @@ impl Assessor {
             // The mesh has one node more, which matters to all.
             self.mesh = None;
         }
+    }
+
+    /// Takes the findings of a node that were stored when they ended.
+    pub(crate) fn take_past_findings(&mut self, node: &NodeId, stored: PastFindings, now: i64) {
+        if let Some(node) = self.nodes.get_mut(node).filter(|node| node.is_past == Past::Unread) {
+            let is_more = node.past.iter().next().is_some();
+            node.past.prepend(stored, now);
+            node.is_past = if is_more { Past::Changed } else { Past::Stored };
+        }
+    }
+
+    /// Returns the nodes whose stored findings have not been read.
+    pub(crate) fn without_past_findings(&self, nodes: &[Arc<Node>]) -> Vec<Arc<Node>> {
+        let is_unread = |id| self.nodes.get(id).is_some_and(|node| node.is_past == Past::Unread);
+        nodes.iter().filter(|node| is_unread(&node.id)).cloned().collect()
+    }
+
+    /// Returns the findings that are over of all nodes for which they have changed since they were stored. They count
+    /// as stored from now on.
+    pub(crate) fn take_unstored(&mut self) -> Vec<(NodeId, PastFindings)> {
+        let changed = self.nodes.iter_mut().filter(|(_, node)| node.is_past == Past::Changed);
+        let take = |(id, node): (&NodeId, &mut Assessed)| {
+            node.is_past = Past::Stored;
+            (id.clone(), node.past.clone())
+        };
+        changed.map(take).collect()
+    }
+
+    /// Takes note that the findings of a node could not be stored after all.
+    pub(crate) fn not_stored(&mut self, node: &NodeId) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.is_past = Past::Changed;
+        }
+    }
+
+    /// Returns the findings of a node that are over, in the order in which they ended.
+    pub(crate) fn past_findings(&self, node: &NodeId) -> Vec<PastFinding> {
+        self.nodes.get(node).into_iter().flat_map(|node| node.past.iter()).copied().collect()
     }
 
     /// Assesses the nodes for which something has happened, for half a second at most, and returns what changed. All of
@@ -124,7 +176,14 @@ impl Assessor {
             let previous = node.assessment.as_ref().map_or(&[][..], |assessment| &assessment.findings);
             let (history, usual_interval) = (&node.history, node.usual_interval);
             let assessment = assess(&Evidence { history, mesh, at: now, usual_interval, previous });
-            changes.extend(differences(history.node(), previous, &assessment.findings, now));
+            let differences = differences(history.node(), previous, &assessment.findings, now);
+            for event in &differences {
+                if let Event::FindingCleared(FindingChange { finding, at, .. }) = event {
+                    node.past.end(finding, *at);
+                    node.is_past = if node.is_past == Past::Unread { Past::Unread } else { Past::Changed };
+                }
+            }
+            changes.extend(differences);
             node.assessment = Some(Arc::new(assessment));
             node.is_stale = false;
         }

@@ -75,6 +75,7 @@ mod mesh;
 mod nights;
 mod outlook;
 mod panel;
+mod past_finding;
 pub mod position;
 mod reserve;
 mod rested;
@@ -109,6 +110,7 @@ pub use crate::{
     level::{FindingSeverity, Level},
     mesh::Mesh,
     panel::{Azimuths, Panel},
+    past_finding::PastFinding,
     position::Position,
     rules::{assess, past_silences},
     setup::Setup,

@@ -12,8 +12,8 @@ use std::{
 
 use futures_util::{FutureExt, StreamExt};
 use isems_core::{
-    Collector, Field, Measurement, MeasurementQuery, Monitor, Node, NodeId, Repository, RepositoryError, panic_message,
-    unix_now,
+    Batch, Collector, Field, Measurement, MeasurementQuery, Monitor, Node, NodeId, Repository, RepositoryError,
+    panic_message, unix_now,
 };
 use tokio::{
     sync::oneshot,
@@ -22,10 +22,11 @@ use tokio::{
 use tracing::{debug, error};
 
 use crate::{
-    Assessment, Event, NodeStates, Silence, Snapshot, Subscription, TrafficRecorder, WatchedNode,
+    Assessment, Event, NodeStates, PastFinding, Silence, Snapshot, Subscription, TrafficRecorder, WatchedNode,
     assessor::{Assessor, histories_of, on_a_thread},
     attention::worse,
     events::Events,
+    past_finding::PastFindings,
 };
 
 /// The time between two looks at all nodes.
@@ -204,6 +205,41 @@ impl Inner {
 }
 
 impl Inner {
+    /// Reads what was stored of the nodes' past findings, unless that was done before.
+    async fn recall_past_findings(&self, nodes: &[Arc<Node>], now: i64) {
+        let unread = lock(&self.assessor).without_past_findings(nodes);
+        for node in unread {
+            match self.repository.metadata(&past_findings_key(&node.id)).await {
+                Ok(stored) => {
+                    let mut past = stored.map(|stored| PastFindings::from_text(&stored)).unwrap_or_default();
+                    // Those before belong to a node of the same name that was deleted.
+                    past.retain_after(node.first_timestamp);
+                    lock(&self.assessor).take_past_findings(&node.id, past, now);
+                }
+                Err(error) => {
+                    debug!(node = %node.id, error = &error as &dyn Error, "cannot read the past findings of a node");
+                }
+            }
+        }
+    }
+
+    /// Stores the findings that have ended since it was last done. What cannot be stored is tried again the next time.
+    async fn remember_past_findings(&self) {
+        let unstored = lock(&self.assessor).take_unstored();
+        if unstored.is_empty() {
+            return;
+        }
+        let metadata = unstored.iter().map(|(node, past)| (past_findings_key(node), past.to_text().into_bytes()));
+        let batch = Batch { metadata: metadata.collect(), ..Batch::default() };
+        if let Err(error) = self.repository.store(batch).await {
+            debug!(error = &error as &dyn Error, "cannot store the findings that are over");
+            let mut assessor = lock(&self.assessor);
+            for (node, _) in &unstored {
+                assessor.not_stored(node);
+            }
+        }
+    }
+
     /// Brings the assessments up to date, as far as that takes about a second, and publishes what changed.
     async fn assess(&self, nodes: &[Arc<Node>]) -> Result<(), RepositoryError> {
         let now = (self.clock)();
@@ -217,6 +253,7 @@ impl Inner {
             assessor.follow(nodes, &lock(&self.states), now);
             assessor.unread()
         };
+        self.recall_past_findings(nodes, now).await;
         let began = Instant::now();
         let mut histories = pin!(histories_of(&*self.repository, unread, now + 86_400));
         while let Some(history) = histories.next().await {
@@ -328,6 +365,12 @@ impl Watcher {
     /// Looks at all nodes and publishes changes as events. This happens every five seconds while the collector runs;
     /// call it if you cannot wait.
     pub async fn refresh(&self) -> Result<(), RepositoryError> {
+        self.look().await?;
+        self.0.remember_past_findings().await;
+        Ok(())
+    }
+
+    async fn look(&self) -> Result<(), RepositoryError> {
         let _refreshing = self.0.refreshing.lock().await;
         lock(&self.0.traffic).sample(Instant::now().into_std(), &self.0.monitor.totals());
         let nodes = self.0.repository.nodes().await?;
@@ -357,14 +400,36 @@ impl Watcher {
         on_a_thread(move || lock(&assessor).past_silences(&node, now)).await
     }
 
-    /// Refreshes for ever. An error or a panic costs one turn.
+    /// Returns the findings of a node that are over, in the order in which they ended: those of the last month, at most
+    /// a hundred. They are stored when they end, so that a restart forgets none; one that ends while nothing watches is
+    /// not among them. May wait for an assessment that is being made.
+    pub async fn past_findings(&self, node: &NodeId) -> Vec<PastFinding> {
+        let (assessor, node) = (self.0.assessor.clone(), node.clone());
+        on_a_thread(move || lock(&assessor).past_findings(&node)).await
+    }
+
+    /// Looks at all nodes for ever, and stores what is over. A disk that hangs does not hold up the looks.
     async fn follow(&self) {
+        tokio::join!(self.look_for_ever(), self.remember_for_ever());
+    }
+
+    async fn remember_for_ever(&self) {
+        let mut turns = interval(INTERVAL);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            turns.tick().await;
+            self.0.remember_past_findings().await;
+        }
+    }
+
+    /// An error or a panic costs one turn.
+    async fn look_for_ever(&self) {
         let mut turns = interval(INTERVAL);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             turns.tick().await;
             // A panic leaves nothing inconsistent: each node's record behind the locks stands by itself.
-            match AssertUnwindSafe(self.refresh()).catch_unwind().await {
+            match AssertUnwindSafe(self.look()).catch_unwind().await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(error = &error as &dyn Error, "cannot look at the nodes"),
                 Err(panic) => error!(panic = panic_message(&*panic), "looking at the nodes panicked"),
@@ -377,6 +442,11 @@ impl fmt::Debug for Watcher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Watcher").field("monitor", &self.0.monitor).finish_non_exhaustive()
     }
+}
+
+/// Returns the key under which the repository keeps the past findings of a node.
+fn past_findings_key(node: &NodeId) -> String {
+    format!("insight.past-findings.{node}")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,8 +3,8 @@
 mod charts;
 
 use isems_insight::{
-    Assessment, Estimate, Expected, Finding, FindingCode, FindingSeverity, Level, NodeState, Position, Silence,
-    Survival,
+    Assessment, Estimate, Expected, Finding, FindingCode, FindingSeverity, Level, NodeState, PastFinding, Position,
+    Silence, Survival,
 };
 use maud::{Markup, html};
 
@@ -42,6 +42,8 @@ pub struct NodePage<'a> {
     pub span: Span,
     /// The nodes with which it can be compared.
     pub others: &'a [&'a str],
+    /// Its findings that are over, in the order in which they ended.
+    pub past_findings: &'a [PastFinding],
 }
 
 impl NodePage<'_> {
@@ -378,7 +380,7 @@ impl NodePage<'_> {
         }
     }
 
-    /// The silences, and a row for each finding that there is now, as far back as it goes.
+    /// The silences, and a row for each kind of finding that there is or was: first those that there are.
     fn strip(&self, silences: &[&Silence]) -> Markup {
         let (texts, viewer) = (self.texts(), self.charts.viewer);
         let silent = |silence: &&Silence| StripSpan {
@@ -389,18 +391,27 @@ impl NodePage<'_> {
         };
         let silent: Vec<_> = silences.iter().map(silent).collect();
         // The silence has a row of its own.
-        let is_other = |finding: &&Finding| !matches!(finding.code, FindingCode::RanEmpty | FindingCode::Silent);
-        let findings = self.assessment().into_iter().flat_map(|assessment| &assessment.findings).filter(is_other);
-        let findings: Vec<_> = findings
-            .map(|finding| {
-                let text = (viewer.texts().finding)(finding.code).title;
-                let span = StripSpan { from: finding.since, to: None, severity: finding.severity, text };
-                (capital(text), [span])
-            })
-            .collect();
+        let is_other = |code| !matches!(code, FindingCode::RanEmpty | FindingCode::Silent);
+        let text = |code| (viewer.texts().finding)(code).title;
+        let range = viewer.now - PAST..viewer.now;
+        let present = self.assessment().into_iter().flat_map(|assessment| &assessment.findings).map(|finding| {
+            let Finding { code, severity, since, .. } = *finding;
+            (code, StripSpan { from: since, to: None, severity, text: text(code) })
+        });
+        let past = self.past_findings.iter().rev().filter(|past| past.until > range.start).map(|past| {
+            let PastFinding { code, severity, since, until } = *past;
+            (code, StripSpan { from: since, to: Some(until), severity, text: text(code) })
+        });
+        let mut findings: Vec<(FindingCode, Vec<StripSpan<'_>>)> = Vec::new();
+        for (code, span) in present.chain(past).filter(|(code, _)| is_other(*code)) {
+            match findings.iter_mut().find(|(known, _)| *known == code) {
+                Some((_, spans)) => spans.push(span),
+                None => findings.push((code, vec![span])),
+            }
+        }
+        let findings: Vec<_> = findings.iter().map(|(code, spans)| (capital(text(*code)), spans)).collect();
         let mut rows = vec![StripRow { label: texts.silences, spans: &silent }];
         rows.extend(findings.iter().map(|(label, spans)| StripRow { label, spans }));
-        let range = viewer.now - PAST..viewer.now;
         let time_zone = viewer.time_zone.clone();
         let strip = Strip { id: "past", title: texts.past, range, time_zone, language: viewer.language, rows: &rows };
         // The heading of the section is its caption.

@@ -79,7 +79,9 @@ impl Pages {
         };
         let others = found.snapshot.nodes.iter().filter(|other| other.node.id != found.node.node.id);
         let others: Vec<&str> = others.map(|other| other.node.id.as_str()).collect();
-        let page = NodePage { charts: found.charts(), span: found.wanted.span, others: &others };
+        let past_findings = self.watcher.past_findings(&found.node.node.id).await;
+        let (charts, span) = (found.charts(), found.wanted.span);
+        let page = NodePage { charts, span, others: &others, past_findings: &past_findings };
         Ok(answer::page(request, page.page()))
     }
 

@@ -1,9 +1,15 @@
 //! The events of findings.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use isems_core::{Measurement, RedbRepository, testing::sample_measurement};
-use isems_insight::{Event, FindingChange, FindingCode, FindingSeverity, Subscription};
+use isems_core::{
+    Batch, Measurement, RedbRepository, Repository, RepositoryError, Stored, async_trait,
+    testing::{HookedRepository, StoreHook, sample_measurement},
+};
+use isems_insight::{Event, FindingChange, FindingCode, FindingSeverity, PastFinding, Subscription};
 
 use super::{START, Watched};
 
@@ -90,5 +96,99 @@ async fn the_newest_assessment_says_what_the_events_say() {
     assert_eq!(worst[0], "Hut");
     assert_eq!(assessments[0].node.as_str(), "Hut", "one order everywhere");
     assert!(assessments[0].finding(FindingCode::BatteryOverheating).is_some());
+    watched.stop().await;
+}
+
+/// Heats the battery of a node for five minutes and lets it cool, a minute a step.
+async fn heat(watched: &Watched, node: &str, start: i64) {
+    for (minute, celsius) in [41.0, 41.0, 41.0, 41.0, 41.0, 30.0].into_iter().enumerate() {
+        let time = start + 60 * minute as i64;
+        watched.store(vec![at_temperature(node, time, celsius)]).await;
+        watched.refresh_at(time + 1).await;
+    }
+}
+
+/// The times at which a node's battery was too hot, from the beginning of the tests.
+async fn hot(watched: &Watched, node: &str) -> Vec<(i64, i64)> {
+    let past = watched.watcher.past_findings(&node.parse().unwrap()).await;
+    let hot = past.iter().filter(|past| past.code == FindingCode::BatteryOverheating);
+    hot.map(|PastFinding { since, until, .. }| (since - START, until - START)).collect()
+}
+
+#[tokio::test]
+async fn findings_that_are_over_are_known_for_a_month_and_after_a_restart() {
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let watched = Watched::assessing(repository.clone()).await;
+    heat(&watched, "Hut", START).await;
+    heat(&watched, "Barn", START).await;
+    heat(&watched, "Hut", START + 86_400).await;
+    let both = [(0, 301), (86_400, 86_701)];
+    assert_eq!(hot(&watched, "Hut").await, both);
+    assert_eq!(hot(&watched, "Barn").await, both[..1]);
+    assert_eq!(hot(&watched, "Mast").await, [], "nobody knows that node");
+    watched.stop().await;
+
+    let watched = Watched::assessing(repository.clone()).await;
+    heat(&watched, "Hut", START + 2 * 86_400).await;
+    let all = [both[0], both[1], (2 * 86_400, 2 * 86_400 + 301)];
+    assert_eq!(hot(&watched, "Hut").await, all);
+    assert_eq!(hot(&watched, "Barn").await, both[..1]);
+    // The first one ended more than a month ago when another one ends.
+    heat(&watched, "Hut", START + 32 * 86_400 + 3600).await;
+    assert_eq!(hot(&watched, "Hut").await.len(), 3, "without the first of four");
+    watched.stop().await;
+
+    repository.delete(&"Hut".parse().unwrap(), i64::MIN, i64::MAX).await.unwrap();
+    let watched = Watched::assessing(repository).await;
+    watched.store(vec![at_temperature("Hut", START + 33 * 86_400, 20.0)]).await;
+    watched.refresh_at(START + 33 * 86_400).await;
+    assert_eq!(hot(&watched, "Hut").await, [], "what was found of a deleted node is forgotten");
+    watched.stop().await;
+}
+
+/// Stores no metadata while it is set.
+struct MetadataFails(Arc<AtomicBool>);
+
+#[async_trait]
+impl StoreHook for MetadataFails {
+    async fn store(&self, repository: &dyn Repository, batch: Batch) -> Result<Stored, RepositoryError> {
+        if !batch.metadata.is_empty() && self.0.load(Ordering::SeqCst) {
+            let source = "a failure for the test".into();
+            return Err(RepositoryError::Unavailable { action: "write", retry: true, source });
+        }
+        repository.store(batch).await
+    }
+}
+
+#[tokio::test]
+async fn findings_that_cannot_be_stored_when_they_end_are_stored_later() {
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = HookedRepository::over(repository.clone(), MetadataFails(fails.clone()));
+    let watched = Watched::assessing(Arc::new(failing)).await;
+    heat(&watched, "Hut", START).await;
+    fails.store(true, Ordering::SeqCst);
+    heat(&watched, "Hut", START + 3600).await;
+    fails.store(false, Ordering::SeqCst);
+    watched.refresh_at(START + 7200).await;
+    watched.stop().await;
+    let watched = Watched::assessing(repository).await;
+    watched.refresh_at(START + 7200).await;
+    assert_eq!(hot(&watched, "Hut").await, [(0, 301), (3600, 3901)]);
+    watched.stop().await;
+}
+
+#[tokio::test]
+async fn what_another_version_has_stored_of_findings_costs_only_what_is_unknown_here() {
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let text = format!("batteryOverheating attention {START} {}\nnovelty urgent 1 2\nsilent\n\n", START + 60);
+    let metadata = vec![("insight.past-findings.Hut".to_owned(), text.into_bytes())];
+    let measurements = vec![at_temperature("Hut", START, 20.0)];
+    repository.store(Batch { measurements, metadata, ..Batch::default() }).await.unwrap();
+    let watched = Watched::assessing(repository).await;
+    watched.refresh_at(START + 120).await;
+    let past = watched.watcher.past_findings(&"Hut".parse().unwrap()).await;
+    let (code, severity) = (FindingCode::BatteryOverheating, FindingSeverity::Attention);
+    assert_eq!(past, [PastFinding { code, severity, since: START, until: START + 60 }]);
     watched.stop().await;
 }

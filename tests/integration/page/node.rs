@@ -1,9 +1,12 @@
 //! The page of a node.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use isems_core::StatusFlag;
+use isems_core::{Batch, RedbRepository, Repository, StatusFlag};
+use isems_insight::WatcherOptions;
 use reqwest::{Method, StatusCode};
+
+use crate::server::TestService;
 
 use super::{NOON, assessed, at_noon, measured, page, simulated};
 
@@ -63,6 +66,42 @@ async fn what_happened_is_a_strip_and_a_list_with_causes() {
         let (strip, list) = past.split_once("</figure>").unwrap();
         assert!(strip.contains(heading) && strip.matches("<rect class=\"urgent\"").count() == 1, "{strip}");
         assert!(list.split_once("</ol>").unwrap().0.contains(fact), "{list}");
+    }
+}
+
+#[tokio::test]
+async fn findings_that_are_over_are_in_the_strip() {
+    let measurements = simulated(2, 3);
+    let node = measurements[0].node_id.clone();
+    let (cold, hot) = (NOON - 2 * 86_400, NOON - 86_400);
+    let text = format!(
+        "batteryCold attention {cold} {}\nbatteryOverheating attention {hot} {}\n\
+         batteryOverheating urgent {} {}\n",
+        cold + 7200,
+        hot + 3600,
+        hot + 36_000,
+        hot + 39_600
+    );
+    let repository = Arc::new(RedbRepository::in_memory().unwrap());
+    let metadata = vec![(format!("insight.past-findings.{node}"), text.into_bytes())];
+    repository.store(Batch { measurements, metadata, ..Batch::default() }).await.unwrap();
+    let watching = WatcherOptions { clock: Arc::new(|| NOON), ..WatcherOptions::default() };
+    let service = TestService::watching(watching, repository).await;
+    assessed(&service).await;
+    for (language, hot, cold) in
+        [("en", "Battery too hot", "Battery very cold"), ("de", "Akku zu heiß", "Akku sehr kalt")]
+    {
+        let page = page(&service, &format!("/nodes/{node}"), &[("accept-language", language)]).await;
+        let strip =
+            page.split_once("<figure class=\"chart\" id=\"past\">").unwrap().1.split_once("</figure>").unwrap().0;
+        let rows: Vec<&str> = strip.split("<text class=\"row\"").collect();
+        let row = |label: &str| {
+            rows.iter()
+                .find(|row| row.contains(&format!(">{label}</text>")))
+                .unwrap_or_else(|| panic!("{label}: {strip}"))
+        };
+        assert_eq!(row(hot).matches("<rect ").count(), 2, "{strip}");
+        assert_eq!(row(cold).matches("<rect ").count(), 1, "{strip}");
     }
 }
 
