@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,9 +37,10 @@ class Running {
         this.url = url;
     }
 
-    /** Starts the program over the database in a folder, with a token of this name. */
-    static async start(folder: string, tokens: string, listen = "127.0.0.1:0"): Promise<Running> {
+    /** Starts the program over the database in a folder, with a token of this name, and a clock that is ahead. */
+    static async start(folder: string, tokens: string, listen = "127.0.0.1:0", hoursAhead = 0): Promise<Running> {
         const env = {
+            ...(hoursAhead > 0 && ahead(hoursAhead)),
             ISEMS_API_TOKENS: tokens,
             ISEMS_PUSH_TOKENS: `*:${PUSH_TOKEN}`,
             ISEMS_PROTECT_READING: "true",
@@ -86,6 +87,12 @@ class Running {
     }
 }
 
+/** The environment of a program whose clock is ahead. */
+function ahead(hours: number): Record<string, string> {
+    const library = execFileSync("faketime", ["-f", `+${hours}h`, "printenv", "LD_PRELOAD"], { encoding: "utf8" });
+    return { LD_PRELOAD: library.trim(), FAKETIME: `+${hours}h` };
+}
+
 /** A line of a node's log. */
 function line(node: string, at: number, volts: number, status = "300"): string {
     const rest = "90;100;28;11.67;14.086;7;20;52.507309;13.458635";
@@ -119,6 +126,8 @@ try {
     // The link breaks, and is refused.
     await withPage(browser, server.url, removedTokenEndsSession, /ERR_|Failed to load resource/u);
     console.log(`served: ${removedTokenEndsSession.name}`);
+    await withPage(browser, server.url, sessionEndsByItsTime, /ERR_|Failed to load resource/u);
+    console.log(`served: ${sessionEndsByItsTime.name}`);
 } finally {
     await browser.close();
     await server.stop();
@@ -166,6 +175,26 @@ async function removedTokenEndsSession(page: Page): Promise<void> {
     await server.stop();
     server = await Running.start(folder, `others:another-${TOKEN}`, host);
     await page.waitForFunction(() => location.pathname === "/sign-in");
+}
+
+async function sessionEndsByItsTime(page: Page): Promise<void> {
+    const { host } = new URL(server.url);
+    // By now the server may have another token, and a clock that is ahead.
+    const restart = async (hours: number) => {
+        await server.stop();
+        server = await Running.start(folder, `checks:${TOKEN}`, host, hours);
+    };
+    await restart(0);
+    await open(page, "/nodes/Hafen");
+    await restart(11);
+    await page.goto(`${server.url}/nodes/Rathaus`);
+    assert.equal(new URL(page.url()).pathname, "/nodes/Rathaus", "it lasts for twelve hours");
+    await restart(13);
+    await page.goto(`${server.url}/nodes/Rathaus`);
+    assert.equal(new URL(page.url()).pathname, "/sign-in");
+    await page.type("input[name=token]", TOKEN);
+    await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+    assert.equal(page.url(), `${server.url}/nodes/Rathaus`, "whoever signs in again goes on");
 }
 
 async function namesStayText(page: Page): Promise<void> {
