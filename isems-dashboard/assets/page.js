@@ -49,6 +49,9 @@ async function refresh() {
         }
         for (const id of ["offline", "as-of", ...[...document.querySelectorAll("[data-live]")].map(({ id }) => id)]) {
             const [before, after] = [document.getElementById(id), page.getElementById(id)];
+            // What somebody has opened or closed stays so.
+            const folds = [...(after?.querySelectorAll("details") ?? [])];
+            before?.querySelectorAll("details").forEach(({ open }, place) => folds[place]?.toggleAttribute("open", open));
             if (before && after && !before.isEqualNode(after)) {
                 const focused = before.contains(document.activeElement) ? document.activeElement : null;
                 before.replaceWith(document.adoptNode(after));

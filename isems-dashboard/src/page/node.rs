@@ -33,6 +33,9 @@ const BATTERY: [&str; 5] = [
     "battery.deepNightsIn30Days",
 ];
 
+/// The number of silences that are listed; a node that runs empty every night has many.
+const LISTED: usize = 5;
+
 /// The page of a node.
 #[derive(Debug, Clone)]
 pub struct NodePage<'a> {
@@ -290,7 +293,7 @@ impl NodePage<'_> {
             Some(html! { (answer) span.why { (reasons.collect::<Vec<_>>().join(" ")) } })
         });
         let facts = [
-            (texts.measurements, self.quantity(Some(node.measurements as f64), 0, "")),
+            (texts.measurements, Some(html! { (viewer.language.grouped(node.measurements)) })),
             (texts.first, Some(viewer.time(node.first_timestamp))),
             (texts.interval, self.quantity(data.measuring_interval, 0, "s")),
             (texts.completeness, self.quantity(data.completeness_percent, 0, "%")),
@@ -372,10 +375,24 @@ impl NodePage<'_> {
                 @if silences.is_empty() {
                     p { (texts.no_silences) }
                 } @else {
-                    ol.silences reversed {
-                        @for silence in silences.iter().rev() { li { (self.silence(silence)) } }
+                    @let earlier = silences.len().saturating_sub(LISTED);
+                    (self.silence_list(&silences[earlier..], silences.len()))
+                    @if earlier > 0 {
+                        details {
+                            summary { ((texts.earlier_silences)(earlier)) }
+                            (self.silence_list(&silences[..earlier], earlier))
+                        }
                     }
                 }
+            }
+        }
+    }
+
+    /// Silences, the newest first, with their numbers.
+    fn silence_list(&self, silences: &[&Silence], last: usize) -> Markup {
+        html! {
+            ol.silences reversed start=(last) {
+                @for silence in silences.iter().rev() { li { (self.silence(silence)) } }
             }
         }
     }

@@ -129,6 +129,8 @@ pub struct NodeTexts {
     pub silences: &'static str,
     /// No silences.
     pub no_silences: &'static str,
+    /// The number of silences that are not listed until they are asked for.
+    pub earlier_silences: fn(usize) -> String,
     /// A time in which nothing was measured: from, to, how long, cause, and how sure that is, percent.
     pub silence: fn(&str, &str, &str, &str, &str) -> String,
     /// The link to the measurements that are shown, as CSV.

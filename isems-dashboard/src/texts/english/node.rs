@@ -72,6 +72,7 @@ pub(crate) static NODE: NodeTexts = NodeTexts {
     past: "The last month",
     silences: "Silences",
     no_silences: "No silence: the node reported all the time.",
+    earlier_silences: |count| if count == 1 { "1 earlier silence".into() } else { format!("{count} earlier silences") },
     silence: |from, to, duration, cause, confidence| format!("{from} to {to} ({duration}): {cause}, {confidence} sure"),
     csv: "These measurements as CSV",
     mute: "Mute alerts about this node",

@@ -72,6 +72,7 @@ pub(crate) static NODE: NodeTexts = NodeTexts {
     past: "Der letzte Monat",
     silences: "Stille",
     no_silences: "Keine Stille: Der Knoten hat sich immer gemeldet.",
+    earlier_silences: |count| if count == 1 { "1 frühere Stille".into() } else { format!("{count} frühere") },
     silence: |from, to, duration, cause, confidence| {
         format!("{from} bis {to} ({duration}): {cause}, zu {confidence} sicher")
     },
