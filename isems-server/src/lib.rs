@@ -4,6 +4,8 @@
 //!
 //! * [`settings::Arguments`] reads flags, environment and file;
 //! * [`Server`] opens the database, the transports and the port, and runs until it is stopped;
+//! * [`Reload`](reload::Reload) reads the settings again while it runs, and [`service_manager`] tells systemd how it is
+//!   doing;
 //! * [`poll()`] polls every node once;
 //! * [`import()`](import::import) imports logs, exports and the database of the Python collector;
 //! * [`maintenance`] has the commands that maintain a database;
@@ -31,9 +33,11 @@ pub mod maintenance;
 mod page;
 mod poll;
 pub mod push;
+pub mod reload;
 pub mod sentry;
 pub mod serve;
 mod server;
+pub mod service_manager;
 pub mod settings;
 pub mod signal;
 mod stream;

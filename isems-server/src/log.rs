@@ -8,7 +8,7 @@ use std::{
 use isems_core::{BoxError, printable};
 use tracing::Subscriber;
 use tracing_subscriber::{
-    Layer,
+    Layer, Registry,
     field::RecordFields,
     filter::LevelFilter,
     filter::Targets,
@@ -19,6 +19,7 @@ use tracing_subscriber::{
     layer::SubscriberExt,
     registry,
     registry::LookupSpan,
+    reload,
     util::SubscriberInitExt,
 };
 
@@ -27,10 +28,33 @@ use crate::{
     settings::{LogFormat, LogLevel, SentryDsn, Settings},
 };
 
+/// The level of a log, which can be changed while the process runs.
+#[derive(Debug, Clone)]
+pub struct Level(reload::Handle<Targets, Registry>);
+
+impl Level {
+    /// Changes it.
+    pub fn set(&self, level: LogLevel) {
+        // This fails only if nothing is logged any more.
+        let _ = self.0.reload(filter(level));
+    }
+}
+
 /// Starts logging, and error reporting if a server for it is given, which lasts as long as the returned guard. It can
 /// be done once per process.
-pub fn start(settings: &Settings) -> Result<Option<Sentry>, BoxError> {
-    let level = match settings.log {
+pub fn start(settings: &Settings) -> Result<(Level, Option<Sentry>), BoxError> {
+    let (filter, level) = reload::Layer::new(filter(settings.log));
+    let sentry = settings.sentry_dsn.clone().map(|SentryDsn(dsn)| Sentry::start(dsn)).transpose()?;
+    let registry = registry().with(filter).with(sentry.as_ref().map(|_| Sentry::layer()));
+    match settings.log_format {
+        LogFormat::Human => registry.with(for_people(io::stderr, io::stderr().is_terminal())).init(),
+        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).init(),
+    }
+    Ok((Level(level), sentry))
+}
+
+fn filter(level: LogLevel) -> Targets {
+    let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
@@ -39,14 +63,7 @@ pub fn start(settings: &Settings) -> Result<Option<Sentry>, BoxError> {
     };
     // The frameworks log their every step, so they are only logged at one level below.
     let frameworks = if level > LevelFilter::DEBUG { level } else { level.min(LevelFilter::WARN) };
-    let filter = Targets::new().with_default(frameworks).with_target("isems", level);
-    let sentry = settings.sentry_dsn.clone().map(|SentryDsn(dsn)| Sentry::start(dsn)).transpose()?;
-    let registry = registry().with(filter).with(sentry.as_ref().map(|_| Sentry::layer()));
-    match settings.log_format {
-        LogFormat::Human => registry.with(for_people(io::stderr, io::stderr().is_terminal())).init(),
-        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).init(),
-    }
-    Ok(sentry)
+    Targets::new().with_default(frameworks).with_target("isems", level)
 }
 
 /// Writes events for people, each in one line, whatever it contains.

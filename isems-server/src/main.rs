@@ -8,9 +8,12 @@ use isems_server::{
     Server,
     api::Service,
     import::import,
-    log, maintenance, poll,
-    settings::{Action, Arguments, Settings},
-    signal,
+    log::{self, Level},
+    maintenance, poll,
+    reload::Reload,
+    service_manager::ServiceManager,
+    settings::{Action, Arguments, Chosen, Settings},
+    signal::{self, HangUps},
 };
 use tokio::runtime::Runtime;
 
@@ -23,11 +26,11 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     // Held until the end, however it comes: the last error is the one most worth reporting.
-    let sentry = match log::start(&arguments.settings) {
-        Ok(sentry) => sentry,
+    let (level, sentry) = match log::start(&arguments.settings) {
+        Ok(started) => started,
         Err(error) => return failure(&chain(&*error)),
     };
-    match execute(arguments) {
+    match execute(arguments, level) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -45,17 +48,17 @@ fn failure(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn execute(arguments: Arguments) -> Result<bool, BoxError> {
+fn execute(arguments: Arguments, level: Level) -> Result<bool, BoxError> {
     let runtime = Runtime::new()?;
-    let result = runtime.block_on(run(arguments));
+    let result = runtime.block_on(run(arguments, level));
     // A check or a backup may still be reading the whole file; there is no need to wait for it.
     runtime.shutdown_timeout(LAST_WAIT);
     result
 }
 
-async fn run(Arguments { action, settings }: Arguments) -> Result<bool, BoxError> {
+async fn run(Arguments { action, settings, chosen }: Arguments, level: Level) -> Result<bool, BoxError> {
     match action {
-        Action::Serve(arguments) => serve(settings, arguments.demo).await,
+        Action::Serve(arguments) => Box::pin(serve(settings, chosen, level, arguments.demo)).await,
         Action::Poll => poll(&settings, io::stdout()).await,
         Action::Import(arguments) => import(&arguments, settings.database_path(), io::stdout(), stopped()).await,
         Action::Maintenance(action) => maintenance::run(&action, &settings, &mut io::stdout()).await,
@@ -63,9 +66,15 @@ async fn run(Arguments { action, settings }: Arguments) -> Result<bool, BoxError
     }
 }
 
-async fn serve(settings: Settings, demo: Option<u32>) -> Result<bool, BoxError> {
+async fn serve(settings: Settings, chosen: Chosen, level: Level, demo: Option<u32>) -> Result<bool, BoxError> {
+    let requests = HangUps::listen()?;
     let server = Server::open(settings, demo).await?;
-    server.run(stopped()).await?;
+    let service_manager = ServiceManager::of_this_process();
+    let reload = Reload { chosen, level, certificate: server.certificate_wanted(), service_manager };
+    tokio::select! {
+        result = server.run(stopped()) => result?,
+        never = reload.follow(requests) => match never {},
+    }
     Ok(true)
 }
 

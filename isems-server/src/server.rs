@@ -9,7 +9,10 @@ use isems_insight::{WatchedCollector, WatcherOptions};
 use isems_transport_http::{HttpConfig, HttpTransport, PollTrigger};
 use isems_transport_mqtt::{MqttConfig, MqttTransport};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -22,6 +25,7 @@ use crate::{
     maintenance::Control,
     push::PushTransport,
     serve::{ConnectionLimits, serve},
+    service_manager::ServiceManager,
     settings::{InvalidSetting, Settings},
     tls::Certificate,
 };
@@ -136,6 +140,11 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// Returns what has the files of the certificate looked at at once, if there is one.
+    pub fn certificate_wanted(&self) -> Option<Arc<Notify>> {
+        self.certificate.as_ref().map(Certificate::wanted)
+    }
+
     /// Collects and serves until `stop` is ready. Then no more requests are accepted, those under way get three
     /// seconds, the transports are dropped, and the database is closed.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), BoxError> {
@@ -152,6 +161,7 @@ impl Server {
             control,
             _temporary,
         } = self;
+        let watcher = collector.watcher();
         let (stopping, stopped) = watch::channel(false);
         let when_stopped = || {
             let mut stopped = stopped.clone();
@@ -196,9 +206,14 @@ impl Server {
             info!("stopping");
             stopping.send_replace(true);
         };
+        let manager = async {
+            if let Some(manager) = ServiceManager::of_this_process() {
+                manager.run(&watcher, when_stopped()).await;
+            }
+        };
         let control = control.run(service.endpoint_for(Access::unrestricted()), when_stopped());
         let collector = collector.run(when_stopped());
-        let telling = async { tokio::join!(homeassistant, alerts) };
+        let telling = async { tokio::join!(homeassistant, alerts, manager) };
         let (http, control, fleet, (), _, ()) = tokio::join!(http, control, fleet, collector, telling, stop);
         http?;
         control?;

@@ -15,7 +15,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use tokio::{task, time};
+use tokio::{sync::Notify, task, time};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info};
 
@@ -25,6 +25,7 @@ pub struct Certificate {
     files: Files,
     current: Arc<Current>,
     read: Contents,
+    wanted: Arc<Notify>,
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +57,12 @@ impl Certificate {
         let files = Files { certificate: certificate.into(), key: key.into() };
         let read = files.read()?;
         let current = Arc::new(Current(RwLock::new(Arc::new(files.certified_key(&read)?))));
-        Ok(Self { files, current, read })
+        Ok(Self { files, current, read, wanted: Arc::default() })
+    }
+
+    /// Returns what has the files looked at without waiting for the next time.
+    pub fn wanted(&self) -> Arc<Notify> {
+        self.wanted.clone()
     }
 
     /// Returns an acceptor for TLS 1.2 and 1.3 with HTTP/1.1 inside.
@@ -74,7 +80,10 @@ impl Certificate {
     pub async fn follow(mut self, interval: Duration) -> Infallible {
         let mut unreadable = false;
         loop {
-            time::sleep(interval).await;
+            tokio::select! {
+                () = time::sleep(interval) => {}
+                () = self.wanted.notified() => {}
+            }
             let files = self.files.clone();
             let read = task::spawn_blocking(move || files.read()).await;
             match read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {

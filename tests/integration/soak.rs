@@ -229,7 +229,7 @@ async fn most(server: &Server) -> Resources {
     let until = time::Instant::now() + WATCH;
     while time::Instant::now() < until {
         time::sleep(PAUSE).await;
-        let Resources { resident_bytes, descriptors } = server.resources();
+        let Resources { resident_bytes, descriptors, .. } = server.resources();
         most.resident_bytes = most.resident_bytes.max(resident_bytes);
         most.descriptors = most.descriptors.max(descriptors);
     }

@@ -5,7 +5,7 @@ use std::{env, ffi::OsString};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
 use super::{
-    Settings,
+    Chosen, Settings,
     document::Document,
     file::SettingsFile,
     flag::{Flag, Given},
@@ -19,6 +19,8 @@ pub struct Arguments {
     pub action: Action,
     /// The settings, which are the defaults if the command needs none.
     pub settings: Settings,
+    /// Those of them that differ from the defaults because somebody chose them.
+    pub chosen: Chosen,
 }
 
 /// The command line without the flags of settings.
@@ -78,10 +80,16 @@ impl Arguments {
         let matches = command.try_get_matches_from_mut(flags)?;
         let fail = |message| command.clone().error(ErrorKind::ValueValidation, message);
         check_environment().map_err(fail)?;
-        let settings = settings(&matches).map_err(fail)?;
+        let (settings, chosen) = settings(&matches).map_err(fail)?;
         let CommandLine { action, serve } =
             CommandLine::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-        Ok(Self { action: action.unwrap_or(Action::Serve(serve)), settings })
+        Ok(Self { action: action.unwrap_or(Action::Serve(serve)), settings, chosen })
+    }
+
+    /// Reads only the settings of a command line that was valid before, environment and file. The error is a message
+    /// for people, which names the setting and its value.
+    pub fn read_settings(flags: impl IntoIterator<Item = OsString>) -> Result<(Settings, Chosen), String> {
+        settings(&command().try_get_matches_from(flags).map_err(|error| error.to_string())?)
     }
 }
 
@@ -99,7 +107,7 @@ pub fn command() -> Command {
 /// The command if none is given.
 const SERVE: &str = "serve";
 
-fn settings(matches: &ArgMatches) -> Result<Settings, String> {
+fn settings(matches: &ArgMatches) -> Result<(Settings, Chosen), String> {
     let (name, matches) = matches.subcommand().unwrap_or((SERVE, matches));
     let given: Vec<Given> = Flag::of(name).filter_map(|flag| flag.given(matches)).collect();
     let file = given.iter().find(|given| given.flag.is_file()).map(|given| SettingsFile::read(&given.texts.concat()));
@@ -111,7 +119,8 @@ fn settings(matches: &ArgMatches) -> Result<Settings, String> {
     }
     // Only now, because settings that belong together may come from different places.
     document.check().map_err(|fault| file.as_ref().map_or_else(|| fault.to_string(), |file| file.describe(&fault)))?;
-    document.settings().map_err(|fault| fault.to_string())
+    let settings = document.settings().map_err(|fault| fault.to_string())?;
+    Ok((settings, document.chosen()))
 }
 
 /// Refuses unknown names, because a misspelt one must not fall back to a default.

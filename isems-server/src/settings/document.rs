@@ -9,7 +9,7 @@ use toml::{
     de::{DeTable, DeValue, Deserializer},
 };
 
-use super::{Settings, flag::Flag};
+use super::{Chosen, Settings, flag::Flag};
 
 /// The key of the table of brokers' common settings.
 const MQTT: &str = "mqtt";
@@ -122,6 +122,13 @@ impl<'a> Document<'a> {
         Ok(brokers)
     }
 
+    /// Returns every value by the path of its keys, joined by dots.
+    pub(super) fn chosen(&self) -> Chosen {
+        let mut chosen = Chosen::default();
+        flatten(&self.table, "", &mut chosen);
+        chosen
+    }
+
     /// Says where a key belongs that was named like its flag.
     fn check_moved(&self) -> Result<(), Fault> {
         for (key, value) in &self.table {
@@ -135,6 +142,36 @@ impl<'a> Document<'a> {
             }
         }
         Ok(())
+    }
+}
+
+fn flatten(table: &DeTable<'_>, prefix: &str, chosen: &mut Chosen) {
+    for (key, value) in table {
+        let path = format!("{prefix}{}", key.get_ref());
+        match value.get_ref() {
+            DeValue::Table(inner) => flatten(inner, &format!("{path}."), chosen),
+            value => chosen.insert(path, text(value)),
+        }
+    }
+}
+
+/// Formats a value so that others have another text.
+fn text(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(is_set) => is_set.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(values) => {
+            let values: Vec<String> = values.iter().map(|value| text(value.get_ref())).collect();
+            format!("[{}]", values.join(", "))
+        }
+        DeValue::Table(table) => {
+            let entries: Vec<String> =
+                table.iter().map(|(key, value)| format!("{:?} = {}", key.get_ref(), text(value.get_ref()))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! in one place.
 
 mod arguments;
+mod chosen;
 mod document;
 mod file;
 mod flag;
@@ -25,7 +26,10 @@ use isems_transport_mqtt::MqttConfig;
 use sentry_core::types::Dsn;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-pub use self::arguments::{Action, Arguments, ServeArguments, command};
+pub use self::{
+    arguments::{Action, Arguments, ServeArguments, command},
+    chosen::Chosen,
+};
 use crate::{BasePath, MapSettings, api::Access, serve::ConnectionLimits};
 
 /// The settings of the program.

@@ -41,6 +41,9 @@ pub(crate) struct Resources {
     pub(crate) resident_bytes: u64,
     /// The number of open files and connections.
     pub(crate) descriptors: usize,
+    /// The time that it has been running on a processor.
+    #[allow(dead_code, reason = "benchmarks look at it")]
+    pub(crate) cpu: Duration,
 }
 
 impl Api {
@@ -90,7 +93,15 @@ impl Server {
         let resident =
             status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")?.trim().parse().ok());
         let descriptors = fs::read_dir(process.join("fd")).expect("it runs").count();
-        Resources { resident_bytes: 1024 * resident.unwrap_or(0_u64), descriptors }
+        let stat = fs::read_to_string(process.join("stat")).expect("it runs");
+        // In hundredths of a second, the 14th and 15th field (proc(5)), of which the second ends with the last parenthesis.
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
+        let cpu = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>();
+        Resources {
+            resident_bytes: 1024 * resident.unwrap_or(0_u64),
+            descriptors,
+            cpu: Duration::from_millis(10 * cpu),
+        }
     }
 
     /// Returns the log of all servers in the folder.

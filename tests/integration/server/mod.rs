@@ -19,6 +19,7 @@ mod push;
 mod readiness;
 mod rejects;
 mod series;
+mod service_manager;
 mod tls;
 mod tokens;
 
