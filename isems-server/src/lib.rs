@@ -8,6 +8,7 @@
 //!   doing;
 //! * [`poll()`] polls every node once;
 //! * [`import()`](import::import) imports logs, exports and the database of the Python collector;
+//! * [`Doctor`](doctor::Doctor) looks for what keeps a server from working;
 //! * [`maintenance`] has the commands that maintain a database;
 //! * [`api::Service`] is the HTTP service on its own, for embedding;
 //! * [`serve`](serve::serve) serves it within limits, with HTTPS if there is a [TLS certificate](tls::Certificate), and
@@ -23,6 +24,7 @@ mod berlin;
 mod csv;
 mod demo;
 mod disk;
+pub mod doctor;
 pub mod fleet;
 mod homeassistant;
 pub mod import;

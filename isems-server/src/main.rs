@@ -7,6 +7,7 @@ use isems_insight::WatchedCollector;
 use isems_server::{
     Server,
     api::Service,
+    doctor::Doctor,
     import::import,
     log::{self, Level},
     maintenance, poll,
@@ -56,11 +57,14 @@ fn execute(arguments: Arguments, level: Level) -> Result<bool, BoxError> {
     result
 }
 
-async fn run(Arguments { action, settings, chosen }: Arguments, level: Level) -> Result<bool, BoxError> {
+async fn run(Arguments { action, settings, chosen, file }: Arguments, level: Level) -> Result<bool, BoxError> {
     match action {
         Action::Serve(arguments) => Box::pin(serve(settings, chosen, level, arguments.demo)).await,
         Action::Poll => poll(&settings, io::stdout()).await,
         Action::Import(arguments) => import(&arguments, settings.database_path(), io::stdout(), stopped()).await,
+        Action::Doctor(arguments) => {
+            Doctor { settings: &settings, chosen: &chosen, file }.run(&arguments, &mut io::stdout()).await
+        }
         Action::Maintenance(action) => maintenance::run(&action, &settings, &mut io::stdout()).await,
         Action::Openapi => print_document(),
     }

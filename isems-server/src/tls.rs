@@ -11,7 +11,7 @@ use std::{
 use rustls::{
     ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
@@ -47,7 +47,13 @@ struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(self.resolve_now())
+    }
+}
+
+impl Current {
+    fn resolve_now(&self) -> Arc<CertifiedKey> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -73,6 +79,15 @@ impl Certificate {
             .with_cert_resolver(self.current.clone());
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// Returns the reason why the certificate will not be valid after a time, as a text that continues a sentence about
+    /// it.
+    pub fn problem_in(&self, time: Duration) -> Option<String> {
+        let certificates = self.current.resolve_now();
+        let now = UnixTime::now().as_secs() + time.as_secs();
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(now));
+        isems_tls::validity_problem(certificates.cert.first()?, at)
     }
 
     /// Checks the files periodically, and presents a new certificate from then on. Unusable files are logged once, and

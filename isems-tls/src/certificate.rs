@@ -2,7 +2,11 @@
 
 use std::{error, io};
 
-use rustls::{CertificateError, Error};
+use rustls::{
+    CertificateError, Error,
+    pki_types::{CertificateDer, UnixTime},
+};
+use webpki::{EndEntityCert, KeyUsage};
 
 /// Explains why a server's certificate is not accepted, if that is what an error or one of its causes is about.
 ///
@@ -45,6 +49,23 @@ pub fn certificate_problem(error: &(dyn error::Error + 'static)) -> Option<Strin
         problem => return Some(format!("is not accepted: {problem}")),
     };
     Some(explanation.into())
+}
+
+/// Explains why a certificate is not valid at a time, if that is so. Nothing but the time is judged.
+///
+/// The explanation continues a sentence that begins with "the certificate".
+pub fn validity_problem(certificate: &CertificateDer<'_>, at: UnixTime) -> Option<String> {
+    let end_entity = match EndEntityCert::try_from(certificate) {
+        Ok(end_entity) => end_entity,
+        Err(error) => return Some(format!("cannot be read: {error}")),
+    };
+    let usage = KeyUsage::server_auth();
+    // The time is looked at first. Without an authority to trust, every valid certificate then fails in another way.
+    match end_entity.verify_for_usage(&[], &[], &[], at, usage, None, None).err()? {
+        webpki::Error::CertExpired { .. } => Some("has expired".into()),
+        webpki::Error::CertNotValidYet { .. } => Some("is not valid yet".into()),
+        _ => None,
+    }
 }
 
 /// Returns the name in a text such as `DnsName("mesh.example")` or `IpAddress(10.36.0.1)`.

@@ -26,7 +26,7 @@ use rustls::{
     },
 };
 
-pub use crate::certificate::certificate_problem;
+pub use crate::certificate::{certificate_problem, validity_problem};
 use crate::system::SystemVerifier;
 
 /// PEM files with a certificate, followed by any intermediate certificates, and its private key.

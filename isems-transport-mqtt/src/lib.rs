@@ -64,6 +64,7 @@ mod session;
 mod subscriptions;
 mod topic;
 mod transport;
+mod trial;
 
 pub use crate::{
     broker::{Broker, InvalidBroker},
@@ -71,4 +72,5 @@ pub use crate::{
     connector::Connector,
     topic::Topic,
     transport::MqttTransport,
+    trial::{Trial, try_broker},
 };

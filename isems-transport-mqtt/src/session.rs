@@ -161,7 +161,10 @@ fn acknowledgement(publish: &Publish) -> Option<Request> {
 
 /// Writes requests to the broker at once, past the event loop's queue: the event loop takes one request from there for
 /// every ten messages that it reads, so that under load acknowledgements would fall further and further behind.
-async fn write(event_loop: &mut EventLoop, requests: impl IntoIterator<Item = Request>) -> Result<(), SessionError> {
+pub(crate) async fn write(
+    event_loop: &mut EventLoop,
+    requests: impl IntoIterator<Item = Request>,
+) -> Result<(), SessionError> {
     let mut packets = Vec::new();
     for request in requests {
         packets.extend(event_loop.state.handle_outgoing_packet(request).map_err(ConnectionError::MqttState)?);
@@ -194,7 +197,7 @@ pub(crate) async fn discard(mut options: MqttOptions) -> Result<(), SessionError
     Ok(())
 }
 
-fn check_answer(answer: &SubAck, topics: &[String], source: &str) -> Result<(), SessionError> {
+pub(crate) fn check_answer(answer: &SubAck, topics: &[String], source: &str) -> Result<(), SessionError> {
     if answer.return_codes.len() != topics.len() {
         return Err(SessionError::AnswerMismatch { filters: topics.len(), answers: answer.return_codes.len() });
     }

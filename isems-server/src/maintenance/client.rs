@@ -22,13 +22,13 @@ use crate::api::Problem;
 
 /// A client for the server that has a database open. Each request uses its own connection, so that none stays open
 /// while a person is thinking.
-pub(super) struct Client {
+pub(crate) struct Client {
     database: PathBuf,
 }
 
 impl Client {
     /// Finds the server that has a database open, or `None` if no server is listening.
-    pub(super) async fn find(database: &Path) -> Result<Option<Self>, BoxError> {
+    pub(crate) async fn find(database: &Path) -> Result<Option<Self>, BoxError> {
         let stream = control::connect(database).await?;
         Ok(stream.map(|_| Self { database: database.into() }))
     }
@@ -54,7 +54,7 @@ impl Client {
     }
 
     /// Requests a path with its query, and fails with the server's message if it refuses.
-    pub(super) async fn ask(&self, method: Method, target: &str) -> Result<Answer, BoxError> {
+    pub(crate) async fn ask(&self, method: Method, target: &str) -> Result<Answer, BoxError> {
         let answer = self.request(method, target).await?;
         if answer.status.is_success() {
             return Ok(answer);
@@ -66,7 +66,7 @@ impl Client {
 }
 
 /// An answer whose body is read chunk by chunk. Dropping it ends the server's work.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     body: Incoming,
@@ -90,7 +90,7 @@ impl Answer {
     }
 
     /// Reads the body as JSON.
-    pub(super) async fn json<T: DeserializeOwned>(mut self) -> Result<T, BoxError> {
+    pub(crate) async fn json<T: DeserializeOwned>(mut self) -> Result<T, BoxError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             body.extend_from_slice(&chunk);

@@ -36,19 +36,17 @@ use isems_core::{BoxError, OpenError, RedbRepository, RepositoryError, chain};
 use jiff::tz::TimeZone;
 
 pub use self::arguments::Maintenance;
-pub(crate) use self::control::Control;
 use self::{
     arguments::{AlertsAction, AlertsArguments, DeleteArguments, ExportArguments},
-    client::Client,
     database::Database,
     delete::Deletion,
     export::Export,
     file::OutputFile,
     insight::ShowInsight,
     rejects::Rejects,
-    size::Size,
     statistics::Stats,
 };
+pub(crate) use self::{client::Client, control::Control, size::Size};
 use crate::{line::Layout, settings::Settings, time::time_zone};
 
 /// Runs a command on the database of the settings, and returns whether all is well.

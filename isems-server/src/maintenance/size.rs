@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A number of bytes, formatted with at least three digits: `999 B`, `12.3 kB`, `4.56 GB`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Size(pub(super) u64);
+pub(crate) struct Size(pub(crate) u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

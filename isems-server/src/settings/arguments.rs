@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{env, ffi::OsString};
+use std::{env, ffi::OsString, path::PathBuf};
 
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
@@ -10,7 +10,7 @@ use super::{
     file::SettingsFile,
     flag::{Flag, Given},
 };
-use crate::{import::ImportArguments, maintenance::Maintenance};
+use crate::{doctor::DoctorArguments, import::ImportArguments, maintenance::Maintenance};
 
 /// A command with the settings to run it with.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Arguments {
     pub settings: Settings,
     /// Those of them that differ from the defaults because somebody chose them.
     pub chosen: Chosen,
+    /// The file with settings, if one was named.
+    pub file: Option<PathBuf>,
 }
 
 /// The command line without the flags of settings.
@@ -55,6 +57,8 @@ pub enum Action {
     Poll,
     /// Import logs, exports or the database of the Python collector
     Import(ImportArguments),
+    /// Look for what keeps the server from working, and say what to do
+    Doctor(DoctorArguments),
     /// Maintain a database.
     #[command(flatten)]
     Maintenance(Maintenance),
@@ -80,16 +84,17 @@ impl Arguments {
         let matches = command.try_get_matches_from_mut(flags)?;
         let fail = |message| command.clone().error(ErrorKind::ValueValidation, message);
         check_environment().map_err(fail)?;
-        let (settings, chosen) = settings(&matches).map_err(fail)?;
+        let (settings, chosen, file) = settings(&matches).map_err(fail)?;
         let CommandLine { action, serve } =
             CommandLine::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-        Ok(Self { action: action.unwrap_or(Action::Serve(serve)), settings, chosen })
+        Ok(Self { action: action.unwrap_or(Action::Serve(serve)), settings, chosen, file })
     }
 
     /// Reads only the settings of a command line that was valid before, environment and file. The error is a message
     /// for people, which names the setting and its value.
     pub fn read_settings(flags: impl IntoIterator<Item = OsString>) -> Result<(Settings, Chosen), String> {
-        settings(&command().try_get_matches_from(flags).map_err(|error| error.to_string())?)
+        let matches = command().try_get_matches_from(flags).map_err(|error| error.to_string())?;
+        settings(&matches).map(|(settings, chosen, _)| (settings, chosen))
     }
 }
 
@@ -107,7 +112,7 @@ pub fn command() -> Command {
 /// The command if none is given.
 const SERVE: &str = "serve";
 
-fn settings(matches: &ArgMatches) -> Result<(Settings, Chosen), String> {
+fn settings(matches: &ArgMatches) -> Result<(Settings, Chosen, Option<PathBuf>), String> {
     let (name, matches) = matches.subcommand().unwrap_or((SERVE, matches));
     let given: Vec<Given> = Flag::of(name).filter_map(|flag| flag.given(matches)).collect();
     let file = given.iter().find(|given| given.flag.is_file()).map(|given| SettingsFile::read(&given.texts.concat()));
@@ -120,7 +125,8 @@ fn settings(matches: &ArgMatches) -> Result<(Settings, Chosen), String> {
     // Only now, because settings that belong together may come from different places.
     document.check().map_err(|fault| file.as_ref().map_or_else(|| fault.to_string(), |file| file.describe(&fault)))?;
     let settings = document.settings().map_err(|fault| fault.to_string())?;
-    Ok((settings, document.chosen()))
+    let path = given.iter().find(|given| given.flag.is_file()).map(|given| given.texts.concat().into());
+    Ok((settings, document.chosen(), path))
 }
 
 /// Refuses unknown names, because a misspelt one must not fall back to a default.

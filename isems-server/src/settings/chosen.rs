@@ -12,6 +12,11 @@ impl Chosen {
         self.0.insert(key, value);
     }
 
+    /// Returns their number.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Returns the keys that only one of two has, or whose values differ.
     pub fn differences<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
         let (all, others) = (self.0.keys(), other.0.keys().filter(|key| !self.0.contains_key(*key)));

@@ -374,7 +374,7 @@ impl Flag {
     /// Returns the flags of a command.
     pub(super) fn of(command: &str) -> impl Iterator<Item = &'static Self> {
         let (poll, database, service, alerts): (&[Self], &[Self], &[Self], &[Self]) = match command {
-            "serve" => (&POLL, &DATABASE, &SERVICE, &ALERTS),
+            "serve" | "doctor" => (&POLL, &DATABASE, &SERVICE, &ALERTS),
             "poll" => (&POLL, &DATABASE, &[], &[]),
             "alerts" => (&[], &DATABASE, &[], &ALERTS),
             "openapi" => (&[], &[], &[], &[]),

@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::future::join_all;
 use isems_core::{RedbRepository, Repository, TransportStatus};
-use isems_transport_mqtt::MqttConfig;
+use isems_transport_mqtt::{MqttConfig, Trial, try_broker};
 use tokio::time;
 
 use super::{
@@ -285,6 +285,23 @@ async fn a_broker_whose_access_list_delivers_nothing_is_told_of() {
     };
     let status = running.until(has_note).await;
     assert_eq!((status.received, status.sources.values().all(|source| source.up)), (0, true));
+}
+
+#[tokio::test]
+#[ignore = "needs mosquitto; CI runs it with --ignored"]
+async fn a_broker_can_be_tried_and_keeps_nothing_of_it() {
+    let broker = Mosquitto::start("");
+    let (config, moment) = (broker.config(), Duration::from_millis(500));
+    assert_eq!(try_broker(&config, moment).await, Ok(Trial { heard: None }));
+    let running = Running::start(memory(), config.clone());
+    running.until_up().await;
+    broker.publish_retained(TOPIC, &line("Hut", 0)).await;
+    assert_eq!(try_broker(&config, moment).await, Ok(Trial { heard: Some(TOPIC.into()) }));
+    let status = running.until(|status| status.received > 0).await;
+    assert_eq!((status.received, status.sources.values().all(|source| source.up)), (1, true), "its session goes on");
+    let address = format!("mqtt://127.0.0.1:{}", crate::programs::free_port());
+    let away = MqttConfig { broker: address.parse().unwrap(), ..config };
+    assert_eq!(try_broker(&away, moment).await, Err("connection refused: no broker listens there".into()));
 }
 
 /// Starts a broker with TLS and some more lines of configuration. Its folder holds `ca.pem`, `client.pem` and
