@@ -1,8 +1,11 @@
-//! The ledger in the repository's metadata.
+//! The ledger in the repository's metadata: JSON, compressed, because a thousand nodes that fall silent make a
+//! megabyte of it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, error::Error, io::BufReader};
 
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use isems_core::{Batch, Repository, RepositoryError};
+use serde::{Serialize, de::DeserializeOwned};
 use tracing::warn;
 
 use crate::{Changes, Ledger, PastMessage};
@@ -42,19 +45,26 @@ impl StoredParts {
     pub fn of(ledger: &Ledger, changes: Changes) -> Self {
         let mut parts = Vec::new();
         if changes.ledger {
-            parts.extend(serde_json::to_vec(ledger).ok().map(|stored| (LEDGER.to_owned(), stored)));
+            parts.extend(compressed(ledger).map(|stored| (LEDGER.to_owned(), stored)));
         }
         if changes.history {
-            parts.extend(serde_json::to_vec(ledger.history()).ok().map(|stored| (HISTORY.to_owned(), stored)));
+            parts.extend(compressed(ledger.history()).map(|stored| (HISTORY.to_owned(), stored)));
         }
         Self(parts)
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(key: &str, stored: &[u8]) -> Option<T> {
-    serde_json::from_slice(stored)
+/// Compresses a value while it is serialized, so that its text is never in memory as a whole.
+fn compressed(value: &impl Serialize) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    serde_json::to_writer(&mut encoder, value).ok()?;
+    encoder.finish().ok()
+}
+
+fn parse<T: DeserializeOwned>(key: &str, stored: &[u8]) -> Option<T> {
+    serde_json::from_reader(BufReader::new(GzDecoder::new(stored)))
         .inspect_err(|error| {
-            warn!(key, error = error as &dyn std::error::Error, "what was told cannot be read, and is forgotten");
+            warn!(key, error = error as &dyn Error, "what was told cannot be read, and is forgotten");
         })
         .ok()
 }
