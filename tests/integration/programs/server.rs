@@ -94,7 +94,7 @@ impl Server {
             status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")?.trim().parse().ok());
         let descriptors = fs::read_dir(process.join("fd")).expect("it runs").count();
         let stat = fs::read_to_string(process.join("stat")).expect("it runs");
-        // In hundredths of a second, the 14th and 15th field (proc(5)), of which the second ends with the last parenthesis.
+        // In hundredths of a second, the 14th and 15th field (proc(5)). The second one ends with the last parenthesis.
         let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
         let cpu = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>();
         Resources {

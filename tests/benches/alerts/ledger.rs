@@ -1,6 +1,4 @@
-//! The decisions about alerts when 1,000 nodes raise and clear at once: messages, time, and bytes to store.
-//!
-//! `cargo bench -p isems-tests --bench alerts`
+//! The decisions when all nodes raise and clear at once, in fake time: messages, time, and bytes to store.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -9,12 +7,12 @@ use std::{
 };
 
 use isems_alerts::{
-    AlertsConfig, Channel, ChannelOptions, Code, Ledger, Message, Notifier, NotifyError, Problem, Subject, View,
+    AlertsConfig, Channel, ChannelOptions, Code, Ledger, Message, Notifier, NotifyError, Problem, Subject, View, store,
 };
-use isems_core::{BoxError, NodeId, async_trait};
+use isems_core::{BoxError, NodeId, RedbRepository, Repository, async_trait};
 use isems_insight::{FindingCode, FindingSeverity};
 
-const NODES: usize = 1000;
+use super::NODES;
 
 /// The time between two looks, seconds.
 const LOOK: i64 = 5;
@@ -33,7 +31,7 @@ impl Notifier for Nobody {
     }
 }
 
-fn main() -> Result<(), BoxError> {
+pub(super) async fn run() -> Result<(), BoxError> {
     let nodes: Vec<NodeId> = (0..NODES).map(|number| format!("Node-{number}").parse()).collect::<Result<_, _>>()?;
     let known: HashSet<NodeId> = nodes.iter().cloned().collect();
     let problem = |node: &NodeId| Problem {
@@ -49,6 +47,7 @@ fn main() -> Result<(), BoxError> {
     let channels = [channel("first"), channel("second")];
     let policy = AlertsConfig::default().policy(None);
     let mut ledger = Ledger::new("bench");
+    let repository = RedbRepository::in_memory()?;
     let (mut messages, mut looks, mut most_bytes) = (0, Vec::new(), 0);
     for step in 0..3 * HOUR / LOOK {
         let at = BEGINNING + step * LOOK;
@@ -63,7 +62,8 @@ fn main() -> Result<(), BoxError> {
             let Some(letter) = ledger.due(&channel.name, at) else { continue };
             let id = letter.message.id.clone();
             messages += 1;
-            most_bytes = most_bytes.max(serde_json::to_vec(&ledger)?.len());
+            store::save_all(&repository, &mut ledger).await?;
+            most_bytes = most_bytes.max(repository.metadata("alerts").await?.map_or(0, |stored| stored.len()));
             ledger.delivered(&id, at, "thank you".into());
         }
     }
